@@ -1,0 +1,77 @@
+/*
+ * model/safetensors.h - headers and shards of a checkpoint, mapped read-only.
+ *
+ * Accepts a folder with model.safetensors.index.json or model.safetensors. Every
+ * offset, shape and size is checked against the files before a view is handed
+ * out; duplicates are refused. m3.md 2.1.
+ */
+#ifndef DH_MODEL_SAFETENSORS_H
+#define DH_MODEL_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/status.h"
+
+enum dh_dtype {
+    DH_F32,
+    DH_F16,
+    DH_BF16,
+    DH_F8_E4M3,
+    DH_F8_E8M0,
+    DH_U8,
+    DH_I8,
+    DH_I32,
+    DH_I64,
+    DH_DTYPE_COUNT
+};
+
+const char *dh_dtype_name(enum dh_dtype t); /* "BF16", as in the files */
+size_t dh_dtype_bytes(enum dh_dtype t);
+
+#define DH_TENSOR_MAX_DIMS 8
+
+/* A view into the map; owns nothing, valid while the checkpoint is open. Row
+ * major, little-endian. `data` may be unaligned for its type. */
+struct dh_tensor {
+    const char *name;
+    enum dh_dtype dtype;
+    int n_dims;
+    int64_t shape[DH_TENSOR_MAX_DIMS];
+    const uint8_t *data;
+    size_t bytes;
+    int shard; /* index of its file */
+};
+
+struct dh_safetensors;
+
+/* `dir`: the checkpoint's folder. Failures are logged with file and offset. */
+DH_MUST_USE enum dh_status dh_safetensors_open(struct dh_safetensors **out,
+                                               const char *dir);
+void dh_safetensors_close(struct dh_safetensors *st);
+
+/* In name order. */
+size_t dh_safetensors_count(const struct dh_safetensors *st);
+const struct dh_tensor *dh_safetensors_at(const struct dh_safetensors *st,
+                                          size_t i);
+/* NULL where absent. */
+const struct dh_tensor *dh_safetensors_find(const struct dh_safetensors *st,
+                                            const char *name);
+int dh_safetensors_shards(const struct dh_safetensors *st);
+const char *dh_safetensors_shard_name(const struct dh_safetensors *st, int i);
+
+/*
+ * Parse one header (the JSON after the length) for a file of `data_len` bytes
+ * after it, calling `each` per tensor (data is relative to `data`). For open
+ * and for the fuzz target. Returns DH_ERR_FORMAT with diag set, or what `each`
+ * returned if that is not DH_OK.
+ */
+DH_MUST_USE enum dh_status
+dh_safetensors_parse(const char *json, size_t json_len, const uint8_t *data,
+                     size_t data_len,
+                     enum dh_status (*each)(void *user,
+                                            const struct dh_tensor *t),
+                     void *user, struct dh_diag *diag);
+
+#endif
