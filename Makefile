@@ -1,0 +1,135 @@
+# deskhand - the only build file.
+#
+#   make            build/release/deskhand
+#   make check      install what is missing, build, run every test
+#   make demo       install what is missing, build, run the agent on a private
+#                   X display with real applications
+#   make test-base  one folder's tests; also capture, actions, vision, model,
+#                   agent, tools
+#   make gates      format, order of the folders, banned calls
+#   MODE=debug|asan|tsan|release picks the kind of build, V=1 shows commands.
+
+MODE ?= release
+B ?= build/$(MODE)
+PREFIX ?= /usr/local
+
+FOLDERS := base capture actions vision model agent tools
+PKGS := x11 xtst xext xfixes xdamage libpng libcjson libpcre2-8 \
+        libavcodec libavformat libavutil libswscale
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
+        -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
+        -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough \
+        -Wswitch-enum -Wconversion -Wno-sign-conversion -Wdouble-promotion \
+        -Wnull-dereference -Werror
+ifeq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
+WARN += -Wduplicated-cond -Wduplicated-branches -Wlogical-op
+endif
+
+FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+                 -fstack-protector-strong -fno-common -fvisibility=hidden
+FLAGS_debug := -O0 -g -DDH_DEBUG
+FLAGS_asan := -O1 -g -DDH_DEBUG -fno-omit-frame-pointer \
+              -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_tsan := -O1 -g -DDH_DEBUG -fsanitize=thread
+LINK_release := -Wl,-z,relro,-z,now
+LINK_asan := -fsanitize=address,undefined
+LINK_tsan := -fsanitize=thread
+
+VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -I. $(WARN) $(FLAGS_$(MODE)) \
+             -ffp-contract=off -DDH_VERSION='"$(VERSION)"' \
+             $(PKG_CFLAGS) -pthread -MMD -MP $(CFLAGS)
+LDFLAGS_ALL = $(LINK_$(MODE)) -pthread $(LDFLAGS)
+LIBS = $(PKG_LIBS) -lm
+
+srcs = $(wildcard $(1)/*.c) $(if $(filter model,$(1)),$(wildcard model/cpu/*.c))
+objs = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
+
+Q := $(if $(V),,@)
+SAY := @$(if $(V),:,echo)
+
+.PHONY: all check demo test gates install clean bench fuzz
+all: $(B)/deskhand
+
+$(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
+$(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC   $<'
+	$(Q)$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
+
+# An archive per folder: a folder's tests link only what it may use.
+define archive
+$(B)/lib$(1).a: $(call objs,$(1))
+	@rm -f $$@
+	$(Q)$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
+
+# Right to left: what a folder needs comes after it.
+uses_base := base
+uses_capture := capture base
+uses_actions := actions base
+uses_vision := vision capture base
+uses_model := model vision capture base
+uses_agent := agent model vision actions capture base
+uses_tools := tools agent model vision actions capture base
+libs = $(patsubst %,$(B)/lib%.a,$(uses_$(1)))
+
+$(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
+	$(SAY) '  LINK $@'
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(B)/tools/main.o $(call libs,tools) $(LIBS)
+
+# Tests: one program per folder, each test in a process of its own.
+define testbin
+$(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c)) $(call libs,$(1))
+	$(SAY) '  LINK $$@'
+	$(Q)$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
+.PHONY: test-$(1)
+test-$(1): $(B)/test-$(1)
+	B=$(B) tests/run.sh $(1)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call testbin,$(f))))
+# The tests of tools run the program itself.
+test-tools: $(B)/deskhand
+
+test: $(patsubst %,$(B)/test-%,$(FOLDERS)) $(B)/deskhand
+	B=$(B) tests/run.sh $(FOLDERS)
+
+# Fuzz targets need clang: make fuzz FUZZ_SECONDS=60
+FUZZ_SECONDS ?= 60
+fuzz:
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+gates:
+	tools/check_format.sh
+	tools/check_layers.sh
+	tools/check_banned.sh
+
+check:
+	tools/install_deps.sh
+	tests/check.sh
+
+demo:
+	tools/install_deps.sh --demo
+	$(MAKE) MODE=release
+	tools/demo.sh
+
+bench: $(B)/deskhand
+	$(B)/deskhand bench
+
+install: $(B)/deskhand
+	install -D -m 755 $(B)/deskhand $(DESTDIR)$(PREFIX)/bin/deskhand
+	mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1
+	$(B)/deskhand help --man > $(DESTDIR)$(PREFIX)/share/man/man1/deskhand.1
+	mkdir -p $(DESTDIR)$(PREFIX)/share/deskhand
+	cp -r assets/models assets/prompts $(DESTDIR)$(PREFIX)/share/deskhand/
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

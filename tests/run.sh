@@ -1,0 +1,69 @@
+#!/bin/sh
+# run.sh - run the test programs of folders and add up what they count.
+#
+#   B=build/release tests/run.sh base capture ...
+#
+# TESTS="part of a name" picks tests. The last line is "N passed, N failed",
+# with ", N skipped" where there are any. Exit 1 where one failed.
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+B=${B:-build/release}
+out=$(mktemp) || exit 2
+trap 'rm -f "$out"' EXIT
+trap 'exit 130' INT HUP TERM
+passed=0 failed=0 skipped=0
+
+# Run a command and add its counts; one that ends without them has failed.
+count() {
+    status=0
+    { "$@" 2>&1; echo "exit $?" >"$out.status"; } | tee "$out"
+    read -r _ status <"$out.status"
+    rm -f "$out.status"
+    line=$(grep -aE '^[^ ]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$out" |
+        tail -n 1 | tr -cd '0-9 ')
+    # shellcheck disable=SC2086
+    set -- $line
+    # A name such as test-x11 leaves digits of its own: take the last three.
+    while [ $# -gt 3 ]; do shift; done
+    if [ $# -ne 3 ]; then
+        echo "no result (exit status $status)"
+        failed=$((failed + 1))
+        return
+    fi
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    if [ "$status" -ne 0 ] && [ "$2" -eq 0 ]; then
+        echo "exit status $status without a failed test"
+        failed=$((failed + 1))
+    fi
+}
+
+for folder in "$@"; do
+    program=$B/test-$folder
+    echo "== $folder"
+    case $folder in
+    capture)
+        # shellcheck disable=SC2086
+        count tests/x11/with_xvfb.sh -- "$program" -j 1 ${TESTS:-}
+        echo '== capture, on a server without MIT-SHM'
+        # shellcheck disable=SC2086
+        count tests/x11/with_xvfb.sh --no-shm -- "$program" -j 1 ${TESTS:-}
+        ;;
+    # One server, one pointer, one keyboard: no two of these at a time.
+    actions | agent | tools)
+        # shellcheck disable=SC2086
+        count tests/x11/with_xvfb.sh -- "$program" -j 1 ${TESTS:-}
+        ;;
+    *)
+        # shellcheck disable=SC2086
+        count "$program" ${TESTS:-}
+        ;;
+    esac
+done
+
+if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ]
