@@ -1,0 +1,91 @@
+#include "model/tensor_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+
+float dh_f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16;
+    uint32_t exponent = (h >> 10) & 31, fraction = h & 0x3ff;
+    uint32_t u;
+    if (exponent == 31) {
+        u = sign | 0x7f800000 | fraction << 13;
+    } else if (exponent != 0) {
+        u = sign | (exponent + 112) << 23 | fraction << 13;
+    } else {
+        // A subnormal counts steps of 2^-24, which float32 holds exactly.
+        float f = (float)fraction * 0x1p-24f;
+        return sign ? -f : f;
+    }
+    float f;
+    memcpy(&f, &u, sizeof(f));
+    return f;
+}
+
+uint16_t dh_f32_to_f16(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof(u));
+    uint32_t sign = (u >> 16) & 0x8000, magnitude = u & 0x7fffffff;
+    if (magnitude > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00);
+    if (magnitude >= 0x477ff000)
+        return (uint16_t)(sign | 0x7c00);
+    if (magnitude < 0x38800000) {
+        // Adding 0.5 puts the last kept bit of a half's subnormal at the last
+        // bit of the float, and so lets the machine do the rounding.
+        float a;
+        memcpy(&a, &magnitude, sizeof(a));
+        a += 0.5f;
+        memcpy(&magnitude, &a, sizeof(magnitude));
+        return (uint16_t)(sign | (magnitude - 0x3f000000));
+    }
+    uint32_t rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1);
+    return (uint16_t)(sign | rounded >> 13);
+}
+
+bool dh_dtype_is_float(enum dh_dtype t)
+{
+    return t == DH_F32 || t == DH_F16 || t == DH_BF16;
+}
+
+void dh_tensor_to_f32(enum dh_dtype t, const void *src, size_t n, float *dst)
+{
+    dh_assert(dh_dtype_is_float(t));
+    if (t == DH_F32) {
+        memcpy(dst, src, n * sizeof(*dst));
+        return;
+    }
+    const uint8_t *p = src;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, p + 2 * i, sizeof(h));
+        dst[i] = t == DH_BF16 ? dh_bf16_to_f32(h) : dh_f16_to_f32(h);
+    }
+}
+
+const char *dh_tensor_shape_text(const int64_t *shape, int n_dims, char *out,
+                                 size_t out_bytes)
+{
+    size_t at = 0;
+    for (int i = 0; i < n_dims && at < out_bytes; i++) {
+        int n = snprintf(out + at, out_bytes - at, "%s%" PRId64,
+                         i ? ", " : "[", shape[i]);
+        at += (size_t)n;
+    }
+    if (n_dims == 0)
+        snprintf(out, out_bytes, "[");
+    at = strlen(out);
+    if (at + 1 < out_bytes)
+        memcpy(out + at, "]", 2);
+    return out;
+}
+
+bool dh_tensor_has_shape(const struct dh_tensor *t, const int64_t *shape,
+                         int n_dims)
+{
+    return t->n_dims == n_dims &&
+           memcmp(t->shape, shape, (size_t)n_dims * sizeof(*shape)) == 0;
+}
