@@ -294,8 +294,8 @@ static void read_sparse(struct reader *r, const struct section *s,
     snprintf(path, sizeof(path), "%ssparse_attention_config.", s->path);
     struct section old = subsection(r, s, "sparse_attention_config", path);
     int n = t->num_hidden_layers;
-    if (!read_layers(r, s, "layer_types", "minimax_m3_sparse",
-                     "full_attention", n, t->layer_sparse))
+    if (!read_layers(r, s, "layer_types", "minimax_m3_sparse", "full_attention",
+                     n, t->layer_sparse))
         (void)read_layers(r, &old, "sparse_attention_freq", NULL, NULL, n,
                           t->layer_sparse);
     t->index_n_heads = read_either(r, &old, "sparse_num_index_heads", s,
@@ -417,10 +417,8 @@ static void read_vision(struct reader *r, const struct section *top,
     v->intermediate_size = read_int(r, s, "intermediate_size", 1, MAX_ROWS);
     v->num_channels = read_int_or(r, s, "num_channels", 3, 3, 3);
     v->patch_size = read_int(r, s, "patch_size", 1, 64);
-    v->spatial_merge_size =
-        read_compression(r, top, s, "spatial_merge_size");
-    v->temporal_patch_size =
-        read_compression(r, top, s, "temporal_patch_size");
+    v->spatial_merge_size = read_compression(r, top, s, "spatial_merge_size");
+    v->temporal_patch_size = read_compression(r, top, s, "temporal_patch_size");
     v->layer_norm_eps = (float)read_number(r, s, "layer_norm_eps", 0, 1, 1e-5);
     v->vision_segment_max_frames =
         read_int_or(r, s, "vision_segment_max_frames", 1, 65536, 4);
@@ -451,9 +449,8 @@ static void read_image(struct reader *r, const struct section *top,
     if (!c->has_vision)
         return;
     read_vision(r, top, &s, &c->vision);
-    c->projector_hidden_size =
-        read_int_or(r, top, "projector_hidden_size", 1, MAX_WIDTH,
-                    c->text.hidden_size);
+    c->projector_hidden_size = read_int_or(r, top, "projector_hidden_size", 1,
+                                           MAX_WIDTH, c->text.hidden_size);
     require_text(r, top, "projector_hidden_act", "gelu", NULL);
     require_bool(r, top, "multimodal_projector_bias", true);
     require_number(r, top, "vision_feature_layer", -1);

@@ -186,12 +186,10 @@ static bool check_entries(const struct dh_json *root, size_t data_len,
     return true;
 }
 
-enum dh_status
-dh_safetensors_parse(const char *json, size_t json_len, const uint8_t *data,
-                     size_t data_len,
-                     enum dh_status (*each)(void *user,
-                                            const struct dh_tensor *t),
-                     void *user, struct dh_diag *diag)
+enum dh_status dh_safetensors_parse(
+    const char *json, size_t json_len, const uint8_t *data, size_t data_len,
+    enum dh_status (*each)(void *user, const struct dh_tensor *t), void *user,
+    struct dh_diag *diag)
 {
     struct dh_json *root = dh_json_parse(json, json_len, diag);
     if (!root)
@@ -254,8 +252,8 @@ static enum dh_status read_shard(struct dh_safetensors *st, const char *path)
     }
     size_t start = 8 + (size_t)header;
     if (map->len < start) {
-        dh_error("%s: cut short: %zu bytes, the header alone ends at %zu",
-                 path, map->len, start);
+        dh_error("%s: cut short: %zu bytes, the header alone ends at %zu", path,
+                 map->len, start);
         return DH_ERR_FORMAT;
     }
     struct dh_diag diag = { 0 };

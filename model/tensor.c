@@ -71,8 +71,8 @@ const char *dh_tensor_shape_text(const int64_t *shape, int n_dims, char *out,
 {
     size_t at = 0;
     for (int i = 0; i < n_dims && at < out_bytes; i++) {
-        int n = snprintf(out + at, out_bytes - at, "%s%" PRId64,
-                         i ? ", " : "[", shape[i]);
+        int n = snprintf(out + at, out_bytes - at, "%s%" PRId64, i ? ", " : "[",
+                         shape[i]);
         at += (size_t)n;
     }
     if (n_dims == 0)
