@@ -31,9 +31,13 @@ FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
 FLAGS_debug := -O0 -g -DDH_DEBUG
 FLAGS_asan := -O1 -g -DDH_DEBUG -fno-omit-frame-pointer \
               -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_fuzz := -O1 -g -DDH_DEBUG -fno-omit-frame-pointer \
+              -fsanitize=fuzzer-no-link,address,undefined \
+              -fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -DDH_DEBUG -fsanitize=thread
 LINK_release := -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
+LINK_fuzz := -fsanitize=fuzzer,address,undefined
 LINK_tsan := -fsanitize=thread
 
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
@@ -102,6 +106,11 @@ test: $(patsubst %,$(B)/test-%,$(FOLDERS)) $(B)/deskhand
 
 # Fuzz targets need clang: make fuzz FUZZ_SECONDS=60
 FUZZ_SECONDS ?= 60
+$(B)/fuzz-%: $(B)/tests/fuzz/fuzz_%.o $(call libs,agent)
+	$(SAY) '  LINK $@'
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+.PRECIOUS: $(B)/tests/fuzz/fuzz_%.o
+
 fuzz:
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
@@ -111,7 +120,7 @@ gates:
 	tools/check_banned.sh
 
 check:
-	tools/install_deps.sh
+	tools/install_deps.sh --demo --fuzz
 	tests/check.sh
 
 demo:

@@ -8,8 +8,8 @@
 DH_NORETURN void dh_assert_failed(const char *cond, const char *file, int line);
 
 /* Always compiled in. */
-#define dh_assert(cond)                                                        \
-    ((cond) ? (void)0 : dh_assert_failed(#cond, __FILE__, __LINE__))
+#define dh_assert(cond) \
+ ((cond) ? (void)0 : dh_assert_failed(#cond, __FILE__, __LINE__))
 
 /* For hot loops: gone in release builds. */
 #ifdef DH_DEBUG

@@ -124,8 +124,8 @@ void dh_log_write(enum dh_log_level level, const char *tag, const char *fmt,
                   ...)
 {
     char line[LINE_MAX_BYTES];
-    int head = snprintf(line, sizeof(line) - 1, "%s %.31s: ",
-                        level_names[level], tag);
+    int head =
+        snprintf(line, sizeof(line) - 1, "%s %.31s: ", level_names[level], tag);
     char *text = line + head;
     size_t room = sizeof(line) - 1 - (size_t)head;
 

@@ -13,13 +13,13 @@
 
 #include "base/status.h"
 
-#define DH_MIN(a, b)   ((a) < (b) ? (a) : (b))
-#define DH_MAX(a, b)   ((a) > (b) ? (a) : (b))
-#define DH_COUNTOF(a)  (sizeof(a) / sizeof((a)[0]))
+#define DH_MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define DH_MAX(a, b)        ((a) > (b) ? (a) : (b))
+#define DH_COUNTOF(a)       (sizeof(a) / sizeof((a)[0]))
 #define DH_CLAMP(v, lo, hi) DH_MIN(DH_MAX(v, lo), hi)
 
 /* `p = ` a zeroed object of its own type. free() it with dh_free. */
-#define dh_new(p) ((p) = dh_zalloc(sizeof *(p)))
+#define dh_new(p)      ((p) = dh_zalloc(sizeof *(p)))
 /* `p = ` an array of n zeroed elements of its type; n may be 0. */
 #define dh_array(p, n) ((p) = dh_zalloc_array((n), sizeof *(p)))
 

@@ -35,10 +35,10 @@ struct dh_opt {
     const char *name; /* without dashes, e.g. "max-steps" */
     char letter;      /* short form, or 0 */
     enum dh_opt_type type;
-    size_t offset;    /* of the member in the struct */
-    const char *arg;  /* placeholder in the help, e.g. "N" */
-    const char *help; /* one sentence, no full stop */
-    double lo, hi;    /* limits of numbers; none unless lo < hi */
+    size_t offset;            /* of the member in the struct */
+    const char *arg;          /* placeholder in the help, e.g. "N" */
+    const char *help;         /* one sentence, no full stop */
+    double lo, hi;            /* limits of numbers; none unless lo < hi */
     const char *const *names; /* of an enum, NULL-terminated */
 };
 
@@ -53,8 +53,8 @@ struct dh_opt_set {
  * Operands are moved to argv[1..*n_operands] in order. DH_ERR_USAGE with diag
  * set otherwise; an unknown option names the nearest one.
  */
-DH_MUST_USE enum dh_status dh_opts_parse(const struct dh_opt_set *sets, int argc,
-                                         char **argv, int *n_operands,
+DH_MUST_USE enum dh_status dh_opts_parse(const struct dh_opt_set *sets,
+                                         int argc, char **argv, int *n_operands,
                                          struct dh_diag *diag);
 
 /* Lines "name = value", "# comment", "[section]" (ignored names warn). The text

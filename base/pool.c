@@ -28,9 +28,9 @@ struct dh_pool {
     void (*fn)(void *arg, size_t begin, size_t end, int worker);
     void *arg;
     size_t n, grain;
-    atomic_size_t next;   // slice that nobody has taken
-    atomic_uint run;      // changes when a run begins; written under lock
-    atomic_int active;    // workers inside the run; raised under lock
+    atomic_size_t next; // slice that nobody has taken
+    atomic_uint run;    // changes when a run begins; written under lock
+    atomic_int active;  // workers inside the run; raised under lock
     struct dh_mutex lock;
     struct dh_cond begun, done;
     // guarded by lock

@@ -17,7 +17,8 @@ struct dh_thread {
 
 /* `name` is shown by the system, 15 characters at most. All signals are
  * blocked in the new thread. */
-DH_MUST_USE enum dh_status dh_thread_start(struct dh_thread *t, const char *name,
+DH_MUST_USE enum dh_status dh_thread_start(struct dh_thread *t,
+                                           const char *name,
                                            void (*run)(void *), void *arg);
 /* A thread that never started is allowed. */
 void dh_thread_join(struct dh_thread *t);
@@ -45,7 +46,8 @@ void dh_cond_signal(struct dh_cond *c);
 void dh_cond_broadcast(struct dh_cond *c);
 void dh_cond_wait(struct dh_cond *c, struct dh_mutex *m);
 /* False where `until_ns` (dh_now_ns time) has passed. */
-bool dh_cond_wait_until(struct dh_cond *c, struct dh_mutex *m, int64_t until_ns);
+bool dh_cond_wait_until(struct dh_cond *c, struct dh_mutex *m,
+                        int64_t until_ns);
 
 /* Set once, looked at per token and per layer. Async-signal-safe to set. */
 struct dh_cancel {

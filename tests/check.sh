@@ -1,0 +1,160 @@
+#!/bin/sh
+# check.sh - everything that `make check` runs once the packages are there.
+#
+# Gates, release build and tests, the same under the address and undefined
+# behaviour sanitizers, the thread sanitizer, a short fuzz, and the demo.
+# The last line is "N passed, N failed"; exit 1 where one failed.
+#   FUZZ_SECONDS=N  how long each fuzz target runs (10)
+#   STAGES="..."    only these: gates release asan tsan fuzz demo
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+STAGES=${STAGES:-gates release asan tsan fuzz demo}
+JOBS=${JOBS:-$(nproc)}
+FOLDERS='base capture actions vision model agent tools'
+passed=0 failed=0 skipped=0
+log=$(mktemp) || exit 2
+trap 'rm -f "$log" "$log.status"' EXIT
+trap 'exit 130' INT HUP TERM
+
+pass() {
+    passed=$((passed + 1))
+    echo "ok   $1"
+}
+
+fail() {
+    failed=$((failed + 1))
+    echo "FAIL $1"
+}
+
+# A command that counts as one test.
+one() {
+    name=$1
+    shift
+    if "$@"; then
+        pass "$name"
+    else
+        fail "$name"
+    fi
+}
+
+# A command whose last line of counts is added, with or without a name.
+count() {
+    name=$1
+    shift
+    { "$@" 2>&1; echo "$?" >"$log.status"; } | tee "$log"
+    read -r status <"$log.status"
+    line=$(grep -aE '^([a-z0-9-]+: )?[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' \
+        "$log" | tail -n 1)
+    if [ -z "$line" ]; then
+        fail "$name: no result, exit status $status"
+        return
+    fi
+    p=$(echo "$line" | sed 's/.*\b\([0-9][0-9]*\) passed.*/\1/')
+    f=$(echo "$line" | sed 's/.*\b\([0-9][0-9]*\) failed.*/\1/')
+    s=$(echo "$line" | sed -n 's/.*\b\([0-9][0-9]*\) skipped.*/\1/p')
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+        fail "$name: exit status $status"
+    fi
+}
+
+# Build a mode; tests of what did not build would only repeat the message.
+build() {
+    mode=$1
+    shift
+    if make -j"$JOBS" MODE="$mode" "$@" >"$log" 2>&1; then
+        pass "build $mode"
+        return 0
+    fi
+    grep -vE '^  (CC|LINK) ' "$log" | tail -n 60
+    fail "build $mode"
+    return 1
+}
+
+tests_of() {
+    for f in "$@"; do
+        printf 'build/%s/test-%s ' "$mode" "$f"
+    done
+}
+
+stage_gates() {
+    one 'gate format' tools/check_format.sh
+    one 'gate layers' tools/check_layers.sh
+    one 'gate banned' tools/check_banned.sh
+    count 'gates catch' tests/gates.sh
+}
+
+stage_release() {
+    mode=release
+    # shellcheck disable=SC2046,SC2086
+    build release build/release/deskhand $(tests_of $FOLDERS) || return
+    # shellcheck disable=SC2086
+    count tests env B=build/release tests/run.sh $FOLDERS
+}
+
+stage_asan() {
+    mode=asan
+    # shellcheck disable=SC2046,SC2086
+    build asan build/asan/deskhand $(tests_of $FOLDERS) || return
+    # shellcheck disable=SC2086
+    count 'tests asan' env B=build/asan DH_TEST_SECONDS=180 \
+        ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:allocator_may_return_null=1 \
+        UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+        LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 \
+        tests/run.sh $FOLDERS
+}
+
+# The thread sanitizer wants its addresses where newer kernels may not put
+# them; without randomisation they are.
+tsan_wrapper() {
+    echo 'int main(void) { return 0; }' >"$log.c"
+    cc -fsanitize=thread -o "$log.bin" "$log.c" || return 1
+    wrapper=none
+    for w in env "setarch $(uname -m) -R"; do
+        if $w "$log.bin" >/dev/null 2>&1; then
+            wrapper=$w
+            break
+        fi
+    done
+    rm -f "$log.c" "$log.bin"
+    [ "$wrapper" != none ]
+}
+
+stage_tsan() {
+    mode=tsan
+    if ! tsan_wrapper; then
+        echo 'skip tsan: it cannot run here'
+        skipped=$((skipped + 1))
+        return
+    fi
+    # shellcheck disable=SC2046
+    build tsan $(tests_of base model agent) || return
+    # shellcheck disable=SC2086
+    count 'tests tsan' $wrapper env B=build/tsan DH_TEST_SECONDS=300 \
+        TSAN_OPTIONS=halt_on_error=1:suppressions=tests/tsan.supp \
+        tests/run.sh base model agent
+}
+
+stage_fuzz() {
+    count fuzz tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
+}
+
+stage_demo() {
+    [ -x tools/demo.sh ] || return 0
+    count demo tools/demo.sh --check
+}
+
+for stage in $STAGES; do
+    echo "==== $stage"
+    begun=$(date +%s)
+    "stage_$stage"
+    echo "==== $stage took $(($(date +%s) - begun)) s"
+done
+
+if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ]

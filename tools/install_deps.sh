@@ -1,0 +1,67 @@
+#!/bin/sh
+# install_deps.sh - install the Debian packages that are missing.
+#
+#   --demo  also what tools/demo.sh runs
+#   --fuzz  also clang and its runtime, where they can be had
+#
+# Says nothing and changes nothing where all are there.
+set -eu
+
+build='build-essential pkg-config
+    libx11-dev libxtst-dev libxext-dev libxfixes-dev libxdamage-dev libxi-dev
+    libpng-dev libcjson-dev libpcre2-dev
+    libavcodec-dev libavformat-dev libavutil-dev libswscale-dev'
+checks='xvfb x11-utils x11-xkb-utils clang-format util-linux'
+demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool
+    fonts-dejavu-core dbus-x11'
+fuzz='clang libclang-rt-14-dev'
+
+want="$build $checks"
+optional=''
+for arg in "$@"; do
+    case $arg in
+    --demo) want="$want $demo" ;;
+    --fuzz) optional=$fuzz ;;
+    *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
+    esac
+done
+
+missing() {
+    for p in "$@"; do
+        dpkg-query -W -f '${Status}' "$p" 2>/dev/null |
+            grep -q 'ok installed' || printf '%s ' "$p"
+    done
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "install_deps.sh: no Debian here. Needed, by their Debian names:" $want
+    exit 0
+fi
+
+as_root=''
+[ "$(id -u)" -eq 0 ] || as_root=sudo
+
+apt() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+}
+
+updated=''
+install() {
+    # A package may have come with another one since the list was made.
+    # shellcheck disable=SC2046,SC2086
+    set -- $(missing "$@")
+    [ $# -gt 0 ] || return 0
+    echo "installing: $*"
+    if [ -z "$updated" ]; then
+        apt -q update
+        updated=yes
+    fi
+    apt -q -y --no-install-recommends install "$@"
+}
+
+# shellcheck disable=SC2086
+install $want
+if [ -n "$optional" ]; then
+    # shellcheck disable=SC2086
+    install $optional || echo "install_deps.sh: no fuzzing without: $optional"
+fi
