@@ -9,13 +9,13 @@ DH_NORETURN void dh_assert_failed(const char *cond, const char *file, int line);
 
 /* Always compiled in. */
 #define dh_assert(cond) \
- ((cond) ? (void)0 : dh_assert_failed(#cond, __FILE__, __LINE__))
+    ((cond) ? (void)0 : dh_assert_failed(#cond, __FILE__, __LINE__))
 
 /* For hot loops: gone in release builds. */
 #ifdef DH_DEBUG
-# define dh_debug_assert(cond) dh_assert(cond)
+#    define dh_debug_assert(cond) dh_assert(cond)
 #else
-# define dh_debug_assert(cond) ((void)sizeof(!(cond)))
+#    define dh_debug_assert(cond) ((void)sizeof(!(cond)))
 #endif
 
 #endif

@@ -37,10 +37,10 @@ bool dh_log_wants(enum dh_log_level level, const char *tag);
 void dh_log_write(enum dh_log_level level, const char *tag, const char *fmt,
                   ...) DH_PRINTF(3, 4);
 
-#define dh_log_at(level, ...)                        \
- (dh_log_wants(level, DH_LOG_TAG)                    \
-      ? dh_log_write(level, DH_LOG_TAG, __VA_ARGS__) \
-      : (void)0)
+#define dh_log_at(level, ...)                           \
+    (dh_log_wants(level, DH_LOG_TAG)                    \
+         ? dh_log_write(level, DH_LOG_TAG, __VA_ARGS__) \
+         : (void)0)
 #define dh_error(...) dh_log_at(DH_LOG_ERROR, __VA_ARGS__)
 #define dh_warn(...)  dh_log_at(DH_LOG_WARN, __VA_ARGS__)
 #define dh_info(...)  dh_log_at(DH_LOG_INFO, __VA_ARGS__)

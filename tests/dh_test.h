@@ -36,27 +36,27 @@ DH_NORETURN void dh_test_skip(const char *why);
 const char *dh_test_dir(void);
 
 #define CHECK(cond) \
- ((cond) ? (void)0 : dh_check_failed(__FILE__, __LINE__, #cond))
+    ((cond) ? (void)0 : dh_check_failed(__FILE__, __LINE__, #cond))
 #define CHECK_INT(got, want) \
- dh_check_int(__FILE__, __LINE__, #got, (int64_t)(got), (int64_t)(want))
+    dh_check_int(__FILE__, __LINE__, #got, (int64_t)(got), (int64_t)(want))
 #define CHECK_STR(got, want) \
- dh_check_str(__FILE__, __LINE__, #got, (got), (want))
+    dh_check_str(__FILE__, __LINE__, #got, (got), (want))
 #define CHECK_NEAR(got, want, tol) \
- dh_check_near(__FILE__, __LINE__, #got, (got), (want), (tol))
+    dh_check_near(__FILE__, __LINE__, #got, (got), (want), (tol))
 #define CHECK_MEM(got, want, n) \
- dh_check_mem(__FILE__, __LINE__, #got, (got), (want), (n))
+    dh_check_mem(__FILE__, __LINE__, #got, (got), (want), (n))
 
-#define DH_TEST(name) \
- {                    \
-#  name, test_##name  \
- }
-#define DH_TESTS(...)                                                 \
- static const struct dh_test dh_tests_here[] = { __VA_ARGS__ };       \
- __attribute__((constructor)) static void dh_tests_add(void)          \
- {                                                                    \
-  dh_test_register(__FILE__, dh_tests_here,                           \
-                   sizeof(dh_tests_here) / sizeof(dh_tests_here[0])); \
- }                                                                    \
- _Static_assert(1, "")
+#define DH_TEST(name)      \
+    {                      \
+#        name, test_##name \
+    }
+#define DH_TESTS(...)                                                       \
+    static const struct dh_test dh_tests_here[] = { __VA_ARGS__ };          \
+    __attribute__((constructor)) static void dh_tests_add(void)             \
+    {                                                                       \
+        dh_test_register(__FILE__, dh_tests_here,                           \
+                         sizeof(dh_tests_here) / sizeof(dh_tests_here[0])); \
+    }                                                                       \
+    _Static_assert(1, "")
 
 #endif
