@@ -1,0 +1,23 @@
+/* actions/xtest.h - performs on an X server, through XTest and its live
+ * keymap. */
+#ifndef DH_ACTIONS_XTEST_H
+#define DH_ACTIONS_XTEST_H
+
+#include "actions/sink.h"
+#include "base/status.h"
+
+/* Pacing, in nanoseconds; what real toolkits need, not what X needs. */
+struct dh_xtest_options {
+    int64_t key_gap_ns;   /* between keystrokes; 0: 2 ms */
+    int64_t hold_ns;      /* of a click; 0: 10 ms */
+    int64_t click_gap_ns; /* inside a double click; 0: 40 ms */
+    int64_t drag_ns;      /* of a whole drag; 0: 300 ms */
+};
+
+/* Has a connection of its own to `display` (NULL: $DISPLAY). DH_ERR_UNSUPPORTED
+ * where the server has no XTest. */
+DH_MUST_USE enum dh_status dh_xtest_create(struct dh_sink **out,
+                                           const char *display,
+                                           const struct dh_xtest_options *o);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * model/model.h - a MiniMax-M3 checkpoint, ready to run.
+ *
+ * Immutable after load, shared by sessions of any thread. It must outlive them.
+ */
+#ifndef DH_MODEL_MODEL_H
+#define DH_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vision/patches.h"
+
+struct dh_model;
+struct dh_pool;
+
+/* What a caller needs to know of the shapes. */
+struct dh_model_info {
+    int vocab_size, hidden_size, num_hidden_layers;
+    int max_position_embeddings;
+    int image_token_id, video_token_id; /* -1: no vision */
+    int eos_token_id;                   /* -1: not given */
+    bool has_vision;
+    int64_t parameters;
+    int64_t weight_bytes; /* in the files */
+    const char *kernels;  /* "ref", "avx2", "avx512" */
+};
+
+struct dh_model_options {
+    struct dh_pool *pool; /* for the load and for all sessions; may be NULL */
+    const char *kernels;  /* NULL or "auto": the fastest; "ref" and others */
+};
+
+/*
+ * Map the checkpoint in `dir`: config.json, safetensors, and where present
+ * preprocessor_config.json. No tokenizer is needed. Failures are logged with
+ * the file and the reason.
+ */
+DH_MUST_USE enum dh_status dh_model_create(struct dh_model **out,
+                                           const char *dir,
+                                           const struct dh_model_options *o);
+/* NULL is allowed. No session may be left. */
+void dh_model_destroy(struct dh_model *model);
+const struct dh_model_info *dh_model_get_info(const struct dh_model *model);
+/* How pictures become patches for this checkpoint. */
+const struct dh_patch_rule *dh_model_get_image_rule(const struct dh_model *m);
+const struct dh_patch_rule *dh_model_get_video_rule(const struct dh_model *m);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * model/session.h - one timeline of tokens with its cache.
+ *
+ * A session belongs to one thread. Feeding appends tokens; the logits of the
+ * last fed token can be sampled. Rewinding is exact: the same tokens fed again
+ * give the same logits. Keys, values and index keys live and die together
+ * (m3.md 10.8).
+ */
+#ifndef DH_MODEL_SESSION_H
+#define DH_MODEL_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/model.h"
+
+struct dh_cancel;
+struct dh_rng;
+struct dh_session;
+
+struct dh_session_options {
+    int max_tokens; /* of the cache; 0: min(max_position_embeddings, 8192) */
+    int chunk;      /* tokens per prefill pass; 0: 512 */
+    struct dh_cancel *cancel; /* looked at per layer; may be NULL */
+};
+
+/* DH_ERR_NOMEM where the cache does not fit; DH_ERR_RANGE for a length beyond
+ * the model's. */
+DH_MUST_USE enum dh_status dh_session_create(struct dh_session **out,
+                                             struct dh_model *model,
+                                             const struct dh_session_options *o);
+void dh_session_destroy(struct dh_session *s);
+
+/* A picture or video on its way into the prompt. */
+struct dh_session_image {
+    const struct dh_patches *patches;
+    int token_id; /* image_token_id or video_token_id of the model */
+};
+
+/*
+ * Append n ids. Each run of placeholder ids takes its embeddings from the
+ * pictures in order; their number of merged tokens must match, else
+ * DH_ERR_FORMAT. Nothing is appended on failure (DH_ERR_RANGE: the cache is
+ * full; DH_ERR_CANCELLED). Pictures that were encoded by this session before
+ * with the same pixels are not encoded again while their tokens are cached.
+ */
+DH_MUST_USE enum dh_status
+dh_session_feed(struct dh_session *s, const int32_t *ids, size_t n,
+                const struct dh_session_image *images, size_t n_images);
+
+/*
+ * Make the timeline equal to ids[0..n): keep the longest common prefix that
+ * ends outside a picture or holds the same picture (by hash), rewind to it,
+ * feed the rest. At least the last token is fed, so that logits are there.
+ * *reused is the length of the prefix; may be NULL.
+ */
+DH_MUST_USE enum dh_status
+dh_session_set(struct dh_session *s, const int32_t *ids, size_t n,
+               const struct dh_session_image *images, size_t n_images,
+               size_t *reused);
+
+/* Forget all tokens from position n on. n <= length. */
+void dh_session_rewind(struct dh_session *s, size_t n);
+size_t dh_session_len(const struct dh_session *s);
+
+/* Logits [vocab_size] after the last fed token; valid until the next feed.
+ * NULL right after a rewind. */
+const float *dh_session_logits(const struct dh_session *s);
+
+/* For `forward` and tests: during feed, call fn for each fed position with its
+ * logits. NULL stops that. */
+void dh_session_watch_logits(struct dh_session *s,
+                             void (*fn)(void *user, size_t position,
+                                        const float *logits),
+                             void *user);
+
+/* Seconds spent since create, and tokens, for reports. */
+struct dh_session_stats {
+    double vision_s, prefill_s, decode_s;
+    uint64_t image_tokens, prefill_tokens, decode_tokens, reused_tokens;
+};
+void dh_session_get_stats(const struct dh_session *s,
+                          struct dh_session_stats *out);
+
+/* How to pick a token. All zero but temperature 0: greedy. m3.md 12. */
+struct dh_sampling {
+    float temperature; /* 0: greedy */
+    float top_p;       /* 0 or >= 1: off */
+    int top_k;         /* 0: off */
+};
+
+/*
+ * Pick from logits[vocab]; `allowed` is NULL or a bit set (bit i of word i/64)
+ * of the ids that may be picked; scratch holds vocab floats. Returns the id;
+ * -1 where nothing is allowed or no logit is finite. The lowest id wins ties.
+ */
+int dh_sample(const float *logits, int vocab, const uint64_t *allowed,
+              const struct dh_sampling *how, struct dh_rng *rng,
+              float *scratch);
+
+#endif
