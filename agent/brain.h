@@ -1,0 +1,72 @@
+/*
+ * agent/brain.h - a checkpoint, its tokenizer and its profile: messages and
+ * pictures in, text out. One thread.
+ */
+#ifndef DH_AGENT_BRAIN_H
+#define DH_AGENT_BRAIN_H
+
+#include <stdint.h>
+
+#include "agent/event.h"
+#include "agent/profile.h"
+#include "base/status.h"
+#include "model/model.h"
+
+struct dh_brain;
+struct dh_cancel;
+struct dh_frame;
+struct dh_pool;
+
+struct dh_brain_options {
+    const char *model_dir;
+    const char *prompts_dir;
+    const char *kernels; /* NULL: the fastest */
+    int threads;         /* 0: one per core */
+    int context;         /* tokens; 0: as the session chooses */
+    int64_t max_pixels;  /* 0: the profile's, else the checkpoint's */
+    uint64_t seed;
+    struct dh_cancel *cancel;
+};
+
+DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
+                                           const struct dh_brain_options *o);
+void dh_brain_destroy(struct dh_brain *b);
+const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
+const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b);
+
+enum dh_brain_form { DH_FORM_FREE, DH_FORM_ACTION, DH_FORM_LOCATE };
+
+/* A clip's frames, sampled; they fill the video parts of the prompt. */
+struct dh_brain_video {
+    struct dh_frame *const *frames;
+    const double *at; /* seconds of each frame */
+    int n;
+};
+
+struct dh_brain_request {
+    const struct dh_message *messages;
+    size_t n_messages;
+    struct dh_frame *const *images; /* in order of the image parts */
+    size_t n_images;
+    const struct dh_brain_video *videos;
+    size_t n_videos;
+    enum dh_brain_form form;
+    /* Called as text comes; may be NULL. */
+    void (*on_text)(void *user, const char *piece, size_t len);
+    void *user;
+};
+
+struct dh_brain_answer {
+    char *text; /* owned; without the end-of-turn token */
+    bool cut;   /* the token limit ended it */
+    struct dh_usage usage;
+    struct dh_times times;
+};
+
+/* On failure nothing is set. DH_ERR_RANGE: the prompt does not fit. */
+DH_MUST_USE enum dh_status dh_brain_ask(struct dh_brain *b,
+                                        const struct dh_brain_request *r,
+                                        struct dh_brain_answer *out);
+void dh_brain_answer_finish(struct dh_brain_answer *a);
+
+#endif

@@ -1,0 +1,35 @@
+/* agent/history.h - the task and what has happened so far. One thread. */
+#ifndef DH_AGENT_HISTORY_H
+#define DH_AGENT_HISTORY_H
+
+#include <stdbool.h>
+
+struct dh_frame;
+
+/* One answer that was carried out. */
+struct dh_turn {
+    struct dh_frame *frame; /* seen before the answer; NULL once pruned */
+    char *answer;           /* as the model wrote it */
+    char *step;             /* its Action: line; "" where absent */
+    char *note;             /* told with the next picture, or NULL */
+};
+
+struct dh_history {
+    char *task;
+    struct dh_turn *turns;
+    int n_turns, cap;
+};
+
+void dh_history_init(struct dh_history *h, const char *task);
+void dh_history_finish(struct dh_history *h);
+/* Takes a reference to the frame, copies the texts. note may be NULL. */
+void dh_history_add(struct dh_history *h, struct dh_frame *frame,
+                    const char *answer, const char *step, const char *note);
+/*
+ * Drop old pictures, never the first turn's: with k pictures behind the first,
+ * r = max(0, k - keep_min) less r mod chunk go, so that the prompt's beginning
+ * stays the same between two drops. actions.md 2.5.
+ */
+void dh_history_prune(struct dh_history *h, int keep_min, int chunk);
+
+#endif

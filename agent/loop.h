@@ -1,0 +1,63 @@
+/*
+ * agent/loop.h - observe, think, act, until it is done.
+ *
+ *   OBSERVE -> THINK -> ACT -> SETTLE -> OBSERVE ...
+ *                \-> END (done, fail, answer, limit, stop, error)
+ */
+#ifndef DH_AGENT_LOOP_H
+#define DH_AGENT_LOOP_H
+
+#include <stdint.h>
+
+#include "agent/event.h"
+#include "agent/policy.h"
+#include "base/geom.h"
+
+struct dh_cancel;
+struct dh_sink;
+struct dh_source;
+
+struct dh_loop_options {
+    int max_steps;     /* answers that act; 0: 30 */
+    int64_t quiet_ns;  /* the screen must be still so long; 0: 120 ms */
+    int64_t settle_ns; /* and is waited for no longer; 0: 3 s */
+    int resamples;     /* after an answer that cannot be read; -1: 2 */
+};
+
+enum dh_loop_end {
+    DH_LOOP_DONE,     /* the policy says so */
+    DH_LOOP_FAILED,   /* the policy gave up */
+    DH_LOOP_ANSWERED, /* the policy answered in words */
+    DH_LOOP_LIMIT,    /* out of steps */
+    DH_LOOP_NONSENSE, /* no readable action, resamples included */
+    DH_LOOP_STUCK,    /* the same action on the same screen, too often */
+    DH_LOOP_STOPPED,  /* cancelled */
+    DH_LOOP_ERROR,    /* screen, input or model failed */
+};
+
+const char *dh_loop_end_name(enum dh_loop_end e);
+
+struct dh_loop {
+    struct dh_source *source;
+    struct dh_sink *sink;
+    struct dh_policy *policy;
+    struct dh_cancel *cancel;
+    struct dh_loop_options options;
+    dh_event_fn watch[4]; /* NULL ends */
+    void *watch_user[4];
+};
+
+struct dh_loop_result {
+    enum dh_loop_end end;
+    enum dh_status status; /* of an error */
+    int steps;
+    char *text; /* of answer, fail, done; owned, may be NULL */
+};
+
+/* Runs in the calling thread until the end; everything that is held is released
+ * before it returns. Owns nothing of `l`. */
+void dh_loop_run(const struct dh_loop *l, const char *task,
+                 struct dh_loop_result *out);
+void dh_loop_result_finish(struct dh_loop_result *r);
+
+#endif
