@@ -35,11 +35,22 @@ static bool refuse(struct scan *s, size_t offset, const char *why)
     return false;
 }
 
+// What follows the backslash is for cJSON to judge, save for hexadecimal
+// digits: it takes wrong ones for a NUL.
 static bool scan_escape(struct scan *s)
 {
-    if (s->n - s->i >= 6 && memcmp(s->p + s->i, "\\u0000", 6) == 0)
+    const char *p = s->p + s->i;
+    if (s->n - s->i < 6 || p[1] != 'u') {
+        s->i += 2;
+        return true;
+    }
+    for (int i = 2; i < 6; i++) {
+        if (!p[i] || !strchr("0123456789abcdefABCDEF", p[i]))
+            return refuse(s, s->i, "malformed escape");
+    }
+    if (memcmp(p, "\\u0000", 6) == 0)
         return refuse(s, s->i, "a string holds a NUL");
-    s->i += 2; // what follows the backslash is for cJSON to judge
+    s->i += 6;
     return true;
 }
 
@@ -121,6 +132,31 @@ static bool scan_text(struct scan *s)
     return true;
 }
 
+// cJSON keeps only the value of a number. Its types are the low byte and two
+// flags above, so that a bit beyond those can tell 1.0 from 1.
+#define FLOAT_BIT (1 << 12)
+
+static void mark_floats(cJSON *v, struct scan *s)
+{
+    for (cJSON *c = v->child; c; c = c->next)
+        mark_floats(c, s);
+    if (!cJSON_IsNumber(v))
+        return;
+    while (s->p[s->i] != '-' && digits_at(s, s->i) == 0) {
+        if (s->p[s->i] != '"')
+            s->i++;
+        else if (!scan_string(s))
+            return;
+    }
+    size_t start = s->i;
+    if (!scan_number(s))
+        return;
+    for (size_t i = start; i < s->i; i++) {
+        if (strchr(".eE", s->p[i]))
+            v->type |= FLOAT_BIT;
+    }
+}
+
 static bool only_space(const char *p, const char *end)
 {
     while (p < end && *p && strchr(" \t\r\n", *p))
@@ -145,6 +181,8 @@ struct dh_json *dh_json_parse(const char *text, size_t len,
         cJSON_Delete(root);
         return NULL;
     }
+    s.i = 0;
+    mark_floats(root, &s);
     return (struct dh_json *)root;
 }
 
@@ -220,6 +258,11 @@ const char *dh_json_text(const struct dh_json *v)
 double dh_json_number(const struct dh_json *v)
 {
     return cJSON_IsNumber(in(v)) ? in(v)->valuedouble : 0.0;
+}
+
+bool dh_json_is_float(const struct dh_json *v)
+{
+    return cJSON_IsNumber(in(v)) && (in(v)->type & FLOAT_BIT);
 }
 
 bool dh_json_is_true(const struct dh_json *v)

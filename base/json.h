@@ -50,6 +50,8 @@ size_t dh_json_count(const struct dh_json *v);
 const char *dh_json_text(const struct dh_json *v);
 double dh_json_number(const struct dh_json *v);
 bool dh_json_is_true(const struct dh_json *v);
+/* A number that was written with a fraction or an exponent: 1.0, not 1. */
+bool dh_json_is_float(const struct dh_json *v);
 
 /*
  * Typed members: false, with diag set, where the member is absent or of the

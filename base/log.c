@@ -57,6 +57,10 @@ static bool rule_parse(struct levels *l, struct dh_str part)
         return false;
     if (!level_parse(dh_str_sub(part, (size_t)colon + 1, part.n), &r->level))
         return false;
+    for (size_t i = 0; i < tag.n; i++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", tag.p[i]))
+            return false;
+    }
     memcpy(r->tag, tag.p, tag.n);
     r->tag[tag.n] = '\0';
     l->n++;
