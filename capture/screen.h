@@ -1,0 +1,68 @@
+/* capture/screen.h - the X11 screen as a source of frames. */
+#ifndef DH_CAPTURE_SCREEN_H
+#define DH_CAPTURE_SCREEN_H
+
+#include <stdbool.h>
+
+#include "base/geom.h"
+#include "base/opts.h"
+#include "base/status.h"
+#include "base/str.h"
+#include "capture/source.h"
+
+struct dh_screen_options {
+    const char *display; /* NULL: $DISPLAY */
+    const char *region;  /* "WIDTHxHEIGHT+X+Y"; NULL: the whole screen */
+    bool cursor;         /* draw the pointer into the pictures */
+    bool shm;            /* use MIT-SHM where the server has it */
+    bool damage;         /* use the DAMAGE extension where the server has it */
+};
+
+#define DH_SCREEN_DEFAULTS                          \
+    {                                               \
+        .cursor = true, .shm = true, .damage = true \
+    }
+
+extern const struct dh_opt dh_screen_opts[];
+
+/* Read "WIDTHxHEIGHT+X+Y": decimal numbers from 0 to 32767, no empty area. */
+DH_MUST_USE bool dh_screen_region_parse(struct dh_str s, struct dh_rect *out);
+
+/*
+ * Connect to a screen. *options is only looked at in the call. The source
+ * belongs to one thread at a time; several screens share nothing.
+ *
+ * DH_ERR_USAGE for a region that cannot be read, DH_ERR_NOTFOUND where there is
+ * no server, DH_ERR_UNSUPPORTED where its screen is not TrueColor of depth 24,
+ * 30 or 32.
+ *
+ * grab: the whole screen, or what lies of the region on it, as it is at that
+ * moment; the size may differ from the last time. `frame->screen` is where it
+ * lies on the screen. DH_ERR_IO: the server did not deliver, a later grab may
+ * work. DH_ERR_RANGE: the region is wholly off the screen, which may have
+ * shrunk. DH_ERR_CLOSED: the server has gone for good.
+ *
+ * mark, settle: by the DAMAGE extension. Without it settle compares a picture
+ * every 50 ms with the one before, at the price of those grabs, and changes
+ * that are undone in between are not seen. Changes outside of the region count
+ * in the first case only.
+ */
+DH_MUST_USE enum dh_status
+dh_screen_create(struct dh_source **out,
+                 const struct dh_screen_options *options);
+
+/* What a server offers, for people. */
+struct dh_screen_info {
+    int width, height, depth, bits_per_pixel;
+    unsigned long red_mask, green_mask, blue_mask;
+    bool true_color, msb_first;
+    bool has_shm, has_damage, has_fixes;
+    bool shm_works; /* it has it, and it can share memory with this process */
+    char vendor[64];
+};
+
+/* Connect, ask, disconnect. DH_ERR_NOTFOUND without a server. */
+DH_MUST_USE enum dh_status dh_screen_probe(const char *display,
+                                           struct dh_screen_info *out);
+
+#endif

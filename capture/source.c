@@ -1,0 +1,32 @@
+#include "capture/source.h"
+
+#include <stddef.h>
+
+#include "capture/frame.h"
+
+enum dh_status dh_source_grab(struct dh_source *s, struct dh_frame **out)
+{
+    return s->ops->grab(s, out);
+}
+
+enum dh_status dh_source_mark(struct dh_source *s)
+{
+    return s->ops->mark ? s->ops->mark(s) : DH_OK;
+}
+
+enum dh_status dh_source_settle(struct dh_source *s,
+                                const struct dh_settle *how,
+                                struct dh_cancel *cancel,
+                                struct dh_settle_result *out)
+{
+    if (s->ops->settle)
+        return s->ops->settle(s, how, cancel, out);
+    *out = (struct dh_settle_result){ .settled = true };
+    return DH_OK;
+}
+
+void dh_source_destroy(struct dh_source *s)
+{
+    if (s)
+        s->ops->destroy(s);
+}

@@ -1,0 +1,28 @@
+/* tests/capture/server.h - X servers of a test's own, and what is drawn. */
+#ifndef DH_TESTS_CAPTURE_SERVER_H
+#define DH_TESTS_CAPTURE_SERVER_H
+
+#include <sys/types.h>
+
+#include <X11/Xlib.h>
+
+struct dh_frame;
+
+struct server {
+    pid_t pid;
+    char display[16];
+};
+
+/* Start an Xvfb with `screen` such as "640x480x24" and, where it is not NULL,
+ * without an extension. It ends with the test. */
+void server_start(struct server *s, const char *screen, const char *without);
+void server_kill(struct server *s);
+
+/* Fill a rectangle of the root window and wait until it is done. */
+void paint(Display *dpy, int x, int y, int w, int h, unsigned long rgb);
+/* The root window in one colour. */
+void paint_all(Display *dpy, unsigned long rgb);
+/* Fails the test where the pixel has another colour. */
+void check_pixel(const struct dh_frame *f, int x, int y, unsigned long rgb);
+
+#endif
