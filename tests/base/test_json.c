@@ -254,6 +254,5 @@ DH_TESTS(DH_TEST(prints_compactly_in_order_and_with_plain_numbers),
          DH_TEST(hostile_text_is_refused_with_a_place),
          DH_TEST(depth_and_number_length_are_limited),
          DH_TEST(getters_report_the_member_they_wanted),
-         DH_TEST(values_can_be_walked),
-         DH_TEST(writer_puts_commas_and_escapes),
+         DH_TEST(values_can_be_walked), DH_TEST(writer_puts_commas_and_escapes),
          DH_TEST(random_doubles_come_back_exactly));

@@ -34,16 +34,11 @@ static void test_levels_select_by_tag(void)
 static void test_malformed_levels_change_nothing(void)
 {
     static const char *const bad[] = {
-        "",
-        "loud",
-        "info,",
-        ",info",
-        "model:",
-        ":info",
-        "a:b:info",
-        "info model:trace",
-        "INFO",
-        "a_tag_that_is_far_longer_than_any_module_name:info"
+        "",         "loud",
+        "info,",    ",info",
+        "model:",   ":info",
+        "a:b:info", "info model:trace",
+        "INFO",     "a_tag_that_is_far_longer_than_any_module_name:info"
     };
     CHECK(dh_log_set_levels("debug"));
     for (size_t i = 0; i < DH_COUNTOF(bad); i++) {
@@ -70,7 +65,8 @@ static void test_hook_gets_what_is_wanted_without_control_characters(void)
 static void log_many(void *arg)
 {
     for (int i = 0; i < 500; i++)
-        dh_warn("thread %s says the same thing over and over", (const char *)arg);
+        dh_warn("thread %s says the same thing over and over",
+                (const char *)arg);
 }
 
 static void test_lines_of_threads_do_not_mix(void)
@@ -118,7 +114,8 @@ static void test_long_line_is_cut_with_dots(void)
     dh_buf_finish(&b);
 }
 
-DH_TESTS(DH_TEST(levels_select_by_tag), DH_TEST(malformed_levels_change_nothing),
+DH_TESTS(DH_TEST(levels_select_by_tag),
+         DH_TEST(malformed_levels_change_nothing),
          DH_TEST(hook_gets_what_is_wanted_without_control_characters),
          DH_TEST(lines_of_threads_do_not_mix),
          DH_TEST(long_line_is_cut_with_dots));

@@ -95,30 +95,8 @@ static void test_small_helpers_zero_resize_and_copy(void)
     dh_free(s);
 }
 
-#ifdef DH_DEBUG
-static void allocate_while_forbidden(void)
-{
-    dh_mem_forbid(true);
-    dh_free(dh_zalloc(1));
-}
-
-static void test_forbidden_allocation_ends_a_debug_build(void)
-{
-    CHECK(death_by_abort(allocate_while_forbidden));
-    dh_mem_forbid(true);
-    dh_mem_forbid(false);
-    dh_free(dh_zalloc(1));
-}
-#else
-static void test_forbidden_allocation_ends_a_debug_build(void)
-{
-    dh_test_skip("a release build does not look");
-}
-#endif
-
 DH_TESTS(DH_TEST(big_blocks_are_aligned_and_zeroed_on_request),
          DH_TEST(a_chosen_big_allocation_fails_once),
          DH_TEST(sizes_do_not_wrap),
          DH_TEST(an_array_whose_size_wraps_ends_the_process),
-         DH_TEST(small_helpers_zero_resize_and_copy),
-         DH_TEST(forbidden_allocation_ends_a_debug_build));
+         DH_TEST(small_helpers_zero_resize_and_copy));

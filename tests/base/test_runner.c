@@ -81,7 +81,7 @@ static void test_every_status_has_a_name(void)
         CHECK(strcmp(dh_status_name((enum dh_status)st), "unknown status"));
     }
     CHECK_STR(dh_status_name((enum dh_status)99), "unknown status");
-    CHECK_STR(dh_status_name((enum dh_status)-1), "unknown status");
+    CHECK_STR(dh_status_name((enum dh_status) - 1), "unknown status");
 }
 
 static void test_first_diagnosis_wins_and_long_ones_are_cut(void)

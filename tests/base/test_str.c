@@ -140,8 +140,8 @@ static void test_numbers_are_strict(void)
 
 static void test_doubles_are_strict(void)
 {
-    static const char *const bad[] = { "",    " 1",  "1 ",    "nan", "inf",
-                                       "0x1", "1e",  "1e999", "1,5", "-",
+    static const char *const bad[] = { "",    " 1",    "1 ",    "nan", "inf",
+                                       "0x1", "1e",    "1e999", "1,5", "-",
                                        "1_0", "1.2.3", "e5" };
     double v = 42;
     CHECK(dh_parse_double(DH_STR("-1.25e2"), &v));
