@@ -263,12 +263,14 @@ static void put_mxfp8(struct writer *w, const char *name, const int64_t *shape,
         float most = 0;
         for (int i = 0; i < DH_QUANT_MX_BLOCK; i++)
             most = DH_MAX(most, fabsf(v[i]));
-        int e = most > 0 ? (int)floorf(log2f(most)) - 8 : 0;
+        int e = most > 0 ? (int)ceilf(log2f(most / 448)) : 0;
         scales[b] = (uint8_t)(e + 127);
         for (int i = 0; i < DH_QUANT_MX_BLOCK; i++)
             codes[b * DH_QUANT_MX_BLOCK + (size_t)i] =
                 nearest_e4m3(ldexpf(v[i], -e));
     }
+    if (w->spec->skip && strcmp(scale_name, w->spec->skip) == 0)
+        dh_free(w->items[--w->n].data);
 }
 
 static void put_floats(struct writer *w, const char *name, const int64_t *shape,
