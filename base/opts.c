@@ -123,7 +123,7 @@ static bool value_set(const struct dh_opt *o, void *base, const char *value,
     case DH_OPT_LIST: return list_add(o, p, value, diag);
     case DH_OPT_ENUM: return set_enum(o, p, value, diag);
     }
-    dh_assert(!"option type");
+    dh_assert(false); // no such type
     return false;
 }
 

@@ -139,9 +139,13 @@ static void test_a_killed_server_is_noticed_and_survived(void)
     dh_x11_close(idle);
     dh_x11_close(busy);
     dh_x11_close(trapped);
+}
 
+static void test_opening_fails_without_a_server(void)
+{
     Display *none = NULL;
-    CHECK_INT(dh_x11_open(&none, s.name), DH_ERR_NOTFOUND);
+    CHECK_INT(dh_x11_open(&none, ":31999"), DH_ERR_NOTFOUND);
+    CHECK_INT(dh_x11_open(&none, "no such display"), DH_ERR_NOTFOUND);
     CHECK(!none);
 }
 
@@ -189,5 +193,6 @@ static void test_connections_have_an_end_and_come_back(void)
 
 DH_TESTS(DH_TEST(errors_are_results_in_a_trap_and_warnings_outside),
          DH_TEST(a_killed_server_is_noticed_and_survived),
+         DH_TEST(opening_fails_without_a_server),
          DH_TEST(waiting_ends_with_an_event_or_in_time),
          DH_TEST(connections_have_an_end_and_come_back));
