@@ -16,11 +16,23 @@ struct example {
 static void test_every_packing_becomes_bgrx(void)
 {
     static const struct example t[] = {
-        { "bgrx", { 32, false, 0xff0000, 0xff00, 0xff }, { 1, 2, 3, 9 }, 1, 2,
+        { "bgrx",
+          { 32, false, 0xff0000, 0xff00, 0xff },
+          { 1, 2, 3, 9 },
+          1,
+          2,
           3 },
-        { "xrgb bytes", { 32, true, 0xff0000, 0xff00, 0xff }, { 9, 3, 2, 1 }, 1,
-          2, 3 },
-        { "rgbx", { 32, false, 0xff, 0xff00, 0xff0000 }, { 3, 2, 1, 9 }, 1, 2,
+        { "xrgb bytes",
+          { 32, true, 0xff0000, 0xff00, 0xff },
+          { 9, 3, 2, 1 },
+          1,
+          2,
+          3 },
+        { "rgbx",
+          { 32, false, 0xff, 0xff00, 0xff0000 },
+          { 3, 2, 1, 9 },
+          1,
+          2,
           3 },
         { "masks in the high bytes",
           { 32, false, 0xff000000, 0xff0000, 0xff00 },
@@ -28,8 +40,12 @@ static void test_every_packing_becomes_bgrx(void)
           1,
           2,
           3 },
-        { "three bytes", { 24, false, 0xff0000, 0xff00, 0xff }, { 1, 2, 3 }, 1,
-          2, 3 },
+        { "three bytes",
+          { 24, false, 0xff0000, 0xff00, 0xff },
+          { 1, 2, 3 },
+          1,
+          2,
+          3 },
         { "three bytes, most significant first",
           { 24, true, 0xff0000, 0xff00, 0xff },
           { 3, 2, 1 },
@@ -67,10 +83,10 @@ static void test_every_packing_becomes_bgrx(void)
 static void test_formats_that_make_no_sense_are_refused(void)
 {
     static const struct dh_pixel_format bad[] = {
-        { 16, false, 0xf800, 0x7e0, 0x1f },     // not ours
-        { 32, false, 0, 0xff00, 0xff },         // no red
-        { 32, false, 0xff0000, 0xff00, 0xfff }, // overlap
-        { 32, false, 0xf0f000, 0xff0, 0xf },    // overlap and gap
+        { 16, false, 0xf800, 0x7e0, 0x1f },      // not ours
+        { 32, false, 0, 0xff00, 0xff },          // no red
+        { 32, false, 0xff0000, 0xff00, 0xfff },  // overlap
+        { 32, false, 0xf0f000, 0xff0, 0xf },     // overlap and gap
         { 32, false, 0xf0f00000, 0xff00, 0xff }, // gap
         { 24, false, 0xff000000, 0xff00, 0xff }, // outside of the pixel
     };
