@@ -126,9 +126,9 @@ def place_window(rng):
 
 def prepare(home):
     """A home folder with a few files of invented names for the programs to show."""
-    for name in ("run", "Letters", "Maps", "Recipes"):
+    for name in (".run", "Letters", "Maps", "Recipes"):
         os.makedirs(os.path.join(home, name), exist_ok=True)
-    os.chmod(os.path.join(home, "run"), 0o700)
+    os.chmod(os.path.join(home, ".run"), 0o700)
     for name in ("budget.csv", "notes.txt", "route.txt", "poem.txt"):
         with open(os.path.join(home, name), "w", encoding="utf-8") as fh:
             fh.write("First line of the file\nanother line\n")
@@ -142,6 +142,7 @@ def main():
     ap.add_argument("out")
     ap.add_argument("--only")
     ap.add_argument("--display", type=int, default=55)
+    ap.add_argument("--home", default="/tmp/ada", help="home folder of the programs; its name is seen in titles")
     ap.add_argument("--one", type=int)
     args = ap.parse_args()
     args.out = os.path.abspath(args.out)
@@ -149,10 +150,10 @@ def main():
     if args.one is not None:
         one(args)
         return
-    home = os.path.join(args.out, "home")
+    home = args.home
     prepare(home)
     here = os.path.dirname(os.path.abspath(__file__))
-    os.environ.update(DISPLAY=f":{args.display}", HOME=home, XDG_RUNTIME_DIR=os.path.join(home, "run"), LANG="C.UTF-8",
+    os.environ.update(DISPLAY=f":{args.display}", HOME=home, XDG_RUNTIME_DIR=os.path.join(home, ".run"), LANG="C.UTF-8",
                       QT_LINUX_ACCESSIBILITY_ALWAYS_ON="1", QT_ACCESSIBILITY="1")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(["Xvfb", os.environ["DISPLAY"], "-screen", "0", "1024x768x24", "-nolisten", "tcp"], **quiet)
