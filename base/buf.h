@@ -29,7 +29,8 @@ void dh_buf_put(struct dh_buf *b, const void *bytes, size_t n);
 void dh_buf_putc(struct dh_buf *b, char c);
 void dh_buf_puts(struct dh_buf *b, const char *s);
 void dh_buf_printf(struct dh_buf *b, const char *fmt, ...) DH_PRINTF(2, 3);
-void dh_buf_vprintf(struct dh_buf *b, const char *fmt, va_list ap);
+void dh_buf_vprintf(struct dh_buf *b, const char *fmt, va_list ap)
+    DH_PRINTF(2, 0);
 /* The text so far, never NULL; valid until the next write. */
 const char *dh_buf_text(const struct dh_buf *b);
 /* Hand the NUL-terminated bytes over; free them with dh_free. */
