@@ -205,8 +205,8 @@ static void test_writer_puts_commas_and_escapes(void)
     dh_jw_array(&w, "list");
     dh_jw_i64(&w, NULL, INT64_MIN);
     dh_jw_double(&w, NULL, 0.1);
-    dh_jw_double(&w, NULL, NAN);
-    dh_jw_double(&w, NULL, -INFINITY);
+    dh_jw_double(&w, NULL, (double)NAN);
+    dh_jw_double(&w, NULL, -(double)INFINITY);
     dh_jw_object(&w, NULL);
     dh_jw_end_object(&w);
     dh_jw_array(&w, NULL);

@@ -26,7 +26,7 @@ static void fail_str(void)
 
 static void fail_near(void)
 {
-    CHECK_NEAR(NAN, 0, 1e9);
+    CHECK_NEAR((double)NAN, 0, 1e9);
 }
 
 static void fail_mem(void)
