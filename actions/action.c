@@ -140,12 +140,23 @@ void dh_action_text(const struct dh_action *a, struct dh_buf *out)
         dh_buf_printf(out, " %g", a->duration_ms / 1000.0);
 }
 
-static void put_point(struct dh_json_writer *w, struct dh_point p)
+static void put_point(struct dh_json_writer *w, const char *key,
+                      struct dh_point p)
 {
-    dh_jw_array(w, NULL);
+    dh_jw_array(w, key);
     dh_jw_i64(w, NULL, p.x);
     dh_jw_i64(w, NULL, p.y);
     dh_jw_end_array(w);
+}
+
+static void mods_member(struct dh_json_writer *w, const char *key,
+                        unsigned mods)
+{
+    struct dh_buf text;
+    dh_buf_init(&text, 64);
+    put_mods(mods, &text);
+    dh_jw_text(w, key, dh_buf_text(&text));
+    dh_buf_finish(&text);
 }
 
 void dh_action_json(const struct dh_action *a, struct dh_json_writer *w)
@@ -159,18 +170,13 @@ void dh_action_json(const struct dh_action *a, struct dh_json_writer *w)
     if (a->has_at || a->has_start) {
         dh_jw_array(w, "p");
         if (a->has_start)
-            put_point(w, a->start);
+            put_point(w, NULL, a->start);
         if (a->has_at)
-            put_point(w, a->at);
+            put_point(w, NULL, a->at);
         dh_jw_end_array(w);
     }
-    if (a->mods) {
-        struct dh_buf mods;
-        dh_buf_init(&mods, 64);
-        put_mods(a->mods, &mods);
-        dh_jw_text(w, "mods", dh_buf_text(&mods));
-        dh_buf_finish(&mods);
-    }
+    if (a->mods)
+        mods_member(w, "mods", a->mods);
     if (a->op == DH_ACTION_SCROLL) {
         dh_jw_i64(w, "dx", a->dx);
         dh_jw_i64(w, "dy", a->dy);
@@ -181,6 +187,25 @@ void dh_action_json(const struct dh_action *a, struct dh_json_writer *w)
     }
     if (a->duration_ms >= 0)
         dh_jw_i64(w, "ms", a->duration_ms);
+}
+
+void dh_action_arguments(const struct dh_action *a, struct dh_json_writer *w)
+{
+    dh_jw_text(w, "action", dh_action_name(a));
+    if (a->has_start)
+        put_point(w, "start_coordinate", a->start);
+    if (a->has_at)
+        put_point(w, "coordinate", a->at);
+    if (a->op == DH_ACTION_SCROLL) {
+        dh_jw_text(w, "scroll_direction", direction(a));
+        dh_jw_i64(w, "scroll_amount", notches(a));
+    }
+    if (dh_action_is_pointer(a) && a->mods)
+        mods_member(w, "text", a->mods);
+    if (text_is_argument(a))
+        dh_jw_text(w, "text", a->text);
+    if (a->duration_ms >= 0)
+        dh_jw_double(w, "duration", a->duration_ms / 1000.0);
 }
 
 void dh_action_repairs_text(unsigned repairs, struct dh_buf *out)

@@ -99,6 +99,8 @@ DH_MUST_USE bool dh_action_of_text(const char *line, bool pixels,
                                    struct dh_action *out, struct dh_diag *why);
 /* Members into an open object, names of benchmarks.md 10.2. */
 void dh_action_json(const struct dh_action *a, struct dh_json_writer *w);
+/* Members of a call's "arguments", in M3's names and order (points 0..1000). */
+void dh_action_arguments(const struct dh_action *a, struct dh_json_writer *w);
 /* Comma-separated names of repairs, "" for none. */
 void dh_action_repairs_text(unsigned repairs, struct dh_buf *out);
 

@@ -1,0 +1,66 @@
+#include "agent/ground.h"
+
+#include <string.h>
+
+#include "actions/parse.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "capture/frame.h"
+#include "vision/view.h"
+
+static enum dh_status ask(struct dh_brain *brain, struct dh_frame *frame,
+                          const char *instruction, struct dh_brain_answer *out)
+{
+    const struct dh_profile *p = dh_brain_get_profile(brain);
+    struct dh_buf task;
+    dh_buf_init(&task, 1 << 20);
+    dh_buf_printf(&task, "Task: %s", instruction);
+    struct dh_part root = { DH_PART_TEXT, p->root };
+    struct dh_part developer = { DH_PART_TEXT, p->developer };
+    struct dh_part user[] = { { DH_PART_IMAGE, NULL },
+                              { DH_PART_TEXT, dh_buf_text(&task) } };
+    struct dh_message messages[] = {
+        { .role = DH_ROLE_ROOT, .parts = &root, .n_parts = 1 },
+        { .role = DH_ROLE_DEVELOPER, .parts = &developer, .n_parts = 1 },
+        { .role = DH_ROLE_USER, .parts = user, .n_parts = 2 },
+    };
+    size_t skip = p->root ? 0 : 1;
+    struct dh_brain_request r = { .messages = messages + skip,
+                                  .n_messages = DH_COUNTOF(messages) - skip,
+                                  .images = &frame,
+                                  .n_images = 1,
+                                  .form = DH_FORM_LOCATE };
+    enum dh_status st = dh_brain_ask(brain, &r, out);
+    dh_buf_finish(&task);
+    return st;
+}
+
+enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
+                              const char *instruction, struct dh_ground *out)
+{
+    struct dh_brain_answer answer;
+    struct dh_answer parsed;
+    struct dh_diag diag = { 0 };
+    memset(out, 0, sizeof *out);
+    enum dh_status st = ask(brain, frame, instruction, &answer);
+    if (st)
+        return st;
+    st = dh_answer_parse(answer.text, strlen(answer.text), &parsed, &diag);
+    if (!st && !parsed.action[0].has_at)
+        st = DH_ERR_FORMAT;
+    if (!st) {
+        struct dh_view view = { { 0, 0, frame->width, frame->height } };
+        out->pixel = dh_view_to_screen(&view, parsed.action[0].at);
+    }
+    dh_answer_finish(&parsed);
+    out->raw = answer.text;
+    out->usage = answer.usage;
+    out->times = answer.times;
+    return st;
+}
+
+void dh_ground_finish(struct dh_ground *g)
+{
+    dh_free(g->raw);
+    memset(g, 0, sizeof *g);
+}

@@ -1,0 +1,22 @@
+/* agent/ground.h - where in a picture is what an instruction names. */
+#ifndef DH_AGENT_GROUND_H
+#define DH_AGENT_GROUND_H
+
+#include "agent/brain.h"
+#include "base/geom.h"
+
+struct dh_ground {
+    struct dh_point pixel; /* in the picture */
+    char *raw;             /* the model's answer, owned */
+    struct dh_usage usage;
+    struct dh_times times;
+};
+
+/* DH_ERR_FORMAT: the model named no point; out->raw is set then, too. */
+DH_MUST_USE enum dh_status dh_ground_find(struct dh_brain *brain,
+                                          struct dh_frame *frame,
+                                          const char *instruction,
+                                          struct dh_ground *out);
+void dh_ground_finish(struct dh_ground *g);
+
+#endif

@@ -1,0 +1,56 @@
+#include "agent/history.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "capture/frame.h"
+
+void dh_history_init(struct dh_history *h, const char *task)
+{
+    memset(h, 0, sizeof *h);
+    h->task = dh_strdup(task);
+}
+
+void dh_history_finish(struct dh_history *h)
+{
+    for (int i = 0; i < h->n_turns; i++) {
+        dh_frame_unref(h->turns[i].frame);
+        dh_free(h->turns[i].answer);
+        dh_free(h->turns[i].step);
+        dh_free(h->turns[i].note);
+    }
+    dh_free(h->turns);
+    dh_free(h->task);
+    memset(h, 0, sizeof *h);
+}
+
+void dh_history_add(struct dh_history *h, struct dh_frame *frame,
+                    const char *answer, const char *step, const char *note)
+{
+    if (h->n_turns == h->cap) {
+        h->cap = h->cap ? h->cap * 2 : 16;
+        h->turns = dh_resize_array(h->turns, (size_t)h->cap, sizeof *h->turns);
+    }
+    h->turns[h->n_turns++] = (struct dh_turn){
+        .frame = dh_frame_ref(frame),
+        .answer = dh_strdup(answer),
+        .step = dh_strdup(step),
+        .note = note ? dh_strdup(note) : NULL,
+    };
+}
+
+void dh_history_prune(struct dh_history *h, int keep_min, int chunk)
+{
+    int k = 0;
+    for (int i = 1; i < h->n_turns; i++)
+        k += h->turns[i].frame != NULL;
+    int drop = DH_MAX(0, k - keep_min);
+    drop -= drop % chunk;
+    for (int i = 1; i < h->n_turns && drop > 0; i++) {
+        if (!h->turns[i].frame)
+            continue;
+        dh_frame_unref(h->turns[i].frame);
+        h->turns[i].frame = NULL;
+        drop--;
+    }
+}

@@ -1,0 +1,167 @@
+#include "tools/app.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/brain.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+const struct dh_opt dh_app_opts[] = {
+    { "log", 0, DH_OPT_TEXT, offsetof(struct dh_app_options, log), "LEVELS",
+      "What to log to stderr: error, warn, info, debug, trace, also per module "
+      "as in info,model:trace",
+      0, 0, NULL },
+    { "json", 0, DH_OPT_BOOL, offsetof(struct dh_app_options, json), NULL,
+      "Print results as JSON lines", 0, 0, NULL },
+    { "help", 'h', DH_OPT_BOOL, offsetof(struct dh_app_options, help), NULL,
+      "Print this help", 0, 0, NULL },
+    { 0 },
+};
+
+const struct dh_opt dh_model_opt_table[] = {
+    { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model), "DIR",
+      "Folder of a MiniMax-M3 checkpoint (default: the embedded sprout)", 0, 0,
+      NULL },
+    { "threads", 't', DH_OPT_INT, offsetof(struct dh_model_opts, threads), "N",
+      "Threads to compute with, 0 for one per core", 0, 256, NULL },
+    { "kernels", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, kernels),
+      "NAME", "Instruction set: auto, ref, avx2 or avx512", 0, 0, NULL },
+    { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
+      "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
+      1 << 20, NULL },
+    { "max-pixels", 0, DH_OPT_DOUBLE,
+      offsetof(struct dh_model_opts, max_pixels), "N",
+      "Largest picture that the model is shown, in pixels", 0, 1e8, NULL },
+    { "seed", 0, DH_OPT_INT, offsetof(struct dh_model_opts, seed), "N",
+      "Seed of sampling", 0, 1e9, NULL },
+    { 0 },
+};
+
+static const char *assets_dir;  // set before anything runs
+static struct dh_cancel cancel; // set by the signal handler
+
+void dh_app_set_assets(const char *dir)
+{
+    assets_dir = dir;
+}
+
+char *dh_app_asset(const char *name)
+{
+    return dh_path_join(assets_dir ? assets_dir : "assets", name);
+}
+
+int dh_app_usage(const struct dh_command *cmd, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "deskhand %s: ", cmd->name);
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\nTry 'deskhand %s --help'.\n", cmd->name);
+    va_end(ap);
+    return DH_EXIT_USAGE;
+}
+
+void dh_command_help(const struct dh_command *cmd, struct dh_buf *out)
+{
+    dh_buf_printf(out, "Usage: deskhand %s [OPTION]...%s%s\n\n%s.\n", cmd->name,
+                  cmd->operands[0] ? " " : "", cmd->operands, cmd->summary);
+    if (cmd->text)
+        dh_buf_printf(out, "\n%s\n", cmd->text);
+    dh_buf_puts(out, "\nOptions:\n");
+    for (int i = 0; i < DH_COMMAND_MAX_TABLES && cmd->tables[i]; i++) {
+        struct dh_opt_set sets[] = { { cmd->tables[i], NULL }, { 0 } };
+        dh_opts_help(sets, out);
+    }
+}
+
+static void print_help(const struct dh_command *cmd)
+{
+    struct dh_buf out;
+    dh_buf_init(&out, 1 << 20);
+    dh_command_help(cmd, &out);
+    fputs(dh_buf_text(&out), stdout);
+    dh_buf_finish(&out);
+}
+
+bool dh_app_parse(const struct dh_command *cmd, const struct dh_opt_set *sets,
+                  struct dh_app_options *app, int argc, char **argv, int *n,
+                  int *exit_status)
+{
+    struct dh_diag diag = { 0 };
+    if (dh_opts_parse(sets, argc, argv, n, &diag)) {
+        *exit_status = dh_app_usage(cmd, "%s", diag.text);
+        return false;
+    }
+    if (app->help) {
+        print_help(cmd);
+        *exit_status = DH_EXIT_OK;
+        return false;
+    }
+    if (!dh_log_set_levels(app->log)) {
+        *exit_status =
+            dh_app_usage(cmd, "--log=%s is not understood", app->log);
+        return false;
+    }
+    return true;
+}
+
+// The first signal asks everything to end in order, the second one does not
+// wait for that.
+static void on_signal(int sig)
+{
+    if (dh_cancel_is_set(&cancel)) {
+        signal(sig, SIG_DFL);
+        raise(sig);
+        return;
+    }
+    static const char text[] = "\nstopping; press again to stop at once\n";
+    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)n;
+    dh_cancel_set(&cancel);
+}
+
+struct dh_cancel *dh_app_cancel(void)
+{
+    struct sigaction sa = { .sa_handler = on_signal };
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    return &cancel;
+}
+
+enum dh_status dh_app_brain(struct dh_brain **out,
+                            const struct dh_model_opts *o)
+{
+    char *embedded = dh_app_asset("models/sprout");
+    char *prompts = dh_app_asset("prompts");
+    struct dh_brain_options bo = {
+        .model_dir = o->model ? o->model : embedded,
+        .prompts_dir = prompts,
+        .kernels = o->kernels,
+        .threads = o->threads,
+        .context = o->context,
+        .max_pixels = (int64_t)o->max_pixels,
+        .seed = (uint64_t)o->seed,
+        .cancel = dh_app_cancel(),
+    };
+    enum dh_status st = dh_brain_create(out, &bo);
+    dh_free(embedded);
+    dh_free(prompts);
+    return st;
+}
+
+int dh_app_exit(enum dh_status st)
+{
+    if (st == DH_OK)
+        return DH_EXIT_OK;
+    if (st == DH_ERR_CANCELLED)
+        return DH_EXIT_STOPPED;
+    return st == DH_ERR_USAGE ? DH_EXIT_USAGE : DH_EXIT_FAILED;
+}

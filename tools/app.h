@@ -1,0 +1,68 @@
+/* tools/app.h - what the subcommands share: options, places, signals. */
+#ifndef DH_TOOLS_APP_H
+#define DH_TOOLS_APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/opts.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "tools/cmds.h"
+
+struct dh_brain;
+struct dh_buf;
+
+/* Options that every subcommand has. */
+struct dh_app_options {
+    const char *log;
+    bool json;
+    bool help;
+};
+#define DH_APP_DEFAULTS \
+    {                   \
+        .log = "warn",  \
+    }
+extern const struct dh_opt dh_app_opts[];
+
+/* Options of the subcommands that think. */
+struct dh_model_opts {
+    const char *model; /* a folder; NULL: the embedded sprout */
+    const char *kernels;
+    int threads, context;
+    double max_pixels;
+    int seed;
+};
+extern const struct dh_opt dh_model_opt_table[];
+
+/* Set once by main before anything runs: the folder of assets, or NULL. */
+void dh_app_set_assets(const char *dir);
+/* assets/NAME, to be freed with dh_free. */
+char *dh_app_asset(const char *name);
+
+/*
+ * Parse the command line of one subcommand. True: go on, with *n operands in
+ * argv[1..]. False: return *exit_status at once (help was printed, or a usage
+ * error was).
+ */
+DH_MUST_USE bool dh_app_parse(const struct dh_command *cmd,
+                              const struct dh_opt_set *sets,
+                              struct dh_app_options *app, int argc, char **argv,
+                              int *n, int *exit_status);
+/* Print a usage error of this subcommand to stderr; returns DH_EXIT_USAGE. */
+int dh_app_usage(const struct dh_command *cmd, const char *fmt, ...)
+    DH_PRINTF(2, 3);
+
+/* Set by SIGINT and SIGTERM; a second one ends the process. */
+struct dh_cancel *dh_app_cancel(void);
+
+/* Load the model that the options name. */
+DH_MUST_USE enum dh_status dh_app_brain(struct dh_brain **out,
+                                        const struct dh_model_opts *o);
+
+/* The exit status of a failure. */
+int dh_app_exit(enum dh_status st);
+
+void dh_command_help(const struct dh_command *cmd, struct dh_buf *out);
+
+#endif

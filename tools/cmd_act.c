@@ -1,0 +1,118 @@
+#include <stddef.h>
+#include <stdio.h>
+
+#include "actions/dry.h"
+#include "actions/guard.h"
+#include "actions/xtest.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "capture/screen.h"
+#include "tools/app.h"
+#include "vision/view.h"
+
+struct act_options {
+    const char *display;
+    bool pixels, dry_run;
+};
+
+static const struct dh_opt act_opts[] = {
+    { "display", 'd', DH_OPT_TEXT, offsetof(struct act_options, display), ":N",
+      "X display to act on (default: $DISPLAY)", 0, 0, NULL },
+    { "pixels", 0, DH_OPT_BOOL, offsetof(struct act_options, pixels), NULL,
+      "Points are pixels of the screen in place of 0 to 1000", 0, 0, NULL },
+    { "dry-run", 'n', DH_OPT_BOOL, offsetof(struct act_options, dry_run), NULL,
+      "Print what would be done", 0, 0, NULL },
+    { 0 },
+};
+
+static void to_screen(struct dh_action *a, const struct dh_screen_info *info)
+{
+    struct dh_view view = { { 0, 0, info->width, info->height } };
+    if (a->on_screen)
+        return;
+    if (a->has_at)
+        a->at = dh_view_to_screen(&view, a->at);
+    if (a->has_start)
+        a->start = dh_view_to_screen(&view, a->start);
+    a->on_screen = true;
+}
+
+static enum dh_status act_one(struct dh_sink *sink, const char *line,
+                              const struct act_options *o,
+                              const struct dh_screen_info *info)
+{
+    struct dh_diag why = { 0 };
+    struct dh_action a;
+    if (!dh_action_of_text(line, o->pixels, &a, &why)) {
+        fprintf(stderr, "deskhand act: \"%s\": %s\n", line, why.text);
+        return DH_ERR_USAGE;
+    }
+    if (!o->dry_run)
+        to_screen(&a, info);
+    enum dh_status st = dh_sink_perform(sink, &a, dh_app_cancel(), &why);
+    if (!st && a.op == DH_ACTION_WAIT && !o->dry_run)
+        dh_sleep_for(a.duration_ms * DH_MS);
+    if (st && st != DH_ERR_CANCELLED)
+        fprintf(stderr, "deskhand act: \"%s\": %s\n", line,
+                why.text[0] ? why.text : dh_status_name(st));
+    dh_action_finish(&a);
+    return st;
+}
+
+static enum dh_status open_sink(struct dh_sink **out, struct dh_buf *text,
+                                const struct act_options *o,
+                                struct dh_screen_info *info)
+{
+    if (o->dry_run) {
+        *out = dh_dry_create(text);
+        return DH_OK;
+    }
+    struct dh_sink *inner;
+    enum dh_status st = dh_screen_probe(o->display, info);
+    if (!st)
+        st = dh_xtest_create(&inner, o->display, NULL);
+    if (!st)
+        *out = dh_guard_create(inner, (struct dh_rect){ 0 });
+    return st;
+}
+
+static int run(int argc, char **argv)
+{
+    struct dh_app_options app = DH_APP_DEFAULTS;
+    struct act_options o = { 0 };
+    struct dh_opt_set sets[] = { { act_opts, &o },
+                                 { dh_app_opts, &app },
+                                 { 0 } };
+    struct dh_screen_info info = { 0 };
+    struct dh_sink *sink = NULL;
+    struct dh_buf text;
+    int n, status;
+    if (!dh_app_parse(&dh_cmd_act, sets, &app, argc, argv, &n, &status))
+        return status;
+    if (!n)
+        return dh_app_usage(&dh_cmd_act, "no action is given");
+    dh_buf_init(&text, 1 << 24);
+    enum dh_status st = open_sink(&sink, &text, &o, &info);
+    for (int i = 1; i <= n && !st; i++)
+        st = act_one(sink, argv[i], &o, &info);
+    dh_sink_destroy(sink);
+    fputs(dh_buf_text(&text), stdout);
+    dh_buf_finish(&text);
+    return dh_app_exit(st);
+}
+
+const struct dh_command dh_cmd_act = {
+    "act",
+    "ACTION...",
+    "Perform actions given as text",
+    "Each ACTION is one argument, in the words of M3's desktop protocol; "
+    "points\n"
+    "run from 0 to 1000 on both axes, whatever the size of the screen:\n"
+    "\n"
+    "  \"left_click 500 300\"   \"double_click 10 20\"   \"right_click 10 20 "
+    "+ctrl\"\n"
+    "  \"left_click_drag 10 20 300 400\"   \"scroll 500 500 down 5\"\n"
+    "  \"type hello\"   \"key ctrl+s\"   \"key Down*3\"   \"wait 1.5\"",
+    { act_opts, dh_app_opts },
+    run,
+};

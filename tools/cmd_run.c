@@ -1,0 +1,399 @@
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actions/guard.h"
+#include "actions/xtest.h"
+#include "agent/brain.h"
+#include "agent/loop.h"
+#include "agent/record.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "capture/screen.h"
+#include "tools/app.h"
+
+#define DH_LOG_TAG "run"
+#include "base/log.h"
+
+struct run_options {
+    const char *display, *region, *session, *script;
+    int max_steps, settle_ms, quiet_ms;
+    bool record, video;
+};
+
+static const struct dh_opt run_opts[] = {
+    { "display", 'd', DH_OPT_TEXT, offsetof(struct run_options, display), ":N",
+      "X display to see and act on (default: $DISPLAY)", 0, 0, NULL },
+    { "region", 0, DH_OPT_TEXT, offsetof(struct run_options, region), "WxH+X+Y",
+      "Part of the screen to see and act in", 0, 0, NULL },
+    { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
+      "N", "Stop after so many answers", 1, 10000, NULL },
+    { "session", 's', DH_OPT_TEXT, offsetof(struct run_options, session), "DIR",
+      "Where to leave the session folder (default: a new one under "
+      "$XDG_STATE_HOME/deskhand/sessions)",
+      0, 0, NULL },
+    { "record", 0, DH_OPT_BOOL, offsetof(struct run_options, record), NULL,
+      "Leave a session folder", 0, 0, NULL },
+    { "video", 0, DH_OPT_BOOL, offsetof(struct run_options, video), NULL,
+      "Put a video of the run into the session folder", 0, 0, NULL },
+    { "script", 0, DH_OPT_TEXT, offsetof(struct run_options, script), "FILE",
+      "Take answers from a file, one action a line, in place of a model", 0, 0,
+      NULL },
+    { "quiet-ms", 0, DH_OPT_INT, offsetof(struct run_options, quiet_ms), "N",
+      "After an action the screen must be still for so long", 1, 60000, NULL },
+    { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
+      "and is waited for no longer than this", 1, 600000, NULL },
+    { 0 },
+};
+
+#define STAGES 7
+static const char *const stage_names[STAGES] = {
+    "grab", "settle", "preprocess", "vision", "prefill", "decode", "act",
+};
+
+/* What the run prints, and what it adds up for the end. */
+struct printer {
+    bool json;
+    int64_t *ns[STAGES]; // of each step
+    int n[STAGES], cap;
+};
+
+static void put_stage(struct printer *p, int stage, int64_t ns)
+{
+    if (p->n[stage] < p->cap)
+        p->ns[stage][p->n[stage]++] = ns;
+}
+
+static double ms(int64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void count_times(struct printer *p, const struct dh_event *e)
+{
+    const struct dh_times *t = &e->times;
+    if (e->kind == DH_EVENT_ANSWER) {
+        put_stage(p, 0, t->grab);
+        put_stage(p, 2, t->preprocess);
+        put_stage(p, 3, t->vision);
+        put_stage(p, 4, t->prefill);
+        put_stage(p, 5, t->decode);
+    } else if (e->kind == DH_EVENT_DONE) {
+        put_stage(p, 1, t->settle);
+        put_stage(p, 6, t->act);
+    }
+}
+
+static void print_text(const struct dh_event *e)
+{
+    struct dh_buf action;
+    dh_buf_init(&action, 1 << 20);
+    switch (e->kind) {
+    case DH_EVENT_START: printf("task    %s\n", e->text); break;
+    case DH_EVENT_FRAME: break;
+    case DH_EVENT_ANSWER:
+        printf("step %-3d", e->step);
+        printf("saw %.1f ms, thought %.0f ms (%d tokens in, %d out)\n",
+               ms(e->times.grab + e->times.preprocess),
+               ms(e->times.vision + e->times.prefill + e->times.decode),
+               e->usage.prompt_tokens, e->usage.answer_tokens);
+        break;
+    case DH_EVENT_ACT:
+        dh_action_text(&e->action, &action);
+        printf("        %s  [%s]\n", e->step_text, dh_buf_text(&action));
+        break;
+    case DH_EVENT_DONE:
+        if (e->text)
+            printf("        ! %s\n", e->text);
+        printf("        acted %.1f ms, settled %.0f ms%s\n", ms(e->times.act),
+               ms(e->times.settle), e->changed ? "" : ", nothing changed");
+        break;
+    case DH_EVENT_NOTE: printf("        ! %s\n", e->text); break;
+    case DH_EVENT_END: break;
+    }
+    dh_buf_finish(&action);
+    fflush(stdout);
+}
+
+static void print_json(const struct dh_event *e)
+{
+    static const char *const kinds[] = { "start", "frame", "answer", "act",
+                                         "done",  "note",  "end" };
+    struct dh_buf out;
+    struct dh_json_writer w;
+    dh_buf_init(&out, 1 << 22);
+    dh_jw_init(&w, &out);
+    dh_jw_object(&w, NULL);
+    dh_jw_text(&w, "event", kinds[e->kind]);
+    dh_jw_i64(&w, "step", e->step);
+    if (e->text)
+        dh_jw_text(&w, "text", e->text);
+    if (e->kind == DH_EVENT_ACT) {
+        dh_jw_text(&w, "say", e->step_text);
+        dh_action_json(&e->action, &w);
+    }
+    if (e->kind == DH_EVENT_ANSWER) {
+        dh_jw_i64(&w, "prompt_tokens", e->usage.prompt_tokens);
+        dh_jw_i64(&w, "answer_tokens", e->usage.answer_tokens);
+        dh_jw_double(&w, "grab_ms", ms(e->times.grab));
+        dh_jw_double(&w, "preprocess_ms", ms(e->times.preprocess));
+        dh_jw_double(&w, "vision_ms", ms(e->times.vision));
+        dh_jw_double(&w, "prefill_ms", ms(e->times.prefill));
+        dh_jw_double(&w, "decode_ms", ms(e->times.decode));
+    }
+    if (e->kind == DH_EVENT_DONE) {
+        dh_jw_bool(&w, "ok", e->status == DH_OK);
+        dh_jw_bool(&w, "changed", e->changed);
+        dh_jw_double(&w, "act_ms", ms(e->times.act));
+        dh_jw_double(&w, "settle_ms", ms(e->times.settle));
+    }
+    dh_jw_end_object(&w);
+    puts(dh_buf_text(&out));
+    fflush(stdout);
+    dh_buf_finish(&out);
+}
+
+static void on_event(void *user, const struct dh_event *e)
+{
+    struct printer *p = user;
+    count_times(p, e);
+    if (p->json)
+        print_json(e);
+    else
+        print_text(e);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_stages(struct printer *p)
+{
+    printf("stage, ms    median      min      max\n");
+    for (int s = 0; s < STAGES; s++) {
+        int n = p->n[s];
+        if (!n)
+            continue;
+        qsort(p->ns[s], (size_t)n, sizeof *p->ns[s], by_size);
+        printf("%-10s %8.1f %8.1f %8.1f\n", stage_names[s], ms(p->ns[s][n / 2]),
+               ms(p->ns[s][0]), ms(p->ns[s][n - 1]));
+    }
+}
+
+static void printer_init(struct printer *p, bool json, int steps)
+{
+    memset(p, 0, sizeof *p);
+    p->json = json;
+    p->cap = steps * 8;
+    for (int s = 0; s < STAGES; s++)
+        dh_array(p->ns[s], (size_t)p->cap);
+}
+
+static void printer_finish(struct printer *p)
+{
+    for (int s = 0; s < STAGES; s++)
+        dh_free(p->ns[s]);
+}
+
+/* Everything that a run holds; run_finish takes down what is there. */
+struct run {
+    struct run_options o;
+    struct dh_model_opts model;
+    struct dh_app_options app;
+    struct dh_brain *brain;
+    struct dh_policy *policy;
+    struct dh_source *source;
+    struct dh_sink *sink;
+    struct dh_recorder *recorder;
+    char *session; // the folder
+};
+
+static char *new_session_dir(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char name[64];
+    time_t now = (time_t)(dh_realtime_ns() / DH_S);
+    struct tm tm;
+    localtime_r(&now, &tm);
+    strftime(name, sizeof name, "%Y%m%d-%H%M%S", &tm);
+    struct dh_buf path;
+    dh_buf_init(&path, 8192);
+    if (state && state[0] == '/')
+        dh_buf_puts(&path, state);
+    else
+        dh_buf_printf(&path, "%s/.local/state", home ? home : ".");
+    dh_buf_printf(&path, "/deskhand/sessions/%s-%d", name, (int)getpid());
+    return dh_buf_take(&path);
+}
+
+static enum dh_status open_policy(struct run *r)
+{
+    char *text;
+    size_t len;
+    if (!r->o.script) {
+        enum dh_status st = dh_app_brain(&r->brain, &r->model);
+        if (!st)
+            r->policy = dh_policy_model_create(r->brain);
+        return st;
+    }
+    enum dh_status st = dh_file_read(r->o.script, 1 << 24, &text, &len);
+    if (!st) {
+        r->policy = dh_policy_script_create(text);
+        dh_big_free(text);
+    }
+    return st;
+}
+
+static enum dh_status open_desktop(struct run *r)
+{
+    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    struct dh_rect allowed = { 0 };
+    struct dh_sink *inner;
+    screen.display = r->o.display;
+    screen.region = r->o.region;
+    enum dh_status st = dh_screen_create(&r->source, &screen);
+    if (!st)
+        st = dh_xtest_create(&inner, r->o.display, NULL);
+    if (st)
+        return st;
+    if (r->o.region &&
+        !dh_screen_region_parse(dh_str_of(r->o.region), &allowed))
+        dh_warn("--region=%s limits nothing", r->o.region);
+    r->sink = dh_guard_create(inner, allowed);
+    return DH_OK;
+}
+
+static enum dh_status open_recorder(struct run *r, const char *task)
+{
+    if (!r->o.record)
+        return DH_OK;
+    r->session = r->o.session ? dh_strdup(r->o.session) : new_session_dir();
+    struct dh_recorder_options o = {
+        .dir = r->session,
+        .kind = "agent",
+        .task = task,
+        .model = r->brain ? dh_brain_get_profile(r->brain)->name : "script",
+        .display = r->o.display,
+        .video = r->o.video,
+    };
+    return dh_recorder_create(&r->recorder, &o);
+}
+
+static enum dh_status open_all(struct run *r, const char *task)
+{
+    enum dh_status st = open_desktop(r);
+    if (!st)
+        st = open_policy(r);
+    return st ? st : open_recorder(r, task);
+}
+
+static void run_finish(struct run *r)
+{
+    if (dh_recorder_destroy(r->recorder))
+        dh_warn("the session folder %s is not complete", r->session);
+    dh_sink_destroy(r->sink);
+    dh_source_destroy(r->source);
+    dh_policy_destroy(r->policy);
+    dh_brain_destroy(r->brain);
+    dh_free(r->session);
+}
+
+static int exit_of(const struct dh_loop_result *result)
+{
+    switch (result->end) {
+    case DH_LOOP_DONE:
+    case DH_LOOP_ANSWERED: return DH_EXIT_OK;
+    case DH_LOOP_STOPPED: return DH_EXIT_STOPPED;
+    case DH_LOOP_ERROR: return DH_EXIT_FAILED;
+    case DH_LOOP_FAILED:
+    case DH_LOOP_LIMIT:
+    case DH_LOOP_NONSENSE:
+    case DH_LOOP_STUCK: break;
+    }
+    return DH_EXIT_UNSOLVED;
+}
+
+static void print_end(struct run *r, struct printer *p,
+                      const struct dh_loop_result *result, int64_t took)
+{
+    if (r->app.json)
+        return;
+    printf("%s after %d steps, %.1f s%s%s\n", dh_loop_end_name(result->end),
+           result->steps, (double)took / 1e9, result->text ? ": " : "",
+           result->text ? result->text : "");
+    print_stages(p);
+    if (r->session)
+        printf("session %s\n", r->session);
+}
+
+static int run_task(struct run *r, const char *task)
+{
+    struct dh_loop_result result;
+    struct printer p;
+    struct dh_loop l = {
+        .source = r->source,
+        .sink = r->sink,
+        .policy = r->policy,
+        .cancel = dh_app_cancel(),
+        .options = { .max_steps = r->o.max_steps,
+                     .quiet_ns = r->o.quiet_ms * DH_MS,
+                     .settle_ns = r->o.settle_ms * DH_MS,
+                     .resamples = -1 },
+        .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
+        .watch_user = { &p, r->recorder },
+    };
+    printer_init(&p, r->app.json, r->o.max_steps);
+    int64_t start = dh_now_ns();
+    dh_loop_run(&l, task, &result);
+    print_end(r, &p, &result, dh_now_ns() - start);
+    int status = exit_of(&result);
+    dh_loop_result_finish(&result);
+    printer_finish(&p);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct run r = { .o = { .max_steps = 30,
+                            .settle_ms = 3000,
+                            .quiet_ms = 120,
+                            .record = true,
+                            .video = true },
+                     .app = DH_APP_DEFAULTS };
+    struct dh_opt_set sets[] = { { run_opts, &r.o },
+                                 { dh_model_opt_table, &r.model },
+                                 { dh_app_opts, &r.app },
+                                 { 0 } };
+    int n, status;
+    if (!dh_app_parse(&dh_cmd_run, sets, &r.app, argc, argv, &n, &status))
+        return status;
+    if (n != 1 || !argv[1][0])
+        return dh_app_usage(&dh_cmd_run, "one TASK is expected, in quotes");
+    dh_app_cancel();
+    enum dh_status st = open_all(&r, argv[1]);
+    status = st ? dh_app_exit(st) : run_task(&r, argv[1]);
+    run_finish(&r);
+    return status;
+}
+
+const struct dh_command dh_cmd_run = {
+    "run",
+    "TASK",
+    "Do a task on the desktop",
+    "  deskhand run \"Type Ada in Name, then click OK.\"\n"
+    "  deskhand run --display :1 --model /models/MiniMax-M3 \"Open a "
+    "terminal.\"\n"
+    "\n"
+    "Each run leaves a folder with all pictures, answers and actions, a video\n"
+    "and index.html, a page to look at. Ctrl-C stops and lets go of all keys.",
+    { run_opts, dh_model_opt_table, dh_app_opts },
+    run,
+};

@@ -1,0 +1,35 @@
+/*
+ * tools/cmds.h - the subcommands.
+ *
+ * Each cmd_*.c exports one struct dh_command; tools/main.c holds the table of
+ * them. From it come `deskhand help`, --help of each and the man page.
+ */
+#ifndef DH_TOOLS_CMDS_H
+#define DH_TOOLS_CMDS_H
+
+#include "base/opts.h"
+
+enum dh_exit {
+    DH_EXIT_OK = 0,
+    DH_EXIT_FAILED = 1,
+    DH_EXIT_USAGE = 2,
+    DH_EXIT_UNSOLVED = 3, /* the task was not solved */
+    DH_EXIT_STOPPED = 4,  /* by the user */
+};
+
+#define DH_COMMAND_MAX_TABLES 4
+
+struct dh_command {
+    const char *name;
+    const char *operands; /* e.g. "TASK", "" for none */
+    const char *summary;  /* one line, no full stop */
+    const char *text;     /* what a user should know; NULL: nothing more */
+    const struct dh_opt *tables[DH_COMMAND_MAX_TABLES]; /* NULL ends */
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
+};
+
+extern const struct dh_command dh_cmd_run, dh_cmd_locate, dh_cmd_ask,
+    dh_cmd_grab, dh_cmd_act, dh_cmd_tokens, dh_cmd_inspect, dh_cmd_forward,
+    dh_cmd_eval, dh_cmd_doctor;
+
+#endif

@@ -1,0 +1,166 @@
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "tools/app.h"
+
+static const struct dh_command *const commands[] = {
+    &dh_cmd_run,  &dh_cmd_locate, &dh_cmd_ask,     &dh_cmd_grab,
+    &dh_cmd_act,  &dh_cmd_tokens, &dh_cmd_inspect, &dh_cmd_forward,
+    &dh_cmd_eval, &dh_cmd_doctor,
+};
+
+static const char about[] = "deskhand watches the screen, asks MiniMax-M3 (or "
+                            "the small embedded model\n"
+                            "sprout) what to do, and clicks and types it "
+                            "through XTest, until the task\n"
+                            "is done.";
+
+static void put_overview(struct dh_buf *out)
+{
+    dh_buf_printf(out, "Usage: deskhand COMMAND [OPTION]...\n\n%s\n\n", about);
+    dh_buf_puts(out, "Commands:\n");
+    for (size_t i = 0; i < DH_COUNTOF(commands); i++)
+        dh_buf_printf(out, "  %-9s %s\n", commands[i]->name,
+                      commands[i]->summary);
+    dh_buf_puts(out,
+                "  help      This text, the help of a command, or --man\n\n"
+                "Try:\n"
+                "  deskhand doctor\n"
+                "  deskhand run \"Click OK.\"\n"
+                "  deskhand help run\n\n"
+                "Exit status: 0 done, 1 failed, 2 usage, 3 the task was not "
+                "solved, 4 stopped.\n");
+}
+
+static void put_man_paragraph(struct dh_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '-')
+            dh_buf_puts(out, "\\-");
+        else if (*text == '\\')
+            dh_buf_puts(out, "\\e");
+        else
+            dh_buf_putc(out, *text);
+    }
+    dh_buf_putc(out, '\n');
+}
+
+static void put_man(struct dh_buf *out)
+{
+    dh_buf_printf(out,
+                  ".TH DESKHAND 1 \"\" \"deskhand %s\" \"User Commands\"\n",
+                  DH_VERSION);
+    dh_buf_puts(out, ".SH NAME\ndeskhand \\- a desktop computer-use agent for "
+                     "X11\n.SH SYNOPSIS\n.B deskhand\n\\fICOMMAND\\fR "
+                     "[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n");
+    put_man_paragraph(out, about);
+    for (size_t i = 0; i < DH_COUNTOF(commands); i++) {
+        const struct dh_command *c = commands[i];
+        dh_buf_printf(out, ".SH DESKHAND %s\n", c->name);
+        dh_buf_printf(out, ".B deskhand %s\n[\\fIOPTION\\fR]... %s\n.PP\n",
+                      c->name, c->operands);
+        put_man_paragraph(out, c->summary);
+        if (c->text) {
+            dh_buf_puts(out, ".PP\n.nf\n");
+            put_man_paragraph(out, c->text);
+            dh_buf_puts(out, ".fi\n");
+        }
+        for (int t = 0; t < DH_COMMAND_MAX_TABLES && c->tables[t]; t++) {
+            struct dh_opt_set sets[] = { { c->tables[t], NULL }, { 0 } };
+            dh_opts_man(sets, out);
+        }
+    }
+    dh_buf_puts(out, ".SH EXIT STATUS\n0 done, 1 failed, 2 usage, 3 the task "
+                     "was not solved, 4 stopped by the user.\n");
+}
+
+static const struct dh_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < DH_COUNTOF(commands); i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int help(int argc, char **argv)
+{
+    struct dh_buf out;
+    dh_buf_init(&out, 1 << 20);
+    const struct dh_command *c = argc > 1 ? find_command(argv[1]) : NULL;
+    if (argc > 1 && strcmp(argv[1], "--man") == 0)
+        put_man(&out);
+    else if (c)
+        dh_command_help(c, &out);
+    else
+        put_overview(&out);
+    fputs(dh_buf_text(&out), stdout);
+    dh_buf_finish(&out);
+    if (argc > 1 && !c && strcmp(argv[1], "--man") != 0) {
+        fprintf(stderr, "deskhand help: no command \"%s\"\n", argv[1]);
+        return DH_EXIT_USAGE;
+    }
+    return DH_EXIT_OK;
+}
+
+// Beside the program in a build tree, or under the prefix it is installed in.
+static char *find_assets(void)
+{
+    static const char *const places[] = { "../../assets", "../share/deskhand",
+                                          "assets" };
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0)
+        return NULL;
+    exe[n] = 0;
+    char *dir = dh_path_dir(exe), *found = NULL;
+    for (size_t i = 0; i < DH_COUNTOF(places) && !found; i++) {
+        char *base = dh_path_join(dir, places[i]);
+        char *prompts = dh_path_join(base, "prompts");
+        if (dh_path_is_dir(prompts))
+            found = dh_strdup(base);
+        dh_free(prompts);
+        dh_free(base);
+    }
+    dh_free(dir);
+    return found;
+}
+
+// Results that could not be written must not look like success.
+static int flushed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    perror("deskhand: standard output");
+    return status ? status : DH_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    signal(SIGPIPE, SIG_IGN);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        puts("deskhand " DH_VERSION);
+        return flushed(DH_EXIT_OK);
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 ||
+        strcmp(name, "-h") == 0)
+        return flushed(help(argc - (argc > 1), argv + (argc > 1)));
+    const struct dh_command *c = find_command(name);
+    if (!c) {
+        fprintf(stderr, "deskhand: no command \"%s\"\nTry 'deskhand help'.\n",
+                name);
+        return DH_EXIT_USAGE;
+    }
+    char *assets = find_assets();
+    dh_app_set_assets(assets);
+    int status = flushed(c->run(argc - 1, argv + 1));
+    dh_free(assets);
+    return status;
+}
