@@ -66,6 +66,7 @@ enum dh_status dh_av_status(int error)
     case AVERROR(ENOENT): return DH_ERR_NOTFOUND;
     case AVERROR_INVALIDDATA: return DH_ERR_FORMAT;
     case AVERROR_EOF: return DH_ERR_FORMAT;
+    case AVERROR(EINVAL): // also a container that is not on the list
     case AVERROR_DECODER_NOT_FOUND: return DH_ERR_UNSUPPORTED;
     case AVERROR_DEMUXER_NOT_FOUND: return DH_ERR_UNSUPPORTED;
     case AVERROR_PATCHWELCOME: return DH_ERR_UNSUPPORTED;

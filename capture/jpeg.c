@@ -126,6 +126,9 @@ static enum dh_status picture_decode(tjhandle jpeg, const uint8_t *data,
     if (tjDecompressHeader3(jpeg, data, len, &width, &height, &sampling,
                             &colours))
         return refuse(diag, DH_ERR_FORMAT, tjGetErrorStr2(jpeg));
+    // The header may be cut in the middle of its numbers.
+    if (width < 1 || height < 1)
+        return refuse(diag, DH_ERR_FORMAT, "a picture without a size");
     if (width > DH_FRAME_MAX_SIDE || height > DH_FRAME_MAX_SIDE ||
         (int64_t)width * height > DH_PNG_MAX_PIXELS)
         return refuse(diag, DH_ERR_RANGE, "the picture is too large");

@@ -1,6 +1,5 @@
 #include "capture/picture.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/diag.h"
@@ -12,9 +11,16 @@
 #define DH_LOG_TAG "picture"
 #include "base/log.h"
 
-static bool is_jpeg(const char *data, size_t len)
+static enum dh_status picture_decode(const char *data, size_t len,
+                                     struct dh_frame **out,
+                                     struct dh_diag *diag)
 {
-    return len >= 3 && !memcmp(data, "\xff\xd8\xff", 3);
+    if (len >= 3 && !memcmp(data, "\xff\xd8\xff", 3))
+        return dh_jpeg_decode(data, len, out, diag);
+    if (len >= 4 && !memcmp(data, "\x89PNG", 4))
+        return dh_png_decode(data, len, out, diag);
+    dh_diag_set(diag, 0, "neither a PNG nor a JPEG");
+    return DH_ERR_FORMAT;
 }
 
 enum dh_status dh_picture_read(const char *path, struct dh_frame **out)
@@ -25,8 +31,7 @@ enum dh_status dh_picture_read(const char *path, struct dh_frame **out)
     if (st)
         return st;
     struct dh_diag diag = { 0 };
-    st = is_jpeg(data, len) ? dh_jpeg_decode(data, len, out, &diag)
-                            : dh_png_decode(data, len, out, &diag);
+    st = picture_decode(data, len, out, &diag);
     if (st)
         dh_error("cannot read the picture \"%s\": %s (at byte %zu)", path,
                  diag.text, diag.offset);
