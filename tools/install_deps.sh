@@ -10,7 +10,8 @@ set -eu
 build='build-essential pkg-config
     libx11-dev libxtst-dev libxext-dev libxfixes-dev libxdamage-dev libxi-dev
     libpng-dev libcjson-dev libpcre2-dev
-    libavcodec-dev libavformat-dev libavutil-dev libswscale-dev'
+    libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
+    libturbojpeg0-dev'
 checks='xvfb x11-utils x11-xkb-utils clang-format util-linux'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool
     fonts-dejavu-core dbus-x11'
