@@ -45,8 +45,10 @@ mkfifo "$dir/number"
 number='' try=0
 while [ -z "$number" ] && [ $try -lt 5 ]; do
     try=$((try + 1))
+    # A server resets itself when its last client leaves, and who connects at
+    # that moment is turned away: hence -noreset.
     # shellcheck disable=SC2086
-    Xvfb -displayfd 3 -screen 0 "$size" -nolisten tcp $shm \
+    Xvfb -displayfd 3 -screen 0 "$size" -nolisten tcp -noreset $shm \
         3>"$dir/number" >"$dir/log" 2>&1 &
     server=$!
     read -r number <"$dir/number" || :
