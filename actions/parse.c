@@ -221,7 +221,7 @@ static char *step_of(struct dh_str s)
 
 static void read_envelope(struct collector *c, struct dh_str s)
 {
-    ptrdiff_t marker = dh_str_find(s, DH_PARSE_MARKER + 1, 0);
+    ptrdiff_t marker = dh_str_find(s, &DH_PARSE_MARKER[1], 0);
     if (marker > 0 && s.p[marker - 1] == ']')
         marker--;
     if (marker >= 0) {
