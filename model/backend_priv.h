@@ -1,0 +1,175 @@
+/*
+ * model/backend_priv.h - the arithmetic of the model, behind one table.
+ *
+ * A table of kernels (`struct dh_kernels`) works on one core and small tiles;
+ * the operations (`dh_backend_...`) cut the work into pieces, give them to the
+ * pool and never let the result depend on how many threads there are. All is
+ * float32; weights are converted on the way. Nothing here allocates.
+ */
+#ifndef DH_MODEL_BACKEND_PRIV_H
+#define DH_MODEL_BACKEND_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/weights_priv.h"
+
+struct dh_pool;
+
+/* Rows and columns of the largest tile. Weights and keys are laid out in
+ * panels of DH_PANEL columns: element (k, j) of a panel at k * DH_PANEL + j. */
+#define DH_TILE_ROWS 12
+#define DH_PANEL     32
+
+enum dh_tile_start {
+    DH_TILE_ZERO, /* c = a b */
+    DH_TILE_BIAS, /* c = bias + a b */
+    DH_TILE_ADD,  /* c = c + a b */
+};
+
+/* c[i][j] from sum_k a[i][k] b[k][j]; a, b, c have rows lda, ldb, ldc floats
+ * apart. m is 1..DH_TILE_ROWS, n is 16 or 32. Each element is summed in the
+ * order of k whatever m and n are. */
+struct dh_tile {
+    const float *a, *b, *bias;
+    float *c;
+    size_t lda, ldb, ldc;
+    int m, n, k;
+    enum dh_tile_start start;
+};
+
+/* State of a softmax over pieces of one row. */
+struct dh_soft {
+    float max; /* -inf at the start */
+    float sum;
+};
+
+struct dh_kernels {
+    const char *name;
+    void (*tile)(const struct dh_tile *t);
+    /* dst[k][j] = w[j][k] for j < rows <= DH_PANEL, zero for the rest; rows of
+     * w are `cols` apart, `depth` of them are taken from column k0 on. */
+    void (*pack)(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
+                 int depth);
+    /* y[i * ldy + r] = dot(x + i * ldx, row row0 + r of w) for i < m <= 4 and
+     * r < rows. */
+    void (*dot)(float *y, size_t ldy, const float *x, size_t ldx, int m,
+                const struct dh_mat *w, int row0, int rows);
+    /* Scores s[0..n) become exp(s - max) with the new maximum; the factor by
+     * which everything summed before must be multiplied is returned. n is a
+     * multiple of 32; scores may be -inf. */
+    float (*soften)(float *s, int n, struct dh_soft *state);
+    void (*scale)(float *x, float by, size_t n);
+    /* y = y + by * x */
+    void (*add_scaled)(float *y, const float *x, float by, size_t n);
+    /* x * (mean(x^2) + eps)^(-1/2) * (1 + w); y may be x. */
+    void (*rmsnorm)(float *y, const float *x, const float *w, int n, float eps);
+    void (*layernorm)(float *y, const float *x, const float *w, const float *b,
+                      int n, float eps);
+    /* x/2 * (1 + erf(x / sqrt 2)) in place */
+    void (*gelu)(float *x, size_t n);
+    /* (clamp(u) + 1) * g' * sigmoid(alpha g'), g' = min(g, limit); y may be
+     * gate. */
+    void (*swiglu)(float *y, const float *gate, const float *up, size_t n,
+                   float alpha, float limit);
+    /* Rotate pairs (x[j], x[j + half]) by the angles' cos and sin. */
+    void (*rope)(float *x, const float *cos, const float *sin, int half);
+};
+
+extern const struct dh_kernels dh_kernels_ref;
+extern const struct dh_kernels dh_kernels_avx2;   /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx512; /* x86-64 only */
+
+/* By name; NULL or "auto": the fastest that this machine has. NULL where the
+ * name is unknown or the machine lacks it. */
+const struct dh_kernels *dh_kernels_find(const char *name);
+
+/* Kernels, threads and the memory that operations need while they run. */
+struct dh_backend {
+    const struct dh_kernels *k;
+    struct dh_pool *pool; /* may be NULL */
+    int threads;
+    float *pack; /* packed panels of weights */
+    size_t pack_floats;
+    float *scratch; /* threads pieces of scratch_floats */
+    size_t scratch_floats;
+};
+
+/* `max_depth`: columns of the widest matrix; `max_dim`: of a head. */
+DH_MUST_USE enum dh_status dh_backend_init(struct dh_backend *b,
+                                           const struct dh_kernels *k,
+                                           struct dh_pool *pool, int max_depth,
+                                           int max_dim);
+void dh_backend_finish(struct dh_backend *b);
+
+/* y[m][w->rows] = x[m][w->cols] w^T + bias; bias may be NULL. Rows of x and y
+ * are ldx and ldy floats apart. */
+void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
+                       const float *x, size_t ldx, int m,
+                       const struct dh_mat *w, const float *bias);
+
+/* Row by row, rows n floats apart. */
+void dh_backend_rmsnorm(const struct dh_backend *b, float *y, const float *x,
+                        const float *w, int rows, int n, float eps);
+void dh_backend_layernorm(const struct dh_backend *b, float *y, const float *x,
+                          const float *w, const float *bias, int rows, int n,
+                          float eps);
+void dh_backend_gelu(const struct dh_backend *b, float *x, size_t n);
+void dh_backend_swiglu(const struct dh_backend *b, float *y, const float *gate,
+                       const float *up, size_t n, float alpha, float limit);
+/* y += x */
+void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
+                    size_t n);
+
+/* --- attention ----------------------------------------------------------- */
+
+/* Rows that attend together. */
+#define DH_ATTEND_ROWS 24
+
+/* Keys and values of one head. Key t, dimension d at
+ * keys[(t / 32) * 32 * dim + d * 32 + t % 32]; value at values[t * ldv + d],
+ * readable (and finite) up to the end of the last panel and to ldv, which is a
+ * multiple of 16. */
+struct dh_attend_head {
+    const float *keys, *values;
+    int dim, ldv;
+};
+
+/* 32 keys from token 32 * panel on; bit i of mask allows token 32 * panel + i. */
+struct dh_attend_panel {
+    int32_t panel;
+    uint32_t mask;
+};
+
+/*
+ * softmax(scale q k^T) v for up to DH_ATTEND_ROWS rows over the same panels.
+ * Row i may see tokens up to limit[i]. out[i] receives dim floats. The result
+ * of a row does not depend on the other rows. Each row must be allowed at
+ * least one token.
+ */
+struct dh_attend {
+    struct dh_attend_head head;
+    int rows;
+    const float *q[DH_ATTEND_ROWS];
+    float *out[DH_ATTEND_ROWS];
+    int64_t limit[DH_ATTEND_ROWS];
+    float scale;
+    const struct dh_attend_panel *panels; /* NULL: 0..n_panels-1, whole */
+    int n_panels;
+};
+
+/* Runs on the calling thread with the scratch of `worker`. */
+void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
+                       int worker);
+/* Floats of scratch that dh_backend_attend needs for heads of `dim`. */
+size_t dh_backend_attend_floats(int dim);
+
+/* Tokens up to a whole panel. */
+static inline size_t dh_panel_round(size_t n)
+{
+    return (n + DH_PANEL - 1) / DH_PANEL * DH_PANEL;
+}
+
+#endif

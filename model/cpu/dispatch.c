@@ -1,0 +1,51 @@
+// Which kernels this machine can run, the fastest first.
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/backend_priv.h"
+
+struct choice {
+    const struct dh_kernels *k;
+    bool (*works)(void);
+};
+
+static bool always(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq");
+}
+
+static bool has_avx2(void)
+{
+    // Every processor with AVX2 has F16C, which clang cannot ask for by name.
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+static const struct choice choices[] = {
+#if defined(__x86_64__)
+    { &dh_kernels_avx512, has_avx512 },
+    { &dh_kernels_avx2, has_avx2 },
+#endif
+    { &dh_kernels_ref, always },
+};
+
+const struct dh_kernels *dh_kernels_find(const char *name)
+{
+    bool any = !name || strcmp(name, "auto") == 0;
+    for (size_t i = 0; i < DH_COUNTOF(choices); i++) {
+        if ((any || strcmp(name, choices[i].k->name) == 0) &&
+            choices[i].works())
+            return choices[i].k;
+    }
+    return NULL;
+}

@@ -1,0 +1,381 @@
+/*
+ * model/cpu/simd_priv.h - the fast kernels, written once over short vectors.
+ *
+ * Included by a file for one instruction set, after it has defined: type `vec`
+ * of W floats; TILE_MAX rows and 2 vectors wide tiles that fit its registers;
+ * and load, store, set1, add, sub, mul, fma, divide, vmax, vmin, nearest, pow2
+ * (2^n for integral floats; 0 below the smallest normal), widen (W elements of
+ * a type to floats), sum_of, max_of.
+ */
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE size_t row_bytes(const struct dh_mat *w)
+{
+    return (size_t)w->cols * (w->dtype == DH_F32 ? 4 : 2);
+}
+
+// m and both vectors of columns are constants where this is called, so that the
+// sums stay in registers.
+INLINE void tile_rows(const struct dh_tile *t, const int m, const int nv,
+                      int row, int col)
+{
+    vec acc[TILE_MAX][2];
+    float *c = t->c + (size_t)row * t->ldc + col;
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++) {
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = t->start == DH_TILE_ADD
+                            ? load(c + (size_t)i * t->ldc + v * W)
+                        : t->start == DH_TILE_BIAS ? load(t->bias + col + v * W)
+                                                   : set1(0);
+    }
+    const float *a = t->a + (size_t)row * t->lda;
+    const float *b = t->b + col;
+    size_t lda = t->lda, ldb = t->ldb;
+    for (int k = 0; k < t->k; k++) {
+        vec w[2];
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++)
+            w[v] = load(b + v * W);
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++) {
+            vec x = set1(a[(size_t)i * lda]);
+#pragma GCC unroll 16
+            for (int v = 0; v < nv; v++)
+                acc[i][v] = fma(x, w[v], acc[i][v]);
+        }
+        a++;
+        b += ldb;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++) {
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++)
+            store(c + (size_t)i * t->ldc + v * W, acc[i][v]);
+    }
+}
+
+INLINE void tile_any(const struct dh_tile *t, int m, const int nv, int row,
+                     int col)
+{
+    switch (m) {
+    case 1: tile_rows(t, 1, nv, row, col); break;
+    case 2: tile_rows(t, 2, nv, row, col); break;
+    case 3: tile_rows(t, 3, nv, row, col); break;
+    case 4: tile_rows(t, 4, nv, row, col); break;
+    case 5: tile_rows(t, 5, nv, row, col); break;
+    case 6: tile_rows(t, 6, nv, row, col); break;
+#if TILE_MAX > 6
+    case 7: tile_rows(t, 7, nv, row, col); break;
+    case 8: tile_rows(t, 8, nv, row, col); break;
+    case 9: tile_rows(t, 9, nv, row, col); break;
+    case 10: tile_rows(t, 10, nv, row, col); break;
+    case 11: tile_rows(t, 11, nv, row, col); break;
+    case 12: tile_rows(t, 12, nv, row, col); break;
+#endif
+    default: break;
+    }
+}
+
+static void tile(const struct dh_tile *t)
+{
+    for (int col = 0; col < t->n; col += 2 * W) {
+        for (int row = 0; row < t->m; row += TILE_MAX) {
+            int m = t->m - row < TILE_MAX ? t->m - row : TILE_MAX;
+            if (t->n - col >= 2 * W)
+                tile_any(t, m, 2, row, col);
+            else
+                tile_any(t, m, 1, row, col);
+        }
+    }
+}
+
+// Converts W columns of DH_PANEL rows into a small square, then writes it out
+// transposed.
+static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
+                 int depth)
+{
+    size_t bytes = row_bytes(w), size = w->dtype == DH_F32 ? 4 : 2;
+    const uint8_t *from =
+        (const uint8_t *)w->data + (size_t)row0 * bytes + (size_t)k0 * size;
+    if (rows < DH_PANEL)
+        memset(dst, 0, (size_t)depth * DH_PANEL * sizeof(*dst));
+    int k = 0;
+    for (; k + W <= depth; k += W) {
+        for (int j0 = 0; j0 < rows; j0 += W) {
+            vec square[W];
+#pragma GCC unroll 16
+            for (int j = 0; j < W; j++)
+                square[j] = j0 + j < rows
+                                ? widen(w->dtype, from + (size_t)(j0 + j) * bytes +
+                                                      (size_t)k * size)
+                                : set1(0);
+            transpose(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < W; i++)
+                store(dst + (size_t)(k + i) * DH_PANEL + j0, square[i]);
+        }
+    }
+    for (; k < depth; k++) {
+        for (int j = 0; j < rows; j++)
+            dh_tensor_to_f32(w->dtype,
+                             from + (size_t)j * bytes + (size_t)k * size, 1,
+                             dst + (size_t)k * DH_PANEL + j);
+    }
+}
+
+// m rows of x against four rows of w at once: eight or more sums in flight hide
+// the latency of the multiply-add.
+INLINE void dot_rows(float *y, size_t ldy, const float *x, size_t ldx,
+                     const int m, const struct dh_mat *w, int row, const int nr,
+                     const enum dh_dtype type)
+{
+    const int size = type == DH_F32 ? 4 : 2;
+    const int step = m == 1 ? 2 : 1;
+    size_t bytes = row_bytes(w);
+    const uint8_t *from = (const uint8_t *)w->data + (size_t)row * bytes;
+    vec acc[4][4], second[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < nr; r++) {
+        second[r] = set1(0);
+#pragma GCC unroll 4
+        for (int i = 0; i < m; i++)
+            acc[r][i] = set1(0);
+    }
+    int k = 0;
+    for (; k + step * W <= w->cols; k += step * W) {
+#pragma GCC unroll 4
+        for (int r = 0; r < nr; r++) {
+            const uint8_t *at = from + (size_t)r * bytes + (size_t)k * size;
+            vec v = widen(type, at);
+#pragma GCC unroll 4
+            for (int i = 0; i < m; i++)
+                acc[r][i] = fma(load(x + (size_t)i * ldx + k), v, acc[r][i]);
+            if (m == 1)
+                second[r] = fma(load(x + k + W), widen(type, at + W * size),
+                                second[r]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < nr; r++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < m; i++) {
+            float s = sum_of(m == 1 ? add(acc[r][i], second[r]) : acc[r][i]);
+            for (int t = k; t < w->cols; t++) {
+                float v;
+                dh_tensor_to_f32(type,
+                                 from + (size_t)r * bytes + (size_t)t * size, 1,
+                                 &v);
+                s += x[(size_t)i * ldx + t] * v;
+            }
+            y[(size_t)i * ldy + r] = s;
+        }
+    }
+}
+
+INLINE void dot_type(float *y, size_t ldy, const float *x, size_t ldx,
+                     const int m, const struct dh_mat *w, int row0, int rows,
+                     const enum dh_dtype type)
+{
+    int r = 0;
+    for (; r + 4 <= rows; r += 4)
+        dot_rows(y + r, ldy, x, ldx, m, w, row0 + r, 4, type);
+    for (; r < rows; r++)
+        dot_rows(y + r, ldy, x, ldx, m, w, row0 + r, 1, type);
+}
+
+INLINE void dot_m(float *y, size_t ldy, const float *x, size_t ldx, const int m,
+                  const struct dh_mat *w, int row0, int rows)
+{
+    if (w->dtype == DH_BF16)
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_BF16);
+    else if (w->dtype == DH_F16)
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_F16);
+    else
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_F32);
+}
+
+static void dot(float *y, size_t ldy, const float *x, size_t ldx, int m,
+                const struct dh_mat *w, int row0, int rows)
+{
+    switch (m) {
+    case 1: dot_m(y, ldy, x, ldx, 1, w, row0, rows); break;
+    case 2: dot_m(y, ldy, x, ldx, 2, w, row0, rows); break;
+    case 3: dot_m(y, ldy, x, ldx, 3, w, row0, rows); break;
+    default: dot_m(y, ldy, x, ldx, 4, w, row0, rows); break;
+    }
+}
+
+// Relative error below 2e-7 over the range where the result is a normal number;
+// zero below it. The polynomial is the minimax one of the Cephes library.
+INLINE vec exponential(vec x)
+{
+    x = vmax(vmin(x, set1(88.0f)), set1(-104.0f));
+    vec n = nearest(mul(x, set1(1.44269504f)));
+    vec r = fma(n, set1(-0.693359375f), x);
+    r = fma(n, set1(2.12194440e-4f), r);
+    vec p = set1(1.9875691500e-4f);
+    p = fma(p, r, set1(1.3981999507e-3f));
+    p = fma(p, r, set1(8.3334519073e-3f));
+    p = fma(p, r, set1(4.1665795894e-2f));
+    p = fma(p, r, set1(1.6666665459e-1f));
+    p = fma(p, r, set1(5.0000001201e-1f));
+    p = fma(mul(p, r), r, add(r, set1(1)));
+    return pow2(p, n);
+}
+
+static float soften(float *s, int n, struct dh_soft *state)
+{
+    vec top = set1(state->max);
+    for (int i = 0; i < n; i += W)
+        top = vmax(top, load(s + i));
+    float max = max_of(top);
+    if (max == -INFINITY) {
+        memset(s, 0, (size_t)n * sizeof(*s));
+        return 1;
+    }
+    vec m = set1(max), sum = set1(0), sum2 = set1(0);
+    for (int i = 0; i < n; i += 2 * W) {
+        vec a = exponential(sub(load(s + i), m));
+        vec b = exponential(sub(load(s + i + W), m));
+        store(s + i, a);
+        store(s + i + W, b);
+        sum = add(sum, a);
+        sum2 = add(sum2, b);
+    }
+    float keep = max == state->max ? 1.0f : expf(state->max - max);
+    state->max = max;
+    state->sum = state->sum * keep + sum_of(add(sum, sum2));
+    return keep;
+}
+
+static void scale(float *x, float by, size_t n)
+{
+    size_t i = 0;
+    for (; i + W <= n; i += W)
+        store(x + i, mul(load(x + i), set1(by)));
+    for (; i < n; i++)
+        x[i] *= by;
+}
+
+static void add_scaled(float *y, const float *x, float by, size_t n)
+{
+    size_t i = 0;
+    for (; i + W <= n; i += W)
+        store(y + i, fma(set1(by), load(x + i), load(y + i)));
+    for (; i < n; i++)
+        y[i] = fmaf(by, x[i], y[i]);
+}
+
+static void rmsnorm(float *y, const float *x, const float *w, int n, float eps)
+{
+    vec squares = set1(0);
+    int i = 0;
+    for (; i + W <= n; i += W)
+        squares = fma(load(x + i), load(x + i), squares);
+    float s = sum_of(squares);
+    for (; i < n; i++)
+        s += x[i] * x[i];
+    float r = 1.0f / sqrtf(s / (float)n + eps);
+    for (i = 0; i + W <= n; i += W)
+        store(y + i, mul(mul(load(x + i), set1(r)), add(load(w + i), set1(1))));
+    for (; i < n; i++)
+        y[i] = x[i] * r * (1.0f + w[i]);
+}
+
+static void layernorm(float *y, const float *x, const float *w, const float *b,
+                      int n, float eps)
+{
+    vec total = set1(0), squares = set1(0);
+    int i = 0;
+    for (; i + W <= n; i += W)
+        total = add(total, load(x + i));
+    float mean = sum_of(total);
+    for (; i < n; i++)
+        mean += x[i];
+    mean /= (float)n;
+    for (i = 0; i + W <= n; i += W) {
+        vec d = sub(load(x + i), set1(mean));
+        squares = fma(d, d, squares);
+    }
+    float var = sum_of(squares);
+    for (; i < n; i++)
+        var += (x[i] - mean) * (x[i] - mean);
+    float r = 1.0f / sqrtf(var / (float)n + eps);
+    for (i = 0; i + W <= n; i += W) {
+        vec d = mul(sub(load(x + i), set1(mean)), set1(r));
+        store(y + i, fma(d, load(w + i), load(b + i)));
+    }
+    for (; i < n; i++)
+        y[i] = fmaf((x[i] - mean) * r, w[i], b[i]);
+}
+
+// 1 - erf(z) for z >= 0 after Abramowitz and Stegun 7.1.26, which is good to
+// 1.5e-7; the other side by symmetry, which keeps small results exact.
+INLINE vec gelu_vec(vec x)
+{
+    vec z = mul(vmax(x, sub(set1(0), x)), set1(0.70710678f));
+    vec t = divide(set1(1), fma(z, set1(0.3275911f), set1(1)));
+    vec p = fma(t, set1(1.061405429f), set1(-1.453152027f));
+    p = fma(p, t, set1(1.421413741f));
+    p = fma(p, t, set1(-0.284496736f));
+    p = mul(fma(p, t, set1(0.254829592f)), t);
+    vec tail = mul(p, exponential(sub(set1(0), mul(z, z))));
+    vec half = mul(mul(x, set1(0.5f)), tail);
+    // x > 0: x - x/2 tail; x <= 0: x/2 tail
+    return add(vmax(x, set1(0)), sub(vmin(half, set1(0)), vmax(half, set1(0))));
+}
+
+static void gelu(float *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + W <= n; i += W)
+        store(x + i, gelu_vec(load(x + i)));
+    if (i < n) {
+        float rest[W] = { 0 };
+        memcpy(rest, x + i, (n - i) * sizeof(*x));
+        store(rest, gelu_vec(load(rest)));
+        memcpy(x + i, rest, (n - i) * sizeof(*x));
+    }
+}
+
+INLINE vec swiglu_vec(vec g, vec u, float alpha, float limit)
+{
+    g = vmin(g, set1(limit));
+    u = vmax(vmin(u, set1(limit)), set1(-limit));
+    vec e = exponential(mul(g, set1(-alpha)));
+    return divide(mul(add(u, set1(1)), g), add(e, set1(1)));
+}
+
+static void swiglu(float *y, const float *gate, const float *up, size_t n,
+                   float alpha, float limit)
+{
+    size_t i = 0;
+    for (; i + W <= n; i += W)
+        store(y + i, swiglu_vec(load(gate + i), load(up + i), alpha, limit));
+    if (i < n) {
+        float g[W] = { 0 }, u[W] = { 0 };
+        memcpy(g, gate + i, (n - i) * sizeof(*g));
+        memcpy(u, up + i, (n - i) * sizeof(*u));
+        store(g, swiglu_vec(load(g), load(u), alpha, limit));
+        memcpy(y + i, g, (n - i) * sizeof(*y));
+    }
+}
+
+static void rope(float *x, const float *cos, const float *sin, int half)
+{
+    int j = 0;
+    for (; j + W <= half; j += W) {
+        vec a = load(x + j), b = load(x + j + half);
+        vec c = load(cos + j), s = load(sin + j);
+        store(x + j, sub(mul(a, c), mul(b, s)));
+        store(x + j + half, add(mul(b, c), mul(a, s)));
+    }
+    for (; j < half; j++) {
+        float a = x[j], b = x[j + half];
+        x[j] = a * cos[j] - b * sin[j];
+        x[j + half] = b * cos[j] + a * sin[j];
+    }
+}

@@ -1,0 +1,41 @@
+/*
+ * model/kvcache_priv.h - keys, values and index keys of all tokens so far.
+ *
+ * They are written together and share one length, so that a rewind cannot lose
+ * one of them. Float32; keys in panels of 32 tokens as dh_attend_head wants
+ * them, values row by row, one region per layer and head.
+ */
+#ifndef DH_MODEL_KVCACHE_PRIV_H
+#define DH_MODEL_KVCACHE_PRIV_H
+
+#include "base/status.h"
+#include "model/backend_priv.h"
+#include "model/config_priv.h"
+
+struct dh_kvcache {
+    int kv_heads, dim, ldv;
+    int index_dim; /* 0: no sparse layer */
+    size_t cap;    /* tokens, whole panels */
+    float **layer; /* per layer: keys of all heads, values of all heads, index
+                      keys where the layer is sparse */
+    float *memory;
+};
+
+DH_MUST_USE enum dh_status dh_kvcache_init(struct dh_kvcache *c,
+                                           const struct dh_text_config *t,
+                                           size_t max_tokens);
+void dh_kvcache_finish(struct dh_kvcache *c);
+
+struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
+                                          int head);
+/* Index keys in panels; only of a sparse layer. */
+const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer);
+
+/* Store one token of one layer: k and v hold kv_heads rows of dim, index_k
+ * holds index_dim floats or is NULL. Any thread, one token each. */
+void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
+                    const float *k, const float *v, const float *index_k);
+/* Make a panel that holds no token yet readable; before its first token. */
+void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token);
+
+#endif

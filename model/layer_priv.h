@@ -1,0 +1,106 @@
+/*
+ * model/layer_priv.h - one pass of some tokens through the decoder.
+ *
+ * All buffers are made once for the largest pass; a pass allocates nothing.
+ */
+#ifndef DH_MODEL_LAYER_PRIV_H
+#define DH_MODEL_LAYER_PRIV_H
+
+#include "base/status.h"
+#include "model/backend_priv.h"
+#include "model/kvcache_priv.h"
+#include "model/model_priv.h"
+
+struct dh_cancel;
+
+/* What tests look at while a pass runs. Members may be NULL. */
+struct dh_probe {
+    void *user;
+    /* x[n][hidden_size] after layer i; layer -1: the embeddings, layer
+     * num_hidden_layers: the final norm's result (only rows it was asked of) */
+    void (*hidden)(void *user, int layer, size_t position, int n,
+                   const float *x);
+    /* Blocks that one index head keeps for the token at `position`, rising. */
+    void (*blocks)(void *user, int layer, size_t position, int head,
+                   const int32_t *blocks, int n);
+    /* Experts of the token at `position`, rising, and their shares. */
+    void (*experts)(void *user, int layer, size_t position,
+                    const int32_t *experts, const float *shares, int n);
+};
+
+struct dh_work {
+    const struct dh_model *model;
+    struct dh_backend backend;
+    struct dh_kvcache cache;
+    struct dh_cancel *cancel; /* may be NULL */
+    const struct dh_probe *probe;
+    int chunk;   /* tokens of the largest pass */
+    int n;       /* tokens of this pass */
+    size_t from; /* position of the first */
+
+    /* [n][..] each; see layer.c for the widths */
+    float *x, *norm, *side;
+    float *q, *k, *v, *heads;
+    float *index_q, *index_k;
+    float *cos, *sin; /* [n][rotary_dim / 2] */
+    float *gate, *up;
+    /* sparse attention */
+    int32_t *blocks;  /* [n][index_n_heads][index_topk_blocks], -1: none */
+    int max_blocks;   /* of the whole cache */
+    float *maxima;    /* per thread: [DH_TILE_ROWS][max_blocks] */
+    struct dh_attend_panel *panels; /* per thread: max_panels */
+    int max_panels;
+    /* mixture */
+    float *router;    /* [n][num_local_experts] */
+    int32_t *chosen;  /* [n][num_experts_per_tok], rising */
+    float *shares;    /* the same shape */
+    int32_t *members; /* [n]: tokens of one expert */
+    float *member_shares;
+    float *gather, *routed;
+
+    void *memory;
+};
+
+DH_MUST_USE enum dh_status dh_work_init(struct dh_work *w,
+                                        const struct dh_model *model,
+                                        size_t max_tokens, int chunk);
+void dh_work_finish(struct dh_work *w);
+
+/* Cosines and sines for positions from..from+n-1, in the float arithmetic of
+ * the published code: out[n][rotary_dim / 2] each. */
+void dh_attn_angles(const struct dh_text_config *t, size_t from, int n,
+                    float *cos, float *sin);
+
+/* w->x through all layers; keys and values go to the cache at w->from.
+ * DH_ERR_CANCELLED between layers. */
+DH_MUST_USE enum dh_status dh_layer_run_all(struct dh_work *w);
+
+/* side = attention(norm) of layer i. */
+void dh_attn_run(struct dh_work *w, int layer);
+
+/* Blocks for all tokens of the pass that cannot see everything. */
+void dh_sparse_select(struct dh_work *w, int layer);
+/* False where the token at `position` sees all blocks up to its own. */
+bool dh_sparse_is_needed(const struct dh_text_config *t, size_t position);
+/* The chosen blocks of token i and one head as panels of the cache in rising
+ * order; returns their number. */
+int dh_sparse_panels(const struct dh_work *w, int i, int head,
+                     struct dh_attend_panel *out);
+/*
+ * The `topk` best of n block scores, `local` blocks up to `own` forced, ties to
+ * the lower index, -inf and NaN dropped; out[topk] rising, -1 at the end.
+ * Changes scores.
+ */
+void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
+                    int32_t *out);
+
+/* side = mlp(norm) of layer i. */
+void dh_moe_run(struct dh_work *w, int layer);
+/*
+ * The router of one token: logits[n] become scores; experts[k] rising and
+ * shares[k] that sum to 1. m3.md 9.3.
+ */
+void dh_moe_pick(float *logits, const float *bias, int n, int k,
+                 int32_t *experts, float *shares);
+
+#endif

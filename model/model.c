@@ -1,0 +1,243 @@
+#include "model/model_priv.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define DH_LOG_TAG "model"
+#include "base/log.h"
+
+#define MAX_JSON ((size_t)16 << 20)
+
+// --- preprocessor_config.json -----------------------------------------------
+
+static bool read_int(const struct dh_json *o, const char *key, int *out,
+                     struct dh_diag *diag)
+{
+    int64_t v;
+    if (!dh_json_find(o, key))
+        return true;
+    if (!dh_json_get_i64(o, key, 1, 1024, &v, diag))
+        return false;
+    *out = (int)v;
+    return true;
+}
+
+static bool read_pixels(const struct dh_json *o, const char *key, int64_t *out,
+                        struct dh_diag *diag)
+{
+    const struct dh_json *v = dh_json_find(o, key);
+    if (!v || dh_json_kind(v) == DH_JSON_NULL)
+        return true;
+    return dh_json_get_i64(o, key, 1, (int64_t)1 << 40, out, diag);
+}
+
+static bool read_three(const struct dh_json *o, const char *key, float out[3],
+                       struct dh_diag *diag)
+{
+    const struct dh_json *list = dh_json_find(o, key);
+    if (!list)
+        return true;
+    int n = 0;
+    for (const struct dh_json *e = dh_json_first(list); e; e = dh_json_next(e)) {
+        double v = dh_json_number(e);
+        if (n == 3 || dh_json_kind(e) != DH_JSON_NUMBER || !(v >= 0 && v <= 1))
+            break;
+        out[n++] = (float)v;
+    }
+    if (n == 3 && dh_json_count(list) == 3)
+        return true;
+    dh_diag_set(diag, 0, "%s: three numbers from 0 to 1 expected", key);
+    return false;
+}
+
+static bool read_size(const struct dh_json *o, struct dh_patch_rule *rule,
+                      struct dh_diag *diag)
+{
+    const struct dh_json *size = dh_json_find(o, "size");
+    if (!size || dh_json_kind(size) != DH_JSON_OBJECT)
+        return true; // [672, 672] stands for the defaults
+    return read_pixels(size, "shortest_edge", &rule->min_pixels, diag) &&
+           read_pixels(size, "longest_edge", &rule->max_pixels, diag);
+}
+
+enum dh_status dh_model_parse_rule(const char *json, size_t len,
+                                   struct dh_patch_rule *rule,
+                                   struct dh_diag *diag)
+{
+    struct dh_json *o = dh_json_parse(json, len, diag);
+    if (!o)
+        return DH_ERR_FORMAT;
+    struct dh_patch_rule r = *rule;
+    bool good = dh_json_kind(o) == DH_JSON_OBJECT &&
+                read_int(o, "patch_size", &r.patch_size, diag) &&
+                read_int(o, "temporal_patch_size", &r.temporal_patch_size,
+                         diag) &&
+                read_int(o, "merge_size", &r.merge_size, diag) &&
+                read_size(o, &r, diag) &&
+                read_pixels(o, "min_pixels", &r.min_pixels, diag) &&
+                read_pixels(o, "max_pixels", &r.max_pixels, diag) &&
+                read_three(o, "image_mean", r.mean, diag) &&
+                read_three(o, "image_std", r.std, diag);
+    dh_json_free(o);
+    if (good && r.min_pixels > r.max_pixels) {
+        dh_diag_set(diag, 0, "min_pixels is larger than max_pixels");
+        good = false;
+    }
+    for (int c = 0; c < 3 && good; c++) {
+        if (!(r.std[c] > 0)) {
+            dh_diag_set(diag, 0, "image_std: 0 is not possible");
+            good = false;
+        }
+    }
+    dh_diag_set(good ? NULL : diag, 0, "an object expected");
+    if (good)
+        *rule = r;
+    return good ? DH_OK : DH_ERR_FORMAT;
+}
+
+// --- loading ----------------------------------------------------------------
+
+static enum dh_status load_config(struct dh_model *m, const char *dir)
+{
+    char *path = dh_path_join(dir, "config.json"), *text = NULL;
+    size_t len;
+    enum dh_status st = dh_file_read(path, MAX_JSON, &text, &len);
+    if (!st) {
+        struct dh_diag diag = { 0 };
+        st = dh_config_parse(text, len, &m->config, &diag);
+        if (st)
+            dh_error("%s: %s", path, diag.text);
+    }
+    dh_big_free(text);
+    dh_free(path);
+    return st;
+}
+
+// Released budgets, the model's own geometry; then what the file says.
+static enum dh_status load_rules(struct dh_model *m, const char *dir)
+{
+    const struct dh_vision_config *v = &m->config.vision;
+    m->image_rule = m->video_rule = dh_patch_rule_m3;
+    m->video_rule.max_pixels = 602112;
+    if (!m->config.has_vision)
+        return DH_OK;
+    m->image_rule.patch_size = v->patch_size;
+    m->image_rule.temporal_patch_size = v->temporal_patch_size;
+    m->image_rule.merge_size = v->spatial_merge_size;
+
+    char *path = dh_path_join(dir, "preprocessor_config.json"), *text = NULL;
+    size_t len;
+    enum dh_status st = DH_OK;
+    if (dh_path_exists(path)) {
+        st = dh_file_read(path, MAX_JSON, &text, &len);
+        struct dh_diag diag = { 0 };
+        if (!st) {
+            st = dh_model_parse_rule(text, len, &m->image_rule, &diag);
+            if (st)
+                dh_error("%s: %s", path, diag.text);
+        }
+    }
+    if (!st && (m->image_rule.patch_size != v->patch_size ||
+                m->image_rule.temporal_patch_size != v->temporal_patch_size ||
+                m->image_rule.merge_size != v->spatial_merge_size)) {
+        dh_error("%s: patches differ from those of config.json", path);
+        st = DH_ERR_FORMAT;
+    }
+    int64_t pixels = m->video_rule.max_pixels;
+    m->video_rule = m->image_rule;
+    m->video_rule.max_pixels = DH_MAX(pixels, m->image_rule.min_pixels);
+    dh_big_free(text);
+    dh_free(path);
+    return st;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static void describe(struct dh_model *m)
+{
+    const struct dh_config *c = &m->config;
+    m->info = (struct dh_model_info){
+        .vocab_size = c->text.vocab_size,
+        .hidden_size = c->text.hidden_size,
+        .num_hidden_layers = c->text.num_hidden_layers,
+        .max_position_embeddings = c->text.max_position_embeddings,
+        .image_token_id = c->has_vision ? c->image_token_id : -1,
+        .video_token_id = c->has_vision ? c->video_token_id : -1,
+        .eos_token_id = c->text.eos_token_id,
+        .has_vision = c->has_vision,
+        .kernels = m->kernels->name,
+    };
+    for (size_t i = 0; i < dh_safetensors_count(m->files); i++) {
+        const struct dh_tensor *t = dh_safetensors_at(m->files, i);
+        m->info.weight_bytes += (int64_t)t->bytes;
+        if (!ends_with(t->name, "_scale_inv"))
+            m->info.parameters +=
+                (int64_t)(t->bytes / dh_dtype_bytes(t->dtype));
+    }
+}
+
+static enum dh_status load(struct dh_model *m, const char *dir,
+                           const char *kernels)
+{
+    m->kernels = dh_kernels_find(kernels);
+    if (!m->kernels) {
+        dh_error("no kernels \"%s\" on this machine", kernels);
+        return DH_ERR_USAGE;
+    }
+    enum dh_status st = load_config(m, dir);
+    if (!st)
+        st = load_rules(m, dir);
+    if (!st)
+        st = dh_safetensors_open(&m->files, dir);
+    if (!st)
+        st = dh_weights_init(&m->weights, &m->config, m->files);
+    if (!st)
+        describe(m);
+    return st;
+}
+
+enum dh_status dh_model_create(struct dh_model **out, const char *dir,
+                               const struct dh_model_options *o)
+{
+    struct dh_model *m;
+    dh_new(m);
+    m->pool = o ? o->pool : NULL;
+    enum dh_status st = load(m, dir, o ? o->kernels : NULL);
+    if (st) {
+        dh_model_destroy(m);
+        return st;
+    }
+    *out = m;
+    return DH_OK;
+}
+
+void dh_model_destroy(struct dh_model *m)
+{
+    if (!m)
+        return;
+    dh_weights_finish(&m->weights);
+    dh_safetensors_close(m->files);
+    dh_free(m);
+}
+
+const struct dh_model_info *dh_model_get_info(const struct dh_model *m)
+{
+    return &m->info;
+}
+
+const struct dh_patch_rule *dh_model_get_image_rule(const struct dh_model *m)
+{
+    return &m->image_rule;
+}
+
+const struct dh_patch_rule *dh_model_get_video_rule(const struct dh_model *m)
+{
+    return &m->video_rule;
+}

@@ -1,0 +1,566 @@
+#include "model/session_priv.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "model/tensor_priv.h"
+#include "vision/patches.h"
+
+#define DH_LOG_TAG "session"
+#include "base/log.h"
+
+#define DEFAULT_TOKENS 8192
+#define DEFAULT_CHUNK  512
+// Pictures whose tokens are kept for the case that they are fed again.
+#define KEPT_PICTURES 8
+// Rows of logits that are made at a time for a watcher.
+#define WATCH_ROWS 16
+
+// An encoded picture.
+struct picture {
+    uint64_t hash; // 0: empty place
+    int tokens;
+    float *rows; // [tokens][hidden]
+    uint64_t used;
+};
+
+// One placeholder token: a row of a picture.
+struct place {
+    const float *row;
+    uint64_t tag;
+};
+
+struct dh_session {
+    struct dh_model *model;
+    struct dh_work work;
+    struct dh_cancel *cancel;
+    size_t max_tokens, len;
+    int32_t *ids;    // [max_tokens]
+    uint64_t *tags;  // [max_tokens]: 0, or which row of which picture
+    float *logits;   // [WATCH_ROWS][vocab]; the first row is the public one
+    bool has_logits;
+    void (*watch)(void *user, size_t position, const float *logits);
+    void *watch_user;
+    dh_vit_probe_fn vit_probe;
+    void *vit_probe_user;
+    struct picture pictures[KEPT_PICTURES];
+    uint64_t clock; // counts uses of pictures
+    struct dh_session_stats stats;
+};
+
+// --- life -------------------------------------------------------------------
+
+static enum dh_status session_alloc(struct dh_session *s, int chunk)
+{
+    const struct dh_text_config *t = &s->model->config.text;
+    enum dh_status st = dh_work_init(&s->work, s->model, s->max_tokens, chunk);
+    if (st)
+        return st;
+    s->work.cancel = s->cancel;
+    s->ids = dh_big_alloc(s->max_tokens * sizeof(*s->ids));
+    s->tags = dh_big_alloc(s->max_tokens * sizeof(*s->tags));
+    s->logits =
+        dh_big_alloc(WATCH_ROWS * (size_t)t->vocab_size * sizeof(float));
+    if (s->ids && s->tags && s->logits)
+        return DH_OK;
+    dh_error("no memory for a session of %zu tokens", s->max_tokens);
+    return DH_ERR_NOMEM;
+}
+
+enum dh_status dh_session_create(struct dh_session **out,
+                                 struct dh_model *model,
+                                 const struct dh_session_options *o)
+{
+    int longest = model->config.text.max_position_embeddings;
+    int tokens = o && o->max_tokens ? o->max_tokens
+                                    : DH_MIN(longest, DEFAULT_TOKENS);
+    int chunk = o && o->chunk ? o->chunk : DEFAULT_CHUNK;
+    if (tokens < 1 || tokens > longest || chunk < 1) {
+        dh_error("%d tokens in passes of %d: 1 to %d are possible", tokens,
+                 chunk, longest);
+        return DH_ERR_RANGE;
+    }
+    struct dh_session *s;
+    dh_new(s);
+    s->model = model;
+    s->cancel = o ? o->cancel : NULL;
+    s->max_tokens = (size_t)tokens;
+    enum dh_status st = session_alloc(s, DH_MIN(chunk, tokens));
+    if (st) {
+        dh_session_destroy(s);
+        return st;
+    }
+    *out = s;
+    return DH_OK;
+}
+
+void dh_session_destroy(struct dh_session *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < KEPT_PICTURES; i++)
+        dh_big_free(s->pictures[i].rows);
+    dh_work_finish(&s->work);
+    dh_big_free(s->ids);
+    dh_big_free(s->tags);
+    dh_big_free(s->logits);
+    dh_free(s);
+}
+
+// --- pictures ---------------------------------------------------------------
+
+static uint64_t mix(uint64_t h)
+{
+    h = (h ^ (h >> 31)) * 0x7fb5d329728ea185u;
+    h = (h ^ (h >> 27)) * 0x81dadef4bc2dd44du;
+    return h ^ (h >> 33);
+}
+
+// Four words side by side: a picture is some 20 MB of floats.
+static uint64_t hash_rows(const struct dh_patches *p)
+{
+    size_t floats = (size_t)p->grid_t * (size_t)p->grid_h * (size_t)p->grid_w *
+                    (size_t)p->row_len;
+    uint64_t lane[4] = { 1, 2, 3, 4 };
+    size_t i = 0;
+    for (; i + 8 <= floats; i += 8) {
+        uint64_t w[4];
+        memcpy(w, p->rows + i, sizeof(w));
+        for (int j = 0; j < 4; j++) {
+            lane[j] = (lane[j] ^ w[j]) * 0x9e3779b97f4a7c15u;
+            lane[j] ^= lane[j] >> 29;
+        }
+    }
+    uint64_t h = mix((uint64_t)p->grid_t << 42 ^ (uint64_t)p->grid_h << 21 ^
+                     (uint64_t)p->grid_w);
+    for (; i < floats; i++) {
+        uint32_t w;
+        memcpy(&w, p->rows + i, sizeof(w));
+        h = mix(h ^ w);
+    }
+    for (int j = 0; j < 4; j++)
+        h = mix(h ^ lane[j]);
+    return h ? h : 1;
+}
+
+static struct picture *find_picture(struct dh_session *s, uint64_t hash)
+{
+    for (int i = 0; i < KEPT_PICTURES; i++) {
+        if (s->pictures[i].hash == hash)
+            return &s->pictures[i];
+    }
+    return NULL;
+}
+
+// The place of the picture that was not used for the longest time.
+static struct picture *free_place(struct dh_session *s)
+{
+    struct picture *old = &s->pictures[0];
+    for (int i = 1; i < KEPT_PICTURES; i++) {
+        if (s->pictures[i].used < old->used)
+            old = &s->pictures[i];
+    }
+    dh_big_free(old->rows);
+    *old = (struct picture){ 0 };
+    return old;
+}
+
+static enum dh_status encode(struct dh_session *s, const struct dh_patches *p,
+                             int tokens, float **out)
+{
+    size_t hidden = (size_t)s->model->config.text.hidden_size;
+    int64_t start = dh_now_ns();
+    float *rows = dh_big_alloc((size_t)tokens * hidden * sizeof(float));
+    if (!rows) {
+        dh_error("no memory for %d tokens of a picture", tokens);
+        return DH_ERR_NOMEM;
+    }
+    struct dh_vit_run r = { .model = s->model,
+                            .backend = &s->work.backend,
+                            .cancel = s->cancel,
+                            .probe = s->vit_probe,
+                            .probe_user = s->vit_probe_user };
+    enum dh_status st = dh_vit_encode(&r, p, rows);
+    if (st) {
+        dh_big_free(rows);
+        return st;
+    }
+    s->stats.vision_s += (double)(dh_now_ns() - start) / 1e9;
+    s->stats.image_tokens += (uint64_t)tokens;
+    *out = rows;
+    return DH_OK;
+}
+
+// --- what goes where --------------------------------------------------------
+
+// A feed with pictures: where each token's row comes from.
+struct plan {
+    struct place *places; // [n]; NULL where no token is a placeholder
+    uint64_t *hashes;     // [n_images]
+    int *tokens;          // [n_images]
+    float **rows;         // [n_images]; NULL: not needed
+    bool *owned;          // [n_images]: rows are this plan's to free
+    size_t n_images;
+};
+
+static void plan_finish(struct plan *p)
+{
+    for (size_t i = 0; i < p->n_images && p->owned; i++) {
+        if (p->owned[i])
+            dh_big_free(p->rows[i]);
+    }
+    dh_free(p->places);
+    dh_free(p->hashes);
+    dh_free(p->tokens);
+    dh_free(p->rows);
+    dh_free(p->owned);
+}
+
+static bool is_placeholder(const struct dh_model *m, int32_t id)
+{
+    return m->info.has_vision &&
+           (id == m->info.image_token_id || id == m->info.video_token_id);
+}
+
+static enum dh_status check_ids(const struct dh_session *s, const int32_t *ids,
+                                size_t n, bool *any)
+{
+    *any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= s->model->info.vocab_size) {
+            dh_error("id %d at %zu is not in the vocabulary", ids[i], i);
+            return DH_ERR_RANGE;
+        }
+        *any |= is_placeholder(s->model, ids[i]);
+    }
+    return DH_OK;
+}
+
+static enum dh_status mismatch(const char *what, size_t at)
+{
+    dh_error("the pictures do not fit the placeholders: %s at token %zu", what,
+             at);
+    return DH_ERR_FORMAT;
+}
+
+// Give every placeholder its picture and row. A run of placeholders holds whole
+// temporal groups.
+static enum dh_status place_all(const struct dh_session *s, struct plan *p,
+                                const int32_t *ids, size_t n,
+                                const struct dh_session_image *images)
+{
+    size_t image = 0;
+    int row = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_placeholder(s->model, ids[i]))
+            continue;
+        if (image == p->n_images)
+            return mismatch("too few pictures", i);
+        if (ids[i] != images[image].token_id)
+            return mismatch("another kind of picture", i);
+        int per = p->tokens[image] / images[image].patches->grid_t;
+        p->places[i].tag = mix(p->hashes[image] + (uint64_t)row) | 1;
+        p->places[i].row = NULL;
+        if (++row == p->tokens[image]) {
+            image++;
+            row = 0;
+        }
+        bool ends = i + 1 == n || ids[i + 1] != ids[i];
+        if (ends && row % per != 0)
+            return mismatch("a run of another length", i);
+    }
+    if (image != p->n_images)
+        return mismatch("too many pictures", n);
+    return DH_OK;
+}
+
+static enum dh_status plan_init(struct dh_session *s, struct plan *p,
+                                const int32_t *ids, size_t n,
+                                const struct dh_session_image *images,
+                                size_t n_images)
+{
+    bool any;
+    memset(p, 0, sizeof(*p));
+    enum dh_status st = check_ids(s, ids, n, &any);
+    if (st || (!any && n_images == 0))
+        return st;
+    p->n_images = n_images;
+    dh_array(p->places, n);
+    dh_array(p->hashes, n_images);
+    dh_array(p->tokens, n_images);
+    dh_array(p->rows, n_images);
+    dh_array(p->owned, n_images);
+    for (size_t i = 0; i < n_images; i++) {
+        p->tokens[i] = dh_vit_tokens(s->model, images[i].patches);
+        if (p->tokens[i] == 0)
+            return mismatch("a grid that is not the model's", 0);
+        p->hashes[i] = hash_rows(images[i].patches);
+    }
+    return place_all(s, p, ids, n, images);
+}
+
+// Encode picture i unless this session, or this feed, has its rows.
+static enum dh_status plan_encode(struct dh_session *s, struct plan *p,
+                                  const struct dh_session_image *images,
+                                  size_t i)
+{
+    struct picture *kept = find_picture(s, p->hashes[i]);
+    if (kept) {
+        kept->used = ++s->clock;
+        p->rows[i] = kept->rows;
+        return DH_OK;
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (p->hashes[j] == p->hashes[i] && p->rows[j]) {
+            p->rows[i] = p->rows[j];
+            return DH_OK;
+        }
+    }
+    enum dh_status st =
+        encode(s, images[i].patches, p->tokens[i], &p->rows[i]);
+    p->owned[i] = !st;
+    return st;
+}
+
+// Rows for all placeholders from token `from` on.
+static enum dh_status plan_rows(struct dh_session *s, struct plan *p, size_t n,
+                                size_t from,
+                                const struct dh_session_image *images)
+{
+    size_t hidden = (size_t)s->model->config.text.hidden_size;
+    size_t image = 0;
+    int row = 0;
+    for (size_t i = 0; i < n && p->places; i++) {
+        if (!p->places[i].tag)
+            continue;
+        if (i >= from && !p->rows[image]) {
+            enum dh_status st = plan_encode(s, p, images, image);
+            if (st)
+                return st;
+        }
+        if (i >= from)
+            p->places[i].row = p->rows[image] + (size_t)row * hidden;
+        if (++row == p->tokens[image]) {
+            image++;
+            row = 0;
+        }
+    }
+    return DH_OK;
+}
+
+// After a feed its rows are no more needed here: keep what was encoded for it.
+static void plan_keep(struct dh_session *s, struct plan *p)
+{
+    for (size_t i = 0; i < p->n_images; i++) {
+        if (!p->owned[i])
+            continue;
+        struct picture *place = free_place(s);
+        *place = (struct picture){ p->hashes[i], p->tokens[i], p->rows[i],
+                                   ++s->clock };
+        p->owned[i] = false;
+    }
+}
+
+// --- passes -----------------------------------------------------------------
+
+static void embed(struct dh_session *s, const int32_t *ids,
+                  const struct place *places, int n)
+{
+    const struct dh_mat *e = &s->model->weights.embed_tokens;
+    size_t hidden = (size_t)e->cols;
+    size_t row_bytes = hidden * dh_dtype_bytes(e->dtype);
+    for (int i = 0; i < n; i++) {
+        float *x = s->work.x + (size_t)i * hidden;
+        if (places && places[i].row)
+            memcpy(x, places[i].row, hidden * sizeof(float));
+        else
+            dh_tensor_to_f32(e->dtype,
+                             (const uint8_t *)e->data +
+                                 (size_t)ids[i] * row_bytes,
+                             hidden, x);
+    }
+}
+
+// Logits of rows [first, first + n) of the pass into s->logits.
+static void head(struct dh_session *s, int first, int n)
+{
+    struct dh_work *w = &s->work;
+    const struct dh_text_config *t = &s->model->config.text;
+    size_t hidden = (size_t)t->hidden_size;
+    dh_backend_rmsnorm(&w->backend, w->norm, w->x + (size_t)first * hidden,
+                       s->model->weights.norm, n, t->hidden_size,
+                       t->rms_norm_eps);
+    if (w->probe && w->probe->hidden)
+        w->probe->hidden(w->probe->user, t->num_hidden_layers,
+                         w->from + (size_t)first, n, w->norm);
+    dh_backend_matmul(&w->backend, s->logits, (size_t)t->vocab_size, w->norm,
+                      hidden, n, &s->model->weights.lm_head, NULL);
+}
+
+static void show_logits(struct dh_session *s)
+{
+    size_t vocab = (size_t)s->model->config.text.vocab_size;
+    for (int i = 0; i < s->work.n; i += WATCH_ROWS) {
+        int n = DH_MIN(WATCH_ROWS, s->work.n - i);
+        head(s, i, n);
+        for (int j = 0; j < n; j++)
+            s->watch(s->watch_user, s->work.from + (size_t)(i + j),
+                     s->logits + (size_t)j * vocab);
+    }
+}
+
+static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
+                                 const struct place *places, size_t n)
+{
+    struct dh_work *w = &s->work;
+    for (size_t done = 0; done < n; done += (size_t)w->n) {
+        w->n = (int)DH_MIN((size_t)w->chunk, n - done);
+        w->from = s->len + done;
+        embed(s, ids + done, places ? places + done : NULL, w->n);
+        enum dh_status st = dh_layer_run_all(w);
+        if (st)
+            return st;
+        if (s->watch)
+            show_logits(s);
+    }
+    head(s, w->n - 1, 1);
+    return DH_OK;
+}
+
+static void count(struct dh_session *s, size_t n, int64_t ns)
+{
+    double seconds = (double)ns / 1e9;
+    if (n == 1) {
+        s->stats.decode_s += seconds;
+        s->stats.decode_tokens++;
+    } else {
+        s->stats.prefill_s += seconds;
+        s->stats.prefill_tokens += n;
+    }
+}
+
+// Append ids[from..n), the plan being for all of ids[0..n).
+static enum dh_status append(struct dh_session *s, struct plan *p,
+                             const int32_t *ids, size_t n, size_t from,
+                             const struct dh_session_image *images)
+{
+    size_t more = n - from;
+    if (more > s->max_tokens - s->len) {
+        dh_error("%zu tokens and %zu more: the cache holds %zu", s->len, more,
+                 s->max_tokens);
+        return DH_ERR_RANGE;
+    }
+    enum dh_status st = plan_rows(s, p, n, from, images);
+    if (st)
+        return st;
+    s->has_logits = false;
+    const struct place *places = p->places ? p->places + from : NULL;
+    int64_t start = dh_now_ns();
+    dh_mem_forbid(true);
+    st = run_passes(s, ids + from, places, more);
+    dh_mem_forbid(false);
+    if (st)
+        return st;
+    count(s, more, dh_now_ns() - start);
+    for (size_t i = 0; i < more; i++) {
+        s->ids[s->len + i] = ids[from + i];
+        s->tags[s->len + i] = places ? places[i].tag : 0;
+    }
+    s->len += more;
+    s->has_logits = true;
+    if (p->places)
+        plan_keep(s, p);
+    return DH_OK;
+}
+
+// --- the public side --------------------------------------------------------
+
+enum dh_status dh_session_feed(struct dh_session *s, const int32_t *ids,
+                               size_t n, const struct dh_session_image *images,
+                               size_t n_images)
+{
+    struct plan p;
+    enum dh_status st = plan_init(s, &p, ids, n, images, n_images);
+    if (!st && n > 0)
+        st = append(s, &p, ids, n, 0, images);
+    plan_finish(&p);
+    return st;
+}
+
+enum dh_status dh_session_set(struct dh_session *s, const int32_t *ids,
+                              size_t n, const struct dh_session_image *images,
+                              size_t n_images, size_t *reused)
+{
+    struct plan p;
+    enum dh_status st = plan_init(s, &p, ids, n, images, n_images);
+    if (!st && n > s->max_tokens) {
+        dh_error("%zu tokens: the cache holds %zu", n, s->max_tokens);
+        st = DH_ERR_RANGE;
+    }
+    if (!st) {
+        size_t same = 0, most = DH_MIN(s->len, n ? n - 1 : 0);
+        while (same < most && s->ids[same] == ids[same] &&
+               s->tags[same] == (p.places ? p.places[same].tag : 0))
+            same++;
+        dh_session_rewind(s, same);
+        if (n > 0)
+            st = append(s, &p, ids, n, same, images);
+        if (!st) {
+            s->stats.reused_tokens += same;
+            if (reused)
+                *reused = same;
+        }
+    }
+    plan_finish(&p);
+    return st;
+}
+
+void dh_session_rewind(struct dh_session *s, size_t n)
+{
+    dh_assert(n <= s->len);
+    if (n == s->len)
+        return;
+    s->len = n;
+    s->has_logits = false;
+}
+
+size_t dh_session_len(const struct dh_session *s)
+{
+    return s->len;
+}
+
+const float *dh_session_logits(const struct dh_session *s)
+{
+    return s->has_logits ? s->logits : NULL;
+}
+
+void dh_session_watch_logits(struct dh_session *s,
+                             void (*fn)(void *user, size_t position,
+                                        const float *logits),
+                             void *user)
+{
+    s->watch = fn;
+    s->watch_user = user;
+}
+
+void dh_session_get_stats(const struct dh_session *s,
+                          struct dh_session_stats *out)
+{
+    *out = s->stats;
+}
+
+void dh_session_set_probe(struct dh_session *s, const struct dh_probe *probe)
+{
+    s->work.probe = probe;
+}
+
+void dh_session_set_vit_probe(struct dh_session *s, dh_vit_probe_fn fn,
+                              void *user)
+{
+    s->vit_probe = fn;
+    s->vit_probe_user = user;
+}
