@@ -101,7 +101,9 @@ static bool is_number(struct dh_str s)
 static void read_word(struct reader *r)
 {
     size_t from = r->at;
-    while (r->at < r->in.n && !strchr(",:{}[]\"' \t\r\n", r->in.p[r->at]))
+    // A NUL is part of a word, and strchr would find it.
+    while (r->at < r->in.n &&
+           (!r->in.p[r->at] || !strchr(",:{}[]\"' \t\r\n", r->in.p[r->at])))
         r->at++;
     struct dh_str word = dh_str_sub(r->in, from, r->at);
     put_comma(r);
