@@ -1,0 +1,174 @@
+#include "agent/page_priv.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define PAGE_MAX_BYTES (64 * 1024 * 1024)
+
+static const char head[] =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width\">"
+    "<title>deskhand session</title><style>"
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1100px;"
+    "padding:1.5rem;background:#fafafa;color:#222}"
+    "h1{font-size:1.4rem;margin:0 0 .2rem}.sub{color:#666;margin:0 0 1.5rem}"
+    "section{background:#fff;border:1px solid #ddd;border-radius:8px;"
+    "padding:1rem;margin:0 0 1rem}"
+    "h2{font-size:1.05rem;margin:0 0 .5rem}h2 b{color:#0a6}"
+    "code{background:#f0f0f0;padding:.1rem .3rem;border-radius:4px}"
+    "pre{background:#f6f6f6;padding:.6rem;overflow:auto;font-size:.8rem;"
+    "white-space:pre-wrap;overflow-wrap:anywhere;margin:.6rem 0 0}"
+    ".shot{position:relative;margin:.6rem 0;line-height:0}"
+    ".shot img{width:100%;border:1px solid #ccc}"
+    ".dot{position:absolute;width:26px;height:26px;margin:-13px 0 0 -13px;"
+    "border:3px solid #e00;border-radius:50%;box-shadow:0 0 0 2px #fff8}"
+    ".t{color:#666;font-size:.85rem}.bad{color:#b00}"
+    "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}"
+    "section{background:#222;border-color:#444}code,pre{background:#333}"
+    ".sub,.t{color:#999}}"
+    "</style><body>";
+
+static void put_escaped(struct dh_buf *out, const char *text)
+{
+    for (; text && *text; text++) {
+        switch (*text) {
+        case '<': dh_buf_puts(out, "&lt;"); break;
+        case '>': dh_buf_puts(out, "&gt;"); break;
+        case '&': dh_buf_puts(out, "&amp;"); break;
+        case '"': dh_buf_puts(out, "&quot;"); break;
+        default: dh_buf_putc(out, *text); break;
+        }
+    }
+}
+
+void dh_page_init(struct dh_page *p, const char *task, const char *model)
+{
+    memset(p, 0, sizeof *p);
+    dh_buf_init(&p->html, PAGE_MAX_BYTES);
+    dh_buf_puts(&p->html, head);
+    dh_buf_puts(&p->html, "<h1>");
+    put_escaped(&p->html, task ? task : "session");
+    dh_buf_puts(&p->html, "</h1><p class=\"sub\">deskhand " DH_VERSION ", ");
+    put_escaped(&p->html, model ? model : "no model");
+    dh_buf_puts(&p->html, " &middot; <a href=\"video.mkv\">video</a> &middot; "
+                          "<a href=\"events.jsonl\">events</a></p>");
+}
+
+void dh_page_finish(struct dh_page *p)
+{
+    dh_buf_finish(&p->html);
+}
+
+static void close_step(struct dh_page *p)
+{
+    if (p->step_open)
+        dh_buf_puts(&p->html, "</section>\n");
+    p->step_open = false;
+}
+
+static void open_step(struct dh_page *p, int step)
+{
+    close_step(p);
+    dh_buf_printf(&p->html, "<section id=\"s%d\"><h2>Step %d</h2>", step, step);
+    p->step_open = true;
+}
+
+static void put_dot(struct dh_page *p, struct dh_point at)
+{
+    if (p->size.w > 0 && p->size.h > 0)
+        dh_buf_printf(&p->html,
+                      "<div class=\"dot\" style=\"left:%.3f%%;top:%.3f%%\">"
+                      "</div>",
+                      at.x * 100.0 / p->size.w, at.y * 100.0 / p->size.h);
+}
+
+static void put_action(struct dh_page *p, const struct dh_event *e)
+{
+    struct dh_buf text;
+    dh_buf_init(&text, 1 << 20);
+    dh_action_text(&e->action, &text);
+    dh_buf_puts(&p->html, "<p><b>");
+    put_escaped(&p->html, e->step_text);
+    dh_buf_puts(&p->html, "</b> <code>");
+    put_escaped(&p->html, dh_buf_text(&text));
+    dh_buf_printf(&p->html,
+                  "</code></p><div class=\"shot\"><img loading=\"lazy\" "
+                  "src=\"frames/%06d.png\" alt=\"the screen before\">",
+                  p->frame);
+    if (e->action.has_start)
+        put_dot(p, e->action.start);
+    if (e->action.has_at)
+        put_dot(p, e->action.at);
+    dh_buf_puts(&p->html, "</div>");
+    dh_buf_finish(&text);
+}
+
+static double ms(int64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void put_answer(struct dh_page *p, const struct dh_event *e)
+{
+    const struct dh_times *t = &e->times;
+    dh_buf_printf(&p->html,
+                  "<p class=\"t\">grab %.1f ms, preprocess %.1f, vision %.0f, "
+                  "prefill %.0f, decode %.0f; %d tokens in, %d cached, %d out"
+                  "</p><pre>",
+                  ms(t->grab), ms(t->preprocess), ms(t->vision), ms(t->prefill),
+                  ms(t->decode), e->usage.prompt_tokens, e->usage.cached_tokens,
+                  e->usage.answer_tokens);
+    put_escaped(&p->html, e->text);
+    dh_buf_puts(&p->html, "</pre>");
+}
+
+static void put_end(struct dh_page *p, const struct dh_event *e)
+{
+    close_step(p);
+    dh_buf_puts(&p->html, "<section><h2>");
+    put_escaped(&p->html, e->text);
+    dh_buf_printf(&p->html,
+                  "</h2><div class=\"shot\"><img loading=\"lazy\" "
+                  "src=\"frames/%06d.png\" alt=\"the last picture\"></div>"
+                  "</section>",
+                  p->frame);
+}
+
+void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
+                   struct dh_size size)
+{
+    switch (e->kind) {
+    case DH_EVENT_START: break;
+    case DH_EVENT_FRAME:
+        p->frame = frame;
+        p->size = size;
+        break;
+    case DH_EVENT_ANSWER:
+        open_step(p, e->step);
+        put_answer(p, e);
+        break;
+    case DH_EVENT_ACT: put_action(p, e); break;
+    case DH_EVENT_DONE:
+        dh_buf_printf(&p->html,
+                      "<p class=\"t%s\">acted %.1f ms, settled %.0f ms"
+                      "%s ",
+                      e->status ? " bad" : "", ms(e->times.act),
+                      ms(e->times.settle), e->changed ? "" : ", no change");
+        put_escaped(&p->html, e->text);
+        dh_buf_puts(&p->html, "</p>");
+        break;
+    case DH_EVENT_NOTE:
+        dh_buf_puts(&p->html, "<p class=\"bad\">");
+        put_escaped(&p->html, e->text);
+        dh_buf_puts(&p->html, "</p>");
+        break;
+    case DH_EVENT_END: put_end(p, e); break;
+    }
+}
+
+void dh_page_end(struct dh_page *p)
+{
+    close_step(p);
+    dh_buf_puts(&p->html, "</body></html>\n");
+}

@@ -1,0 +1,241 @@
+#include "agent/record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actions/parse.h"
+#include "agent/page_priv.h"
+#include "agent/session_file.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/queue.h"
+#include "base/thread.h"
+#include "capture/frame.h"
+
+#define DH_LOG_TAG "record"
+#include "base/log.h"
+
+#define QUEUE_EVENTS 64
+#define QUEUE_SPARE  8 // room that pictures leave for what may not be lost
+
+struct dh_recorder {
+    struct dh_queue queue;
+    struct dh_thread thread;
+    uint64_t dropped; // only the thread that sends events, until joined
+    // only the dh-record thread
+    struct dh_session_file *file;
+    struct dh_page page;
+    int frame;
+    struct dh_size size;
+    int64_t act_line, end_ns;
+    char *reason;
+    enum dh_status status;
+};
+
+static void note_failure(struct dh_recorder *r, enum dh_status st)
+{
+    if (st && !r->status)
+        r->status = st;
+}
+
+static void put_frame(struct dh_recorder *r, const struct dh_event *e)
+{
+    uint64_t hash;
+    int64_t pts;
+    char text[24];
+    note_failure(
+        r, dh_session_file_frame(r->file, e->frame, &r->frame, &hash, &pts));
+    r->size = (struct dh_size){ e->frame->width, e->frame->height };
+    struct dh_json_writer *w =
+        dh_session_file_begin(r->file, "frame", e->time_ns, NULL);
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    dh_jw_i64(w, "f", r->frame);
+    dh_jw_text(w, "hash", text);
+    dh_jw_text(w, "why", e->why);
+    if (pts >= 0)
+        dh_jw_i64(w, "pts", pts);
+    note_failure(r, dh_session_file_end(r->file));
+}
+
+static void put_ms(struct dh_json_writer *w, const char *key, int64_t ns)
+{
+    dh_jw_double(w, key, (double)(ns / 1000) / 1000.0);
+}
+
+static void put_repairs(struct dh_json_writer *w, const char *raw)
+{
+    struct dh_answer answer;
+    struct dh_diag diag = { 0 };
+    struct dh_buf text;
+    if (dh_answer_parse(raw, strlen(raw), &answer, &diag) == DH_OK) {
+        dh_buf_init(&text, 256);
+        dh_action_repairs_text(answer.action[0].repairs, &text);
+        dh_jw_text(w, "repairs", dh_buf_text(&text));
+        dh_buf_finish(&text);
+    }
+    dh_answer_finish(&answer);
+}
+
+static void put_answer(struct dh_recorder *r, const struct dh_event *e)
+{
+    const struct dh_times *t = &e->times;
+    struct dh_json_writer *w =
+        dh_session_file_begin(r->file, "ask", e->time_ns, NULL);
+    dh_jw_array(w, "frames");
+    dh_jw_i64(w, NULL, r->frame);
+    dh_jw_end_array(w);
+    dh_jw_i64(w, "tokens_in", e->usage.prompt_tokens);
+    dh_jw_i64(w, "cached", e->usage.cached_tokens);
+    note_failure(r, dh_session_file_end(r->file));
+    w = dh_session_file_begin(r->file, "answer", e->time_ns, NULL);
+    dh_jw_i64(w, "step", e->step);
+    dh_jw_text(w, "raw", e->text);
+    dh_jw_i64(w, "tokens_out", e->usage.answer_tokens);
+    put_repairs(w, e->text);
+    put_ms(w, "ms", t->preprocess + t->vision + t->prefill + t->decode);
+    dh_jw_object(w, "stages_ms");
+    put_ms(w, "grab", t->grab);
+    put_ms(w, "preprocess", t->preprocess);
+    put_ms(w, "vision", t->vision);
+    put_ms(w, "prefill", t->prefill);
+    put_ms(w, "decode", t->decode);
+    dh_jw_end_object(w);
+    note_failure(r, dh_session_file_end(r->file));
+}
+
+static void put_act(struct dh_recorder *r, const struct dh_event *e)
+{
+    struct dh_json_writer *w =
+        dh_session_file_begin(r->file, "act", e->time_ns, &r->act_line);
+    dh_action_json(&e->action, w);
+    dh_jw_text(w, "by", "model");
+    dh_jw_text(w, "say", e->step_text ? e->step_text : "");
+    dh_jw_i64(w, "before", r->frame);
+    note_failure(r, dh_session_file_end(r->file));
+}
+
+static void put_done(struct dh_recorder *r, const struct dh_event *e)
+{
+    struct dh_json_writer *w =
+        dh_session_file_begin(r->file, "done", e->time_ns, NULL);
+    dh_jw_i64(w, "act", r->act_line);
+    dh_jw_bool(w, "ok", e->status == DH_OK);
+    put_ms(w, "ms", e->times.act);
+    put_ms(w, "settle_ms", e->times.settle);
+    dh_jw_bool(w, "changed", e->changed);
+    if (e->text)
+        dh_jw_text(w, "note", e->text);
+    note_failure(r, dh_session_file_end(r->file));
+    dh_session_file_sync(r->file);
+}
+
+static void put_text(struct dh_recorder *r, const char *kind, const char *key,
+                     const struct dh_event *e)
+{
+    struct dh_json_writer *w =
+        dh_session_file_begin(r->file, kind, e->time_ns, NULL);
+    dh_jw_text(w, key, e->text ? e->text : "");
+    note_failure(r, dh_session_file_end(r->file));
+}
+
+static void put_event(struct dh_recorder *r, const struct dh_event *e)
+{
+    switch (e->kind) {
+    case DH_EVENT_START: break;
+    case DH_EVENT_FRAME: put_frame(r, e); break;
+    case DH_EVENT_ANSWER: put_answer(r, e); break;
+    case DH_EVENT_ACT: put_act(r, e); break;
+    case DH_EVENT_DONE: put_done(r, e); break;
+    case DH_EVENT_NOTE: put_text(r, "mark", "text", e); break;
+    case DH_EVENT_END:
+        put_text(r, "end", "reason", e);
+        dh_free(r->reason);
+        r->reason = dh_strdup(e->text ? e->text : "");
+        break;
+    }
+    r->end_ns = e->time_ns;
+    dh_page_event(&r->page, e, r->frame, r->size);
+}
+
+static void write_all(void *arg)
+{
+    struct dh_recorder *r = arg;
+    struct dh_event e;
+    while (dh_queue_take(&r->queue, &e, INT64_MAX) == DH_OK) {
+        put_event(r, &e);
+        dh_event_finish(&e);
+    }
+}
+
+enum dh_status dh_recorder_create(struct dh_recorder **out,
+                                  const struct dh_recorder_options *o)
+{
+    struct dh_recorder *r;
+    struct dh_session_head head = { o->kind, o->task, o->model, o->display,
+                                    o->video };
+    dh_new(r);
+    dh_queue_init(&r->queue, sizeof(struct dh_event), QUEUE_EVENTS);
+    dh_page_init(&r->page, o->task, o->model);
+    enum dh_status st = dh_session_file_create(&r->file, o->dir, &head);
+    if (!st)
+        st = dh_thread_start(&r->thread, "dh-record", write_all, r);
+    if (st) {
+        enum dh_status ignored = dh_recorder_destroy(r);
+        (void)ignored;
+        return st;
+    }
+    *out = r;
+    return DH_OK;
+}
+
+void dh_recorder_event(void *recorder, const struct dh_event *e)
+{
+    struct dh_recorder *r = recorder;
+    struct dh_event copy;
+    bool full = dh_queue_len(&r->queue) >= QUEUE_EVENTS - QUEUE_SPARE;
+    if (e->kind == DH_EVENT_FRAME && full) {
+        r->dropped++;
+        return;
+    }
+    dh_event_copy(&copy, e);
+    if (dh_queue_put(&r->queue, &copy, INT64_MAX))
+        dh_event_finish(&copy);
+}
+
+static void finish_files(struct dh_recorder *r)
+{
+    if (r->dropped) {
+        struct dh_json_writer *w =
+            dh_session_file_begin(r->file, "drop", r->end_ns, NULL);
+        dh_jw_text(w, "what", "frame");
+        dh_jw_i64(w, "count", (int64_t)r->dropped);
+        note_failure(r, dh_session_file_end(r->file));
+    }
+    dh_page_end(&r->page);
+    if (!r->page.html.overflow)
+        note_failure(r,
+                     dh_session_file_put(r->file, "index.html",
+                                         r->page.html.data, r->page.html.len));
+    note_failure(r, dh_session_file_finish(r->file, r->end_ns,
+                                           r->reason ? r->reason : "error",
+                                           r->dropped));
+}
+
+enum dh_status dh_recorder_destroy(struct dh_recorder *r)
+{
+    if (!r)
+        return DH_OK;
+    bool ran = r->thread.started;
+    dh_queue_close(&r->queue);
+    dh_thread_join(&r->thread);
+    if (ran)
+        finish_files(r);
+    enum dh_status st = r->status;
+    dh_session_file_destroy(r->file);
+    dh_page_finish(&r->page);
+    dh_queue_finish(&r->queue);
+    dh_free(r->reason);
+    dh_free(r);
+    return st;
+}

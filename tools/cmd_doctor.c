@@ -1,0 +1,160 @@
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actions/xtest.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "capture/screen.h"
+#include "model/model.h"
+#include "tools/app.h"
+
+struct doctor_options {
+    const char *display, *model;
+};
+
+static const struct dh_opt doctor_opts[] = {
+    { "display", 'd', DH_OPT_TEXT, offsetof(struct doctor_options, display),
+      ":N", "X display to look at (default: $DISPLAY)", 0, 0, NULL },
+    { "model", 'm', DH_OPT_TEXT, offsetof(struct doctor_options, model), "DIR",
+      "Folder of a checkpoint (default: the embedded sprout)", 0, 0, NULL },
+    { 0 },
+};
+
+enum verdict { FINE, WORSE, BROKEN };
+
+struct doctor {
+    struct doctor_options o;
+    bool json;
+    int broken;
+};
+
+// `mend` says what to do about it; NULL where nothing is wrong.
+static void say(struct doctor *d, enum verdict v, const char *what,
+                const char *found, const char *mend)
+{
+    static const char *const marks[] = { "ok", "worse", "BROKEN" };
+    d->broken += v == BROKEN;
+    if (!d->json) {
+        printf("%-7s %-14s %s\n", marks[v], what, found);
+        if (v != FINE && mend)
+            printf("        %-14s -> %s\n", "", mend);
+        return;
+    }
+    struct dh_buf out;
+    struct dh_json_writer w;
+    dh_buf_init(&out, 1 << 16);
+    dh_jw_init(&w, &out);
+    dh_jw_object(&w, NULL);
+    dh_jw_text(&w, "check", what);
+    dh_jw_text(&w, "verdict", marks[v]);
+    dh_jw_text(&w, "found", found);
+    if (v != FINE && mend)
+        dh_jw_text(&w, "mend", mend);
+    dh_jw_end_object(&w);
+    puts(dh_buf_text(&out));
+    dh_buf_finish(&out);
+}
+
+static void check_input(struct doctor *d)
+{
+    struct dh_sink *sink;
+    if (dh_xtest_create(&sink, d->o.display, NULL)) {
+        say(d, BROKEN, "XTest", "nothing can be clicked or typed",
+            "start the X server without '-extension XTEST'");
+        return;
+    }
+    say(d, FINE, "XTest", "present, and the keymap can be read", NULL);
+    dh_sink_destroy(sink);
+}
+
+static void check_screen(struct doctor *d)
+{
+    struct dh_screen_info i;
+    char text[160];
+    if (dh_screen_probe(d->o.display, &i)) {
+        say(d, BROKEN, "display", "no X server can be reached",
+            "set DISPLAY, name one with --display, or start one: "
+            "Xvfb :1 -screen 0 1024x768x24 & (on Wayland, use Xwayland's)");
+        return;
+    }
+    snprintf(text, sizeof text, "%dx%d, %d bits, %s", i.width, i.height,
+             i.depth, i.vendor);
+    say(d, i.true_color ? FINE : BROKEN, "display", text,
+        "a TrueColor screen of 24 bits is needed: Xvfb -screen 0 1024x768x24");
+    say(d, i.shm_works ? FINE : WORSE, "MIT-SHM",
+        i.shm_works ? "pictures are shared, not sent" : "pictures go by socket",
+        "run on the same host as the server for pictures 40 times faster");
+    say(d, i.has_damage ? FINE : WORSE, "XDamage",
+        i.has_damage ? "changes are reported" : "changes are found by looking",
+        "start the X server without '-extension DAMAGE'");
+    say(d, i.has_fixes ? FINE : WORSE, "XFixes",
+        i.has_fixes ? "the pointer can be seen" : "pictures lack the pointer",
+        "start the X server without '-extension XFIXES'");
+    check_input(d);
+}
+
+static void check_model(struct doctor *d)
+{
+    struct dh_model *model;
+    struct dh_model_options o = { 0 };
+    char text[200];
+    char *dir =
+        d->o.model ? dh_strdup(d->o.model) : dh_app_asset("models/sprout");
+    if (dh_model_create(&model, dir, &o)) {
+        snprintf(text, sizeof text, "%.150s cannot be loaded", dir);
+        say(d, BROKEN, "model", text,
+            "name a MiniMax-M3 checkpoint with --model DIR; the lines above "
+            "say what is wrong with this one");
+        dh_free(dir);
+        return;
+    }
+    const struct dh_model_info *i = dh_model_get_info(model);
+    snprintf(text, sizeof text, "%.100s: %.1f million parameters%s", dir,
+             (double)i->parameters / 1e6, i->has_vision ? "" : ", no vision");
+    say(d, i->has_vision ? FINE : BROKEN, "model", text,
+        "a checkpoint with a vision tower is needed to see");
+    snprintf(text, sizeof text, "%d cores, kernels: %s", dh_thread_cores(),
+             i->kernels);
+    say(d, strcmp(i->kernels, "ref") == 0 ? WORSE : FINE, "CPU", text,
+        "without AVX2 or AVX-512 a step takes much longer");
+    dh_model_destroy(model);
+    char *tokenizer = dh_path_join(dir, "tokenizer.json");
+    bool there = dh_path_exists(tokenizer);
+    say(d, there ? FINE : BROKEN, "tokenizer",
+        there ? "tokenizer.json is there" : "no tokenizer.json in the folder",
+        "copy the checkpoint's tokenizer.json into it");
+    dh_free(tokenizer);
+    dh_free(dir);
+}
+
+static int run(int argc, char **argv)
+{
+    struct dh_app_options app = DH_APP_DEFAULTS;
+    struct doctor d = { 0 };
+    struct dh_opt_set sets[] = { { doctor_opts, &d.o },
+                                 { dh_app_opts, &app },
+                                 { 0 } };
+    int n, status;
+    if (!dh_app_parse(&dh_cmd_doctor, sets, &app, argc, argv, &n, &status))
+        return status;
+    if (n)
+        return dh_app_usage(&dh_cmd_doctor, "no operand is expected");
+    d.json = app.json;
+    check_screen(&d);
+    check_model(&d);
+    return d.broken ? DH_EXIT_FAILED : DH_EXIT_OK;
+}
+
+const struct dh_command dh_cmd_doctor = {
+    "doctor",
+    "",
+    "Say what is missing on this machine and how to mend it",
+    NULL,
+    { doctor_opts, dh_app_opts },
+    run,
+};
