@@ -1,0 +1,348 @@
+#include "vision/patches.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "capture/frame.h"
+#include "vision/patches_priv.h"
+#include "vision/resize_priv.h"
+
+#define DH_LOG_TAG "patches"
+#include "base/log.h"
+
+#define CHANNELS   3
+#define MAX_RATIO  200
+#define PATCH_MAX  256
+#define GROUP_MAX  16
+#define PIXELS_MAX ((int64_t)1 << 30)
+
+const struct dh_patch_rule dh_patch_rule_m3 = {
+    .patch_size = 14,
+    .temporal_patch_size = 2,
+    .merge_size = 2,
+    .min_pixels = 3136,
+    .max_pixels = 451584,
+    .mean = { 0.48145466f, 0.4578275f, 0.40821073f },
+    .std = { 0.26862954f, 0.26130258f, 0.27577711f },
+};
+
+// ---------------------------------------------------------------------- size
+
+static enum dh_status check_rule(const struct dh_patch_rule *r)
+{
+    bool fine = r->patch_size >= 1 && r->patch_size <= PATCH_MAX &&
+                r->merge_size >= 1 && r->merge_size <= GROUP_MAX &&
+                r->temporal_patch_size >= 1 &&
+                r->temporal_patch_size <= GROUP_MAX && r->min_pixels >= 0 &&
+                r->max_pixels >= 1 && r->max_pixels <= PIXELS_MAX &&
+                r->min_pixels <= r->max_pixels;
+    for (int c = 0; c < CHANNELS; c++)
+        fine = fine && isfinite(r->mean[c]) && r->std[c] > 0;
+    if (fine)
+        return DH_OK;
+    dh_error("the rule for patches is out of range: patch %d, merge %d, "
+             "temporal %d, pixels %lld to %lld",
+             r->patch_size, r->merge_size, r->temporal_patch_size,
+             (long long)r->min_pixels, (long long)r->max_pixels);
+    return DH_ERR_RANGE;
+}
+
+// Sizes are decided on edges (1280 x 720 lands exactly on 504.0), and so the
+// order of these operations is part of the rule.
+static double shrink(double side, double beta, double factor)
+{
+    return fmax(factor, floor(side / beta / factor) * factor);
+}
+
+static double grow(double side, double beta, double factor)
+{
+    return ceil(side * beta / factor) * factor;
+}
+
+enum dh_status dh_patches_size(const struct dh_patch_rule *rule,
+                               struct dh_size in, struct dh_size *out)
+{
+    enum dh_status st = check_rule(rule);
+    if (st)
+        return st;
+    double h = in.h, w = in.w, factor = rule->patch_size * rule->merge_size;
+    if (in.w < 1 || in.h < 1 || fmax(h, w) / fmin(h, w) > MAX_RATIO ||
+        in.w > DH_FRAME_MAX_SIDE || in.h > DH_FRAME_MAX_SIDE) {
+        dh_error("a picture of %d x %d: one side is missing, or more than %d "
+                 "times as long as the other",
+                 in.w, in.h, MAX_RATIO);
+        return DH_ERR_RANGE;
+    }
+    double most = (double)rule->max_pixels, least = (double)rule->min_pixels;
+    double to_h = rint(h / factor) * factor, to_w = rint(w / factor) * factor;
+    if (to_h * to_w > most) {
+        double beta = sqrt(h * w / most);
+        to_h = shrink(h, beta, factor);
+        to_w = shrink(w, beta, factor);
+    } else if (to_h * to_w < least) {
+        double beta = sqrt(least / (h * w));
+        to_h = grow(h, beta, factor);
+        to_w = grow(w, beta, factor);
+    }
+    // Only a rule without a minimum leaves a side empty.
+    out->w = (int)fmax(to_w, factor);
+    out->h = (int)fmax(to_h, factor);
+    return DH_OK;
+}
+
+int dh_patches_tokens(const struct dh_patches *p, int merge_size)
+{
+    return p->grid_t * p->grid_h * p->grid_w / (merge_size * merge_size);
+}
+
+void dh_patches_finish(struct dh_patches *p)
+{
+    dh_big_free(p->rows);
+    *p = (struct dh_patches){ 0 };
+}
+
+// ----------------------------------------------------------------- one frame
+
+// What a worker needs: the rows between the passes in a ring, and the rows of
+// one line of patches.
+struct scratch {
+    uint8_t *ring;        // ring_rows of row_bytes
+    uint8_t *line;        // patch_size of row_bytes
+    const uint8_t **taps; // as many as the axis down has
+};
+
+struct job {
+    const struct dh_patch_rule *rule;
+    const struct dh_resize_kernels *kernels;
+    const struct dh_frame *frame;
+    struct dh_resize_axis across, down;
+    size_t pitch, row_bytes; // of a planar row
+    int ring_rows;
+    struct scratch *workers;
+    int n_workers;
+    struct dh_patches *out;
+    int group, slot_begin, slot_end; // where the frame goes
+    float mean[CHANNELS], std[CHANNELS];
+};
+
+static uint8_t *ring_row(const struct job *j, const struct scratch *s, int y)
+{
+    return s->ring + (size_t)(y % j->ring_rows) * j->row_bytes;
+}
+
+// Rows y and y + 1 of the frame, resized across. Past the last row there is
+// nothing to read, and the ring has room for a row that nobody looks at.
+static void fill_rows(const struct job *j, const struct scratch *s, int y)
+{
+    const struct dh_frame *f = j->frame;
+    int next = DH_MIN(y + 1, f->height - 1);
+    const uint8_t *const in[2] = { dh_frame_at(f, 0, y),
+                                   dh_frame_at(f, 0, next) };
+    uint8_t *const out[2] = { ring_row(j, s, y), ring_row(j, s, y + 1) };
+    j->kernels->across(&j->across, in, out, j->pitch);
+}
+
+// Row y of the result; `*have` rows of the frame have been in the ring.
+static void make_row(const struct job *j, const struct scratch *s, int y,
+                     int *have, uint8_t *out)
+{
+    const struct dh_resize_axis *a = &j->down;
+    int first = a->first[y], last = first + a->count[y] - 1;
+    // Rows that no window needs are never made.
+    *have = DH_MAX(*have, first);
+    for (; *have <= last; *have += 2)
+        fill_rows(j, s, *have);
+    int n = (a->count[y] + 1) & ~1;
+    for (int t = 0; t < n; t++)
+        s->taps[t] = ring_row(j, s, DH_MIN(first + t, last));
+    j->kernels->down(a->weights + (size_t)y * (size_t)a->stride, n, a->shift,
+                     s->taps, out, j->row_bytes);
+}
+
+// The row of the result that holds the patch at (y, x): blocks of
+// merge x merge patches lie together.
+static size_t row_of_patch(const struct job *j, int y, int x)
+{
+    size_t m = (size_t)j->rule->merge_size, py = (size_t)y, px = (size_t)x;
+    size_t per_group = (size_t)j->out->grid_h * (size_t)j->out->grid_w;
+    size_t block = py / m * ((size_t)j->out->grid_w / m) + px / m;
+    return (size_t)j->group * per_group + (block * m + py % m) * m + px % m;
+}
+
+static void put_patch(const struct job *j, const uint8_t *line, int y, int x)
+{
+    int p = j->rule->patch_size;
+    size_t area = (size_t)p * (size_t)p;
+    float *row = j->out->rows + row_of_patch(j, y, x) * (size_t)j->out->row_len;
+    for (int c = 0; c < CHANNELS; c++) {
+        const uint8_t *in = line + (size_t)c * j->pitch + (size_t)(x * p);
+        float *slots = row + (size_t)(c * j->rule->temporal_patch_size) * area;
+        float *first = slots + (size_t)j->slot_begin * area;
+        j->kernels->normalise(in, j->row_bytes, p, j->mean[c], j->std[c],
+                              first);
+        for (int s = j->slot_begin + 1; s < j->slot_end; s++)
+            memcpy(slots + (size_t)s * area, first, area * sizeof(*first));
+    }
+}
+
+static void make_lines(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct job *j = arg;
+    const struct scratch *s = &j->workers[worker];
+    int p = j->rule->patch_size, have = 0;
+    for (int y = (int)begin; y < (int)end; y++) {
+        for (int i = 0; i < p; i++)
+            make_row(j, s, y * p + i, &have,
+                     s->line + (size_t)i * j->row_bytes);
+        for (int x = 0; x < j->out->grid_w; x++)
+            put_patch(j, s->line, y, x);
+    }
+}
+
+// -------------------------------------------------------------------- set up
+
+static enum dh_status scratch_init(const struct job *j, struct scratch *s)
+{
+    size_t ring = 0, line = 0;
+    bool fits = dh_mul_size((size_t)j->ring_rows, j->row_bytes, &ring) &&
+                dh_mul_size((size_t)j->rule->patch_size, j->row_bytes, &line);
+    if (fits) {
+        s->ring = dh_big_alloc(ring);
+        s->line = dh_big_alloc(line);
+        s->taps = dh_big_alloc((size_t)j->ring_rows * sizeof(*s->taps));
+    }
+    if (s->ring && s->line && s->taps)
+        return DH_OK;
+    dh_error("no memory for resizing %d x %d", j->frame->width,
+             j->frame->height);
+    return DH_ERR_NOMEM;
+}
+
+static void job_finish(struct job *j)
+{
+    for (int i = 0; i < j->n_workers; i++) {
+        dh_big_free(j->workers[i].ring);
+        dh_big_free(j->workers[i].line);
+        dh_big_free(j->workers[i].taps);
+    }
+    dh_free(j->workers);
+    dh_resize_axis_finish(&j->across);
+    dh_resize_axis_finish(&j->down);
+}
+
+static enum dh_status job_init(struct job *j, struct dh_size from,
+                               struct dh_size to, int n_workers)
+{
+    enum dh_status st = dh_resize_axis_init(&j->across, from.w, to.w);
+    if (!st)
+        st = dh_resize_axis_init(&j->down, from.h, to.h);
+    if (st)
+        return st;
+    j->pitch =
+        ((size_t)to.w + DH_RESIZE_VECTOR - 1) & ~(size_t)(DH_RESIZE_VECTOR - 1);
+    j->row_bytes = CHANNELS * j->pitch;
+    // One more than a window, since rows are made in pairs.
+    j->ring_rows = j->down.stride + 2;
+    for (int c = 0; c < CHANNELS; c++) {
+        j->mean[c] = j->rule->mean[c] * 255.0f;
+        j->std[c] = j->rule->std[c] * 255.0f;
+    }
+    dh_array(j->workers, (size_t)n_workers);
+    j->n_workers = n_workers;
+    for (int i = 0; i < n_workers && !st; i++)
+        st = scratch_init(j, &j->workers[i]);
+    return st;
+}
+
+static enum dh_status out_init(const struct dh_patch_rule *rule, int n_frames,
+                               struct dh_size to, struct dh_patches *out)
+{
+    int p = rule->patch_size, slots = rule->temporal_patch_size;
+    *out = (struct dh_patches){
+        .grid_t = (n_frames - 1) / slots + 1,
+        .grid_h = to.h / p,
+        .grid_w = to.w / p,
+        .row_len = CHANNELS * slots * p * p,
+        .resized = to,
+    };
+    size_t n = (size_t)out->grid_h * (size_t)out->grid_w;
+    if (dh_mul_size(n, (size_t)out->grid_t, &n) &&
+        dh_mul_size(n, (size_t)out->row_len, &n) &&
+        dh_mul_size(n, sizeof(*out->rows), &n))
+        out->rows = dh_big_alloc(n);
+    if (out->rows)
+        return DH_OK;
+    dh_error("no memory for the patches of %d pictures of %d x %d", n_frames,
+             to.w, to.h);
+    return DH_ERR_NOMEM;
+}
+
+// The slots of frame f of n: one, and for the last one all that are left.
+static void run_frame(struct job *j, struct dh_pool *pool,
+                      struct dh_frame *const *frames, int f, int n)
+{
+    int slots = j->rule->temporal_patch_size;
+    j->frame = frames[f];
+    j->group = f / slots;
+    j->slot_begin = f % slots;
+    j->slot_end = f == n - 1 ? slots : j->slot_begin + 1;
+    size_t lines = (size_t)j->out->grid_h;
+    // A slice begins with rows that its neighbour makes, too: few slices.
+    size_t grain = (lines - 1) / (size_t)j->n_workers + 1;
+    dh_pool_run(pool, lines, grain, make_lines, j);
+}
+
+enum dh_status dh_patches_of_frames(const struct dh_patch_rule *rule,
+                                    struct dh_frame *const *frames, int n,
+                                    const struct dh_resize_kernels *kernels,
+                                    struct dh_pool *pool,
+                                    struct dh_patches *out)
+{
+    dh_assert(n >= 1);
+    struct dh_size from = { frames[0]->width, frames[0]->height }, to;
+    for (int i = 1; i < n; i++)
+        if (frames[i]->width != from.w || frames[i]->height != from.h) {
+            dh_error("frame %d of a video is %d x %d, the first is %d x %d", i,
+                     frames[i]->width, frames[i]->height, from.w, from.h);
+            return DH_ERR_RANGE;
+        }
+    enum dh_status st = dh_patches_size(rule, from, &to);
+    if (st)
+        return st;
+    struct dh_patches made;
+    st = out_init(rule, n, to, &made);
+    if (st)
+        return st;
+    struct job j = {
+        .rule = rule, .kernels = kernels, .frame = frames[0], .out = &made
+    };
+    st = job_init(&j, from, to, pool ? dh_pool_threads(pool) : 1);
+    for (int f = 0; f < n && !st; f++)
+        run_frame(&j, pool, frames, f, n);
+    job_finish(&j);
+    if (st)
+        dh_patches_finish(&made);
+    else
+        *out = made;
+    return st;
+}
+
+enum dh_status dh_patches_of_video(const struct dh_patch_rule *rule,
+                                   struct dh_frame *const *frames, int n,
+                                   struct dh_pool *pool, struct dh_patches *out)
+{
+    return dh_patches_of_frames(rule, frames, n, dh_resize_best(), pool, out);
+}
+
+enum dh_status dh_patches_of_frame(const struct dh_patch_rule *rule,
+                                   const struct dh_frame *frame,
+                                   struct dh_pool *pool, struct dh_patches *out)
+{
+    // Frames are only read.
+    struct dh_frame *one = (struct dh_frame *)(uintptr_t)frame;
+    return dh_patches_of_video(rule, &one, 1, pool, out);
+}
