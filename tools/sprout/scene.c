@@ -82,10 +82,9 @@ static void trim(char *t)
     size_t n = strlen(t);
     for (; n > 1 && (t[n - 1] == ':' || t[n - 1] == ' '); n--)
         t[n - 1] = 0;
-    if (n > 3 && !memcmp(t + n - 3, "...", 3))
-        t[n - 3] = 0;
-    else if (n > 3 && !memcmp(t + n - 3, "\xe2\x80\xa6", 3))
-        t[n - 3] = 0;
+    if (n > 3 && (!memcmp(t + n - 3, "...", 3) ||
+                  !memcmp(t + n - 3, "\xe2\x80\xa6", 3)))
+        memset(t + n - 3, 0, 3);
 }
 
 struct scene_element *add(struct sc *s, int kind, struct box b, const char *label)
@@ -141,10 +140,36 @@ static void box_cover(int16_t v[4], struct box b)
         memset(v, 0xff, 4 * sizeof v[0]);
 }
 
+// What is left of each unknown area round b: at most four boxes.
+static void unknown_cut(struct sc *s, struct box b)
+{
+    struct scene_rect old[SCENE_MAX_UNKNOWN];
+    int n = s->out->n_unknown;
+    memcpy(old, s->out->unknown, sizeof old);
+    s->out->n_unknown = 0;
+    for (int i = 0; i < n; i++) {
+        struct box u = { old[i].x0, old[i].y0, old[i].x1, old[i].y1 };
+        struct box c = { u.x0 > b.x0 ? u.x0 : b.x0, u.y0 > b.y0 ? u.y0 : b.y0,
+                         u.x1 < b.x1 ? u.x1 : b.x1, u.y1 < b.y1 ? u.y1 : b.y1 };
+        if (!overlaps(u, b)) {
+            add_unknown(s, u);
+            continue;
+        }
+        struct box part[4] = { { u.x0, u.y0, u.x1, c.y0 },
+                               { u.x0, c.y1, u.x1, u.y1 },
+                               { u.x0, c.y0, c.x0, c.y1 },
+                               { c.x1, c.y0, u.x1, c.y1 } };
+        for (int k = 0; k < 4; k++)
+            if (part[k].x0 < part[k].x1 && part[k].y0 < part[k].y1)
+                add_unknown(s, part[k]);
+    }
+}
+
 void cover(struct sc *s, struct box b)
 {
     struct scene_out *o = s->out;
     int n = 0;
+    unknown_cut(s, b);
     for (int i = 0; i < o->n_elements; i++) {
         const struct scene_element *e = &o->elements[i];
         struct box eb = { e->x0, e->y0, e->x1, e->y1 };
@@ -274,9 +299,9 @@ static void name_elements(struct sc *s)
 static enum content pick_content(struct sc *s)
 {
     static const uint8_t weights[CT_N] = {
-        [CT_SOUP] = 18, [CT_DIALOG] = 9, [CT_FORM] = 12, [CT_KEYPAD] = 8,
-        [CT_TERMINAL] = 5, [CT_EDITOR] = 7, [CT_FILES] = 7, [CT_TABLE] = 9,
-        [CT_SETTINGS] = 7, [CT_WEB] = 11, [CT_TREE] = 3, [CT_NOTEBOOK] = 9,
+        [CT_SOUP] = 28, [CT_DIALOG] = 9, [CT_FORM] = 20, [CT_KEYPAD] = 8,
+        [CT_TERMINAL] = 4, [CT_EDITOR] = 5, [CT_FILES] = 6, [CT_TABLE] = 9,
+        [CT_SETTINGS] = 8, [CT_WEB] = 11, [CT_TREE] = 3, [CT_NOTEBOOK] = 13,
         [CT_MAIL] = 4, [CT_PALETTE] = 3, [CT_PLAYER] = 3, [CT_CALENDAR] = 3,
         [CT_ICONVIEW] = 2, [CT_CHAT] = 2, [CT_SPLIT] = 7,
     };
@@ -349,7 +374,7 @@ static void one_window(struct sc *s, bool only, bool active)
 
 static void compose(struct sc *s)
 {
-    static const uint8_t counts[] = { 1, 1, 1, 2, 2, 2, 3, 3, 4 };
+    static const uint8_t counts[] = { 1, 1, 1, 2, 2, 2, 3, 3, 3, 4 };
     int n_styles = chance(s, 65) ? 1 : 2;
     style_scene(s);
     for (int i = 0; i < n_styles; i++)
@@ -428,6 +453,11 @@ SCENE_API int scene_make(uint64_t seed, int width, int height, int flags,
     compose(s);
     name_elements(s);
     return 0;
+}
+
+SCENE_API int scene_out_size(void)
+{
+    return (int)sizeof(struct scene_out);
 }
 
 static const char *const kind_names[SCENE_N_KINDS] = {

@@ -18,7 +18,7 @@ enum {
     SCENE_MAX_ELEMENTS = 768,
     SCENE_MAX_WINDOWS = 16,
     SCENE_MAX_CHARS = 12288,
-    SCENE_MAX_UNKNOWN = 16,
+    SCENE_MAX_UNKNOWN = 32,
     SCENE_LABEL = 64,
     SCENE_ANCHOR = 48,
     SCENE_VALUE = 48,
@@ -178,6 +178,9 @@ SCENE_API int scene_bank_open(const char *path);
  * width * 3 bytes. 0, or -1 for a bad size or a missing scene_init. */
 SCENE_API int scene_make(uint64_t seed, int width, int height, int flags,
                          uint8_t *rgb, struct scene_out *out);
+
+/* Size of struct scene_out, for bindings to check theirs against. */
+SCENE_API int scene_out_size(void);
 
 /* 8-bit bicubic with antialias, the released preprocessor's arithmetic.
  * Packed RGB; dst holds dw * dh * 3 bytes. 0, or -1 when out of memory. */

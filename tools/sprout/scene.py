@@ -51,11 +51,11 @@ OUT = np.dtype([("width", "<i4"), ("height", "<i4"), ("n_elements", "<i4"), ("n_
                 ("n_chars", "<i4"), ("n_unknown", "<i4"), ("cursor_x", "<i4"),
                 ("cursor_y", "<i4"), ("n_dropped", "<i4"), ("reserved", "<i4"),
                 ("elements", ELEMENT, 768), ("windows", WINDOW, 16), ("chars", CHAR, 12288),
-                ("unknown", RECT, 16)])
+                ("unknown", RECT, 32)])
 
 
 def load(lib=None):
-    so = ctypes.CDLL(lib or os.path.join(ROOT, "build/sprout/libscene.so"))
+    so = ctypes.CDLL(os.path.abspath(lib or os.path.join(ROOT, "build/sprout/libscene.so")))
     p, i, z = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
     so.scene_init.argtypes = [ctypes.c_char_p]
     so.scene_bank_open.argtypes = [ctypes.c_char_p]
@@ -66,6 +66,7 @@ def load(lib=None):
     so.scene_bank_decode.argtypes = [p, z, i, i, p, z]
     so.scene_kind_name.restype = so.scene_role_name.restype = ctypes.c_char_p
     so.scene_kind_name.argtypes = so.scene_role_name.argtypes = [i]
+    assert so.scene_out_size() == OUT.itemsize, "libscene.so and scene.py do not match: rebuild"
     for k, name in enumerate(KIND_NAMES):
         assert so.scene_kind_name(k).decode() == name, name
     for k, name in enumerate(ROLE_NAMES):

@@ -77,7 +77,11 @@ static int row_field(struct sc *s, struct box b)
         control_draw(s, bx(b.x0, b.y0 + st->font->height + 3, w, h), name);
         return h + st->font->height + 3;
     }
-    if (chance(s, 15)) { // a hint inside instead of a caption
+    if (chance(s, 18)) { // a hint inside instead of a caption
+        if (chance(s, 30)) {
+            set_text(name, sizeof name, "Search");
+            set_text(t, sizeof t, chance(s, 50) ? "Search" : "Search...");
+        }
         w = w > width_of(b) ? width_of(b) : w;
         if (text_width(s, st->font, t) < w - 14) {
             struct scene_element *e =
@@ -145,7 +149,7 @@ static int row_icons(struct sc *s, struct box b)
     int size = s->st->icon_size + range(s, 6, 14), x = b.x0;
     for (int i = 0, n = range(s, 2, 8); i < n && x + size <= b.x1; i++) {
         wg_icon(s, bx(x, b.y0, size, size), wg_random_role(s),
-                chance(s, 25) ? W_DEFAULT * 0 + W_HOVER : 0);
+                chance(s, 25) ? W_HOVER : 0);
         x += size + range(s, 0, 8);
     }
     return size;
@@ -163,6 +167,9 @@ static int list_draw(struct sc *s, struct box b, int kind)
     sc_col bg = frameless ? st->bg : st->field_bg;
     sc_col fg = frameless ? st->fg : st->field_fg;
     int role = wg_random_role(s);
+    int gap = luma(st->fg) - luma(bg);
+    bool checks = kind == SCENE_ITEM && (gap > 80 || gap < -80) && chance(s, 12);
+    icons = icons && !checks;
     if (!frameless) {
         fill(s, b, bg);
         frame(s, b, st->edge);
@@ -177,6 +184,9 @@ static int list_draw(struct sc *s, struct box b, int kind)
             words_name(s, t, sizeof t);
         else
             words_any(s, t, sizeof t);
+        for (int k = 0; k < 4 && x + (icons ? 22 : 0) +
+                                     text_width(s, st->font, t) + 4 > b.x1; k++)
+            set_text(t, sizeof t, words_ui(s));
         if (x + (icons ? 22 : 0) + text_width(s, st->font, t) + 4 > b.x1)
             continue;
         if (stripes && i & 1)
@@ -184,6 +194,12 @@ static int list_draw(struct sc *s, struct box b, int kind)
         if (i == sel)
             fill(s, r, st->select_bg);
         sc_col c = i == sel ? st->select_fg : fg;
+        if (checks && x + 22 + text_width(s, st->font, t) + 4 < b.x1) {
+            bool on = chance(s, 40);
+            wg_check(s, x, y + (step - st->font->height) / 2, b.x1 - x, t, SCENE_CHECK,
+                     (on ? W_CHECKED : 0) | W_NOMN);
+            continue;
+        }
         if (icons) {
             int is = step - 3 > 16 ? 16 : step - 3;
             icon(s, role, x, y + (step - is) / 2, is, c,
@@ -245,6 +261,7 @@ static int row_link(struct sc *s, struct box b)
     struct font *f = s->st->font;
     int x = b.x0;
     sc_col c = s->st->dark ? 0x6ab0ff : chance(s, 60) ? 0x0645ad : s->st->accent;
+    c = legible(c, s->st->bg);
     for (int i = 0, n = range(s, 1, 4); i < n; i++) {
         words_any(s, t, sizeof t);
         int w = text_width(s, f, t);
@@ -518,6 +535,9 @@ static void content_keypad(struct sc *s, struct box b)
         n++;
     int rows = (n + cols - 1) / cols, pad = range(s, 2, 10);
     struct font *f = chance(s, 50) ? st.font : chance(s, 50) ? st.bold : st.big;
+    if (chance(s, 40))
+        f = text_font(chance(s, 50) ? st.font->face : st.bold->face,
+                      range(s, 12, 24), st.font->mode);
     if (width_of(b) / cols < 3 * f->size)
         f = st.font;
     int dh = st.big->height + 14;
@@ -718,7 +738,7 @@ static void cell_draw(struct sc *s, struct box r, int kind, sc_col fg,
         if (framed) {
             e = wg_button(s, k, action, W_NOMN);
         } else {
-            sc_col c = st->dark ? 0x6ab0ff : 0x1a5fb4;
+            sc_col c = legible(st->dark ? 0x6ab0ff : 0x1a5fb4, st->field_bg);
             int tw = text_width(s, st->font, action);
             text_draw(s, st->font, k.x0, wg_center_y(st->font, k), action, c);
             e = add(s, SCENE_LINK, (struct box){ k.x0, k.y0, k.x0 + tw, k.y1 }, action);
@@ -759,6 +779,13 @@ static void content_table(struct sc *s, struct box b)
     const char *actions[2] = { words_action(s), words_action(s) };
     bool framed = chance(s, 70), grid = chance(s, 40), stripes = chance(s, 40);
     int n_actions = chance(s, 65) ? range(s, 1, 2) : 0;
+    if (height_of(b) > 200 && chance(s, 30)) {
+        const char *names[6];
+        int n = dialog_names(s, names), foot = b.y1 - st->row - 8;
+        buttons_right(s, (struct box){ b.x0 + 8, foot, b.x1 - 8, b.y1 }, names, n,
+                      chance(s, 15));
+        b.y1 = foot - 6;
+    }
     b = chance(s, 50) ? b : inset(b, range(s, 4, 12));
     t.cols = n_actions + 2 > t.cols ? n_actions + 2 : t.cols;
     while (t.cols > 2 && width_of(b) / t.cols < 70)
@@ -818,6 +845,8 @@ static void content_tree(struct sc *s, struct box b)
         else
             words_file(s, t, sizeof t);
         sc_col fg = i == sel ? st->select_fg : st->field_fg;
+        for (int k = 0; k < 4 && x + 40 + text_width(s, st->font, t) > b.x1; k++)
+            set_text(t, sizeof t, words_menu(s));
         if (x + 40 + text_width(s, st->font, t) > b.x1)
             continue;
         if (i == sel)
@@ -953,7 +982,7 @@ static void content_settings(struct sc *s, struct box b)
     for (int i = 0; y + step + 4 < b.y1; i++, y += step) {
         struct box r = { b.x0 + pad, y, b.x1 - pad, y + step };
         if (card)
-            rounded_framed(s, r, chance(s, 0) ? 8 : 0, st->field_bg, st->field_bg,
+            rounded_framed(s, r, 0, st->field_bg, st->field_bg,
                            mix(st->edge, st->field_bg, 120));
         if (chance(s, 12) && !card) {
             wg_text(s, st->bold, r.x0, wg_center_y(st->bold, r), words_ui(s), st->fg,

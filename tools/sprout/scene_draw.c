@@ -51,6 +51,12 @@ sc_col readable(sc_col on)
     return luma(on) < 140 ? 0xffffff : 0x101010;
 }
 
+sc_col legible(sc_col c, sc_col on)
+{
+    int gap = luma(c) - luma(on);
+    return gap < 70 && gap > -70 ? readable(on) : c;
+}
+
 static struct box cut(const struct sc *s, struct box b)
 {
     if (b.x0 < s->clip.x0)

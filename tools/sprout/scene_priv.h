@@ -110,6 +110,7 @@ sc_col rgb(int r, int g, int b);
 sc_col hsv(int h, int sat, int v); /* 0..359, 0..255, 0..255 */
 int luma(sc_col c);
 sc_col readable(sc_col on); /* black or white, whichever reads */
+sc_col legible(sc_col c, sc_col on); /* c, or else readable(on) */
 
 /* --- icons (scene_icons.c) --- */
 void icon(struct sc *s, int role, int x, int y, int size, sc_col stroke,

@@ -130,6 +130,13 @@ static void derive(struct sc *s, struct style *st)
     st->caps = false;
 }
 
+/* Programs on a bare X server, without a window manager. */
+static void undecorated(struct sc *s, struct style *st)
+{
+    if (chance(s, 7))
+        st->title_layout = 12;
+}
+
 static void classic3d(struct sc *s, struct style *st, sc_col bg)
 {
     st->dark = luma(bg) < 100;
@@ -340,6 +347,7 @@ void style_make(struct sc *s, struct style *st)
     case LOOK_N: look_random(s, st); break;
     }
     title_colours(s, st);
+    undecorated(s, st);
     st->dim = mix(st->fg, st->bg, 110);
     style_fonts(s, st, chance(s, 75) ? s->font_size : pick_size(s));
     st->pad = range(s, 3, 9);

@@ -98,6 +98,7 @@ static int link_list(struct sc *s, struct box b)
     const struct style *st = s->st;
     char t[SCENE_LABEL];
     sc_col c = st->dark ? 0x6ab0ff : chance(s, 50) ? 0x0000ee : 0x1a0dab;
+    c = legible(c, st->bg);
     bool bullets = chance(s, 50), line_under = chance(s, 60);
     int y = b.y0, n = range(s, 2, 8);
     for (int i = 0; i < n && y + st->font->height < b.y1; i++) {

@@ -218,7 +218,17 @@ struct scene_element *wg_field(struct sc *s, struct box b, const char *name,
     struct font *f = st->font;
     int x = b.x0 + 4 + st->radius / 2, y = wg_center_y(f, b);
     field_face(s, b, opt);
-    if (value && value[0]) {
+    bool secret = name && strstr(name, "assword");
+    if (secret && value && value[0]) {
+        int n = range(s, 3, 12);
+        bool round = !(s->flags & SCENE_ASCII) && chance(s, 65);
+        text[0] = 0;
+        for (int i = 0; i < n; i++)
+            memcpy(text + i * (round ? 3 : 1), round ? "\xe2\x80\xa2" : "*",
+                   round ? 4 : 2);
+        x = text_draw(s, f, x, y, text, field_ink(st));
+        value = NULL;
+    } else if (value && value[0]) {
         fit_text(s, f, value, width_of(b) - 12, text, sizeof text);
         if (opt & W_SELECTED)
             fill(s, (struct box){ x, y, x + text_width(s, f, text), y + f->height },

@@ -10,6 +10,8 @@ static sc_col dark_of(sc_col c) { return mix(c, 0x000000, 110); }
 
 int chrome_height(const struct style *st)
 {
+    if (st->title_layout == 12)
+        return 0;
     int pad = st->title_layout == 0 || st->title_layout == 3 ? 16 : 8;
     return st->title->height + pad;
 }
@@ -52,8 +54,8 @@ static void title_button(struct sc *s, struct box b, int role, sc_col fg,
 static const char *title_plan(int layout, bool dialog)
 {
     static const char *const plans[] = { "c|", "cxm|", "cxm|", "|cmx", "xm|c",
-        "xm|w", "c|", "cxm|w", "cxm|", "x|m", "cxm|", "|" };
-    if (dialog && layout != 3 && layout != 5 && layout != 9 && layout != 11)
+        "xm|w", "c|", "cxm|w", "cxm|", "x|m", "cxm|", "|", "" };
+    if (dialog && layout != 3 && layout != 5 && layout != 9 && layout < 11)
         return "c|";
     return plans[layout];
 }
@@ -176,7 +178,8 @@ struct box chrome_draw(struct sc *s, struct box b, const char *title, bool activ
     struct scene_window *w =
         window_new(s, b, (active ? SCENE_WIN_ACTIVE : 0) |
                              (c == CT_BANK ? SCENE_WIN_BANK : 0), c);
-    set_text(w->title, sizeof w->title, title);
+    if (st->title_layout != 12)
+        set_text(w->title, sizeof w->title, title);
     int edge = c == CT_BANK ? 1 : st->title_layout == 5 ? range(s, 3, 6)
                : st->title_layout == 2                  ? 3
                                                         : 1;
@@ -191,7 +194,8 @@ struct box chrome_draw(struct sc *s, struct box b, const char *title, bool activ
     struct box in = inset(b, edge), bar = in;
     bar.y1 = in.y0 + chrome_height(st);
     struct box old = set_clip(s, b);
-    title_draw(s, bar, w, active, c == CT_DIALOG);
+    if (st->title_layout != 12)
+        title_draw(s, bar, w, active, c == CT_DIALOG);
     in.y0 = bar.y1;
     fill(s, in, st->bg);
     s->clip = old;
@@ -214,9 +218,8 @@ static int menu_bar(struct sc *s, struct box b, bool may_open)
     if (st->look == LOOK_MOTIF)
         bevel(s, r, light_of(st->bg), dark_of(st->bg), 1);
     for (int i = 0; i < n; i++) {
-        const char *t = common ? usual[i == n - 1 ? last : at] : words_menu(s);
+        const char *t = common ? usual[i == n - 1 && at < 8 ? last : at] : words_menu(s);
         at += 1 + chance(s, 25);
-        at = at > 6 ? 6 : at;
         int w = text_width(s, st->font, t) + 2 * pad;
         if (x + w > b.x1)
             break;
@@ -233,8 +236,9 @@ static int menu_bar(struct sc *s, struct box b, bool may_open)
         text_mnemonic(s, st->font, x + pad, wg_center_y(st->font, m), t, fg, mn);
         add(s, SCENE_MENU, m, t)->state = i == open ? SCENE_OPEN : 0;
         x += w;
-        if (common && i + 1 < n - 1 && at > 6)
-            break;
+        if (common && at > 6 && i + 1 < n)
+            i = n - 2; // only the last, Help, is left
+        at = at > 6 ? 7 : at;
     }
     if (chance(s, 40))
         hline(s, b.x0, b.x1, r.y1 - 1, st->edge);
@@ -404,6 +408,7 @@ static void entries_make(struct sc *s, struct entry_list *l)
     static const char *const mods[] = { "Ctrl+", "Ctrl+Shift+", "Alt+", "Shift+",
                                         "Ctrl+", "Ctrl+" };
     struct font *f = s->st->font;
+    bool dots = !(s->flags & SCENE_ASCII) && chance(s, 40);
     bool keys = chance(s, 60), icons = chance(s, 25);
     l->n = range(s, 3, 14);
     l->text_w = l->key_w = 0;
@@ -418,7 +423,7 @@ static void entries_make(struct sc *s, struct entry_list *l)
         words_button(s, l->text[i], SCENE_LABEL - 4);
         size_t len = strlen(l->text[i]);
         if (chance(s, 22))
-            memcpy(l->text[i] + len, "...", 4);
+            memcpy(l->text[i] + len, dots ? "\xe2\x80\xa6" : "...", 4);
         if (keys && !(l->what[i] & 2) && chance(s, 60)) {
             if (chance(s, 15))
                 snprintf(l->key[i], 16, "F%d", range(s, 1, 12));

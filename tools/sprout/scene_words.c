@@ -55,7 +55,11 @@ static const char ui_list[] =
     "Detect|Identify|Mirror|Extend|Test Page|Add Printer|Set as Default|Copies|Landscape|Portrait|Margins|Paper Size|"
     "Balance|Transfer|Withdraw|Deposit|Statement|Invoice|Receipt|Total|Subtotal|Tax|Discount|Coupon|Shipping|Delivery|"
     "Track Order|Wishlist|Compare Items|Write a Review|In Stock|Sold Out|Free|Sale|Departure|Arrival|Round Trip|"
-    "One Way|Passengers|Flights|Hotels|Cars|Book Now|Map|Satellite|Directions|Nearby|Traffic|Route|Weather|Forecast";
+    "One Way|Terms & Conditions|Help & Support|Privacy & Security|Drag & Drop|Save & Exit|Q&A|"
+    "Date & Time|Copy/Paste|On/Off|Read/Write|Name (A-Z)|I'm Feeling Lucky|Don't Save|Can't Connect|C++|C#|Wi-Fi|"
+    "Sign-in|Add-ons|Pop-ups|USB 3.0|1x|2x|50%|100%|150%|16:9|A4|Page 1|Top 10|#1|@home|+1|-1|OK!|Why?|<<|>>|<|>|^|"
+    "[x]|(none)|~/Desktop|C:\\|/usr/bin|a=b|x_1|$5|{ }|50/50|A*|B+|\"Quoted\"|Mr. Smith|Ctrl+C|F1|Esc|Enter|Tab|"
+    "Passengers|Flights|Hotels|Cars|Book Now|Map|Satellite|Directions|Nearby|Traffic|Route|Weather|Forecast";
 static const char menu_list[] =
     "File|Edit|View|Insert|Format|Tools|Window|Help|Search|Options|Project|Build|Run|Debug|Go|Bookmarks|History|"
     "Settings|Terminal|Tabs|Image|Layer|Select|Filters|Colors|Table|Document|Actions|Session|Message|Mail|Playback|"
@@ -334,6 +338,17 @@ char *words_value(struct sc *s, char *buf, int n)
     return buf;
 }
 
+/* Letters and digits that spell no word: has to be read, not guessed. */
+static void code_word(struct sc *s, char *buf, int n)
+{
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "abcdefghijklmnopqrstuvwxyz0123456789-_./";
+    int len = range(s, 2, 9);
+    for (int i = 0; i < len && i < n - 1; i++)
+        buf[i] = set[rnd(s, i == 0 || i == len - 1 ? 72 : 76)];
+    buf[len < n ? len : n - 1] = 0;
+}
+
 char *words_any(struct sc *s, char *buf, int n)
 {
     int k = range(s, 0, 99);
@@ -363,9 +378,14 @@ char *words_any(struct sc *s, char *buf, int n)
         capital(buf);
     } else if (k < 96) {
         snprintf(buf, (size_t)n, "%s", words_city(s));
-    } else {
+    } else if (k < 98) {
         return words_phrase(s, buf, n, 3);
+    } else {
+        code_word(s, buf, n);
     }
+    if (chance(s, 3))
+        for (char *p = buf; *p; p++)
+            *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
     return buf;
 }
 
