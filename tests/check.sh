@@ -63,7 +63,7 @@ count() {
 build() {
     mode=$1
     shift
-    if make -j"$JOBS" MODE="$mode" "$@" >"$log" 2>&1; then
+    if make -k -j"$JOBS" MODE="$mode" "$@" >"$log" 2>&1; then
         pass "build $mode"
         return 0
     fi
