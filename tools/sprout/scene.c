@@ -299,9 +299,9 @@ static void name_elements(struct sc *s)
 static enum content pick_content(struct sc *s)
 {
     static const uint8_t weights[CT_N] = {
-        [CT_SOUP] = 28, [CT_DIALOG] = 9, [CT_FORM] = 20, [CT_KEYPAD] = 8,
+        [CT_SOUP] = 42, [CT_DIALOG] = 10, [CT_FORM] = 30, [CT_KEYPAD] = 8,
         [CT_TERMINAL] = 4, [CT_EDITOR] = 5, [CT_FILES] = 6, [CT_TABLE] = 9,
-        [CT_SETTINGS] = 8, [CT_WEB] = 11, [CT_TREE] = 3, [CT_NOTEBOOK] = 13,
+        [CT_SETTINGS] = 8, [CT_WEB] = 11, [CT_TREE] = 3, [CT_NOTEBOOK] = 18,
         [CT_MAIL] = 4, [CT_PALETTE] = 3, [CT_PLAYER] = 3, [CT_CALENDAR] = 3,
         [CT_ICONVIEW] = 2, [CT_CHAT] = 2, [CT_SPLIT] = 7,
     };
@@ -356,6 +356,31 @@ static void pointer(struct sc *s)
     o->n_chars = n;
 }
 
+static int hidden_by(const struct sc *s, struct box b)
+{
+    const struct scene_out *o = s->out;
+    int area = 0;
+    for (int i = 0; i < o->n_windows; i++) {
+        const struct scene_window *v = &o->windows[i];
+        int w = (v->x1 < b.x1 ? v->x1 : b.x1) - (v->x0 > b.x0 ? v->x0 : b.x0);
+        int h = (v->y1 < b.y1 ? v->y1 : b.y1) - (v->y0 > b.y0 ? v->y0 : b.y0);
+        area += w > 0 && h > 0 ? w * h : 0;
+    }
+    return area;
+}
+
+/* Of a few random places mostly the one that hides least. */
+static struct box place(struct sc *s, int w, int h)
+{
+    struct box best = bx(range(s, 0, s->w - w), range(s, 0, s->h - h), w, h);
+    for (int i = chance(s, 65) ? 4 : 0; i > 0; i--) {
+        struct box b = bx(range(s, 0, s->w - w), range(s, 0, s->h - h), w, h);
+        if (hidden_by(s, b) < hidden_by(s, best))
+            best = b;
+    }
+    return best;
+}
+
 static void one_window(struct sc *s, bool only, bool active)
 {
     enum content c = pick_content(s);
@@ -366,7 +391,7 @@ static void one_window(struct sc *s, bool only, bool active)
         w = range(s, s->w * 6 / 10, s->w);
         h = range(s, s->h * 6 / 10, s->h);
     }
-    struct box b = bx(range(s, 0, s->w - w), range(s, 0, s->h - h), w, h);
+    struct box b = place(s, w, h);
     if (only && big && chance(s, 20))
         b = (struct box){ 0, 0, s->w, s->h };
     window_draw(s, b, c, active);

@@ -294,15 +294,15 @@ static int row_any(struct sc *s, struct box b)
     int k = range(s, 0, 99);
     if (k < 27)
         return row_buttons(s, b);
-    if (k < 49)
+    if (k < 52)
         return row_field(s, b);
-    if (k < 63)
+    if (k < 67)
         return row_checks(s, b);
-    if (k < 69)
+    if (k < 72)
         return row_toggle(s, b);
-    if (k < 76)
+    if (k < 78)
         return row_icons(s, b);
-    if (k < 83)
+    if (k < 84)
         return row_list(s, b);
     if (k < 89)
         return row_text(s, b);
@@ -332,11 +332,15 @@ void content_soup(struct sc *s, struct box b)
             wg_group(s, r, t);
             content_soup(s, (struct box){ r.x0 + 2, y + s->st->font->height, r.x1,
                                           r.y1 - 2 });
-        } else if (width_of(r) > 340 && chance(s, 22)) {
-            int m = (r.x0 + r.x1) / 2;
-            int h1 = row_any(s, (struct box){ r.x0, y, m - 8, r.y1 });
-            h = row_any(s, (struct box){ m, y, r.x1, r.y1 });
-            h = h1 > h ? h1 : h;
+        } else if (width_of(r) > 340 && chance(s, 45)) {
+            int cols = width_of(r) > 660 && chance(s, 60) ? 3 : 2;
+            h = 0;
+            for (int c = 0; c < cols; c++) {
+                struct box part = { r.x0 + width_of(r) * c / cols, y,
+                                    r.x0 + width_of(r) * (c + 1) / cols - 8, r.y1 };
+                int ph = row_any(s, part);
+                h = ph > h ? ph : h;
+            }
         } else {
             h = row_any(s, r);
         }
