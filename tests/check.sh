@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.." || exit 2
 STAGES=${STAGES:-gates release asan tsan fuzz demo}
 JOBS=${JOBS:-$(nproc)}
 FOLDERS='base capture actions vision model agent tools'
+# The builds below are of their own kinds, whatever `make check` was told.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES B MODE || :
 passed=0 failed=0 skipped=0
 log=$(mktemp) || exit 2
 trap 'rm -f "$log" "$log.status"' EXIT
