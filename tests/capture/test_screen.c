@@ -3,6 +3,8 @@
 #include "capture/screen.h"
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -234,6 +236,91 @@ static void test_odd_servers(void)
     check_server("320x200x30", NULL);
     check_server("320x200x24+32", NULL);
 }
+
+// ---- a screen that changes its size ----------------------------------------
+
+static bool xrandr(const char *display, const char *const args[])
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *argv[24] = { "xrandr", "-display", display };
+        for (int i = 0; args[i]; i++)
+            argv[3 + i] = args[i];
+        execvp("xrandr", (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static const char *const mode_small[] = { "--output", "screen", "--mode",
+                                          "small", NULL };
+static const char *const mode_large[] = { "--output", "screen", "--mode",
+                                          "640x480", NULL };
+
+static bool modes_add(const char *display)
+{
+    static const char *const make[] = { "--newmode", "small", "20",  "320",
+                                        "330",       "340",   "350", "200",
+                                        "201",       "202",   "210", NULL };
+    static const char *const add[] = { "--addmode", "screen", "small", NULL };
+    return xrandr(display, make) && xrandr(display, add);
+}
+
+static void resized_and_grabbed(struct dh_source *s, const char *display)
+{
+    Display *painter = painter_on(display);
+    CHECK(xrandr(display, mode_small));
+    paint(painter, 319, 199, 1, 1, 0xabcdef);
+    struct dh_frame *f = grab(s);
+    CHECK_INT(f->width, 320);
+    CHECK_INT(f->height, 200);
+    CHECK_INT(f->screen.w, 320);
+    check_pixel(f, 319, 199, 0xabcdef);
+    dh_frame_unref(f);
+    CHECK(xrandr(display, mode_large));
+    paint(painter, 639, 479, 1, 1, 0x123456);
+    f = grab(s);
+    CHECK_INT(f->width, 640);
+    check_pixel(f, 639, 479, 0x123456);
+    dh_frame_unref(f);
+    XCloseDisplay(painter);
+}
+
+/* Also in the very moment of a grab. */
+static void test_size_may_change_between_grabs(void)
+{
+    struct server server;
+    server_start(&server, "640x480x24", NULL);
+    // First, since a server forgets its modes with its last client.
+    struct dh_source *s = screen_on(server.display);
+    if (!modes_add(server.display)) {
+        server_kill(&server);
+        dh_test_skip("xrandr is not installed, or this Xvfb cannot resize");
+    }
+    resized_and_grabbed(s, server.display);
+    pid_t resizer = fork();
+    if (resizer == 0) {
+        for (int i = 0; i < 10; i++) {
+            xrandr(server.display, mode_small);
+            xrandr(server.display, mode_large);
+        }
+        _exit(0);
+    }
+    int sizes[2] = { 0 };
+    while (waitpid(resizer, NULL, WNOHANG) == 0) {
+        struct dh_frame *f = grab(s);
+        CHECK(f->width == 640 || f->width == 320);
+        sizes[f->width == 640]++;
+        dh_frame_unref(f);
+    }
+    CHECK(sizes[0] > 0 && sizes[1] > 0);
+    dh_source_destroy(s);
+    server_kill(&server);
+}
+
+// ---- servers that come and go ----------------------------------------------
 
 static void test_probe_tells_what_the_server_has(void)
 {
@@ -493,7 +580,8 @@ DH_TESTS(DH_TEST(frame_outlives_screen_and_later_grabs),
          DH_TEST(region_text_is_read_strictly),
          DH_TEST(without_shm_option_the_picture_is_the_same),
          DH_TEST(create_fails_without_a_server), DH_TEST(depth_16_is_refused),
-         DH_TEST(odd_servers), DH_TEST(probe_tells_what_the_server_has),
+         DH_TEST(odd_servers), DH_TEST(size_may_change_between_grabs),
+         DH_TEST(probe_tells_what_the_server_has),
          DH_TEST(lost_server_is_a_status), DH_TEST(settle_by_damage),
          DH_TEST(settle_by_comparing), DH_TEST(quiet_time_counts_from_the_mark),
          DH_TEST(settle_is_cancelled), DH_TEST(server_that_dies_ends_settle),
