@@ -18,6 +18,9 @@
 // So many equal actions on an unchanged screen are a loop without a way out.
 #define STUCK_AFTER 4
 
+// How much longer than the quiet time a first change is waited for.
+#define LATE_FACTOR 3
+
 struct run {
     const struct dh_loop *l;
     struct dh_loop_options o;
@@ -161,7 +164,14 @@ static enum dh_status settle(struct run *r, const struct dh_action *a,
     }
     enum dh_status st =
         dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    e->times.settle = found.waited_ns;
+    // Some programs take longer than a quiet moment to begin: what has not
+    // changed yet is given a second look.
+    if (!st && !found.changed) {
+        how.quiet_ns *= LATE_FACTOR;
+        e->times.settle += found.waited_ns;
+        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
+    }
+    e->times.settle += found.waited_ns;
     e->changed = found.changed;
     return st;
 }
@@ -244,6 +254,17 @@ static bool one_step(struct run *r)
     return on;
 }
 
+// A desktop that is just starting up is no first picture.
+static bool begin(struct run *r)
+{
+    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
+    struct dh_settle_result found;
+    enum dh_status st = dh_source_mark(r->l->source);
+    if (!st)
+        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
+    return st ? end(r, DH_LOOP_ERROR, st) : true;
+}
+
 static struct dh_loop_options with_defaults(struct dh_loop_options o)
 {
     o.max_steps = o.max_steps ? o.max_steps : 30;
@@ -260,7 +281,7 @@ void dh_loop_run(const struct dh_loop *l, const char *task,
     memset(out, 0, sizeof *out);
     dh_history_init(&r.history, task);
     tell_text(&r, DH_EVENT_START, task, DH_OK);
-    bool on = observe(&r, "start");
+    bool on = begin(&r) && observe(&r, "start");
     while (on)
         on = one_step(&r);
     // Whatever ended the run, nothing stays pressed.

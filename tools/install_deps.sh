@@ -13,7 +13,7 @@ build='build-essential pkg-config
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev'
 checks='xvfb x11-utils x11-xkb-utils clang-format util-linux'
-demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool
+demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-dejavu-core dbus-x11'
 fuzz='clang libclang-rt-14-dev'
 
