@@ -312,7 +312,7 @@ def capture(rng, rig, lay, prog, spec, bars, family, xid):
         boxes = prog.boxes()
         items = [b for i, b in boxes.items() if known[i] and known[i]["kind"] == "menu_item"]
         if items:
-            cover = (min(b[0] for b in items) - 3, min(b[1] for b in items) - 3, max(b[2] for b in items) + 3, max(b[3] for b in items) + 3)
+            cover = (min(b[0] for b in items) - 3, min(b[1] for b in items), max(b[2] for b in items) + 3, max(b[3] for b in items) + 3)
     found = []
     for i, b in boxes.items():
         about = dict(known[i]) if known[i] else None

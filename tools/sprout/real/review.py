@@ -1,7 +1,8 @@
 """Makes the held-out set from captured screens: review.py RAW_DIR OUT_DIR [--look DIR].
 
 What the tree says is filtered by rule (seen on top, label unique and plain), then by corrections.json, which
-holds what a person found wrong on the pictures: per picture the labels to drop, and "*" to drop the picture.
+holds what a person found wrong on the pictures: per picture the questions to drop (null) or to replace by the text
+that is shown; "*" drops the picture.
 --look writes the pictures with the boxes drawn, for that person.
 """
 import argparse
@@ -9,6 +10,7 @@ import glob
 import json
 import os
 
+import numpy
 from PIL import Image, ImageDraw
 
 ICON_WORDS = {  # a name the tree gives -> what the icon shows, as people ask for it
@@ -32,27 +34,67 @@ def is_icon(e):
     return width <= 46 and name.lower() in ICON_WORDS or width <= 56 and len(name) > 2 and len(name) * 5.5 > width - 6
 
 
+def has_text(e):
+    return e["box"][2] - e["box"][0] >= len(e["label"]) * 5.5 + 4
+
+
+def ask_of(e, captions):
+    """(what to ask, its type), or None when what the tree calls it cannot be seen."""
+    kind, label = e["kind"], e["label"]
+    icon = is_icon(e)
+    if icon or kind in ("check", "radio") and not has_text(e):
+        word = ICON_WORDS.get(label.lower())
+        return (f"the {word} icon", "icon") if word else None
+    if TYPES.get(kind) == "field":
+        hint = kind == "field" and label != e["text"]  # GTK's text in an empty field
+        if label.lower() in captions or hint:
+            return f"the {label} field", "field"
+        return (label, "text") if kind == "combo" and label == e["text"] else None
+    if kind in ("check", "radio") and e["box"][3] - e["box"][1] >= 32:
+        return label, "text"  # a row of buttons of which one is on
+    return label, TYPES.get(kind, "text")
+
+
 def candidates(shot):
     seen = [e for e in shot["elements"] if e["seen"]]
-    texts = [t.lower() for e in shot["elements"] if e["seen"] for t in {e["label"], e["text"]} if t]
+    texts = [t.lower() for e in seen for t in {e["label"], e["text"]} if t]
+    captions = {e["label"].lower() for e in seen if e["kind"] == "text"}
     out, boxes = [], set()
     for e in seen:
         if e["kind"] == "text" or "symbolic" in e["label"] or not plain(e["label"]) or tuple(e["box"]) in boxes:
             continue
-        icon = is_icon(e)
-        same = sum(t == e["label"].lower() for t in texts)
-        caption = e["kind"] in TYPES and TYPES[e["kind"]] == "field"
-        if same > (2 if caption else 1):
+        asked = ask_of(e, captions)
+        same = texts.count(e["label"].lower())
+        if asked is None or same > (2 if asked[1] == "field" else 1):
             continue
-        if icon and e["label"].lower() not in ICON_WORDS:
-            continue
-        word = ICON_WORDS.get(e["label"].lower(), "")
-        kind = "icon" if icon else TYPES.get(e["kind"], "text")
-        ask = f"the {word} icon" if icon else f"the {e['label']} field" if kind == "field" else e["label"]
         boxes.add(tuple(e["box"]))
-        out.append({"instruction": ask, "label": e["label"], "data_type": kind, "kind": e["kind"], "box": e["box"]})
+        out.append({"instruction": asked[0], "label": e["label"], "data_type": asked[1], "kind": e["kind"], "box": e["box"]})
     asks = [c["instruction"].lower() for c in out]
     return [c for c in out if asks.count(c["instruction"].lower()) == 1]
+
+
+def correct(items, fixes):
+    """A person's findings: what to drop, or the text that is really shown."""
+    if "*" in fixes:
+        return []
+    out = []
+    for c in items:
+        fix = fixes.get(c["instruction"], c["instruction"])
+        if fix is not None:
+            out.append(c if fix == c["instruction"] else dict(c, instruction=fix, label=fix, data_type="text"))
+    return out
+
+
+def small(image):
+    """The same pixels with a palette, where there are few enough colours."""
+    pixels = numpy.asarray(image.convert("RGB"))
+    colours, index = numpy.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    if len(colours) > 256:
+        return image
+    out = Image.fromarray(index.reshape(pixels.shape[:2]).astype(numpy.uint8), "P")
+    out.putpalette(colours.astype(numpy.uint8).tobytes())
+    assert (numpy.asarray(out.convert("RGB")) == pixels).all()
+    return out
 
 
 def draw(src, items, dst):
@@ -81,18 +123,18 @@ def main():
     rows, asked = [], {}
     for path in sorted(glob.glob(os.path.join(args.raw, "raw-*.json"))):
         for shot in json.load(open(path, encoding="utf-8")):
-            drop = fixes.get(shot["file"], [])
-            items = [] if "*" in drop else [c for c in candidates(shot) if c["instruction"] not in drop]
+            known_wrong = {**fixes.get(shot["file"].rsplit("-", 1)[0], {}), **fixes.get(shot["file"], {})}
+            items = correct(candidates(shot), known_wrong)
             # the same element on the next picture of the program says nothing new
             known = asked.setdefault(shot["app"] + path, set())
             fresh = [c for c in items if (c["instruction"], tuple(c["box"])) not in known]
             if args.look:
                 os.makedirs(args.look, exist_ok=True)
                 draw(os.path.join(args.raw, shot["file"]), fresh, os.path.join(args.look, shot["file"]))
-            if len(fresh) < 2 and shot["app"] != "zenity":
+            if len(fresh) < 3 and shot["app"] != "zenity":
                 continue
             known.update((c["instruction"], tuple(c["box"])) for c in fresh)
-            Image.open(os.path.join(args.raw, shot["file"])).save(os.path.join(args.out, shot["file"]), optimize=True)
+            small(Image.open(os.path.join(args.raw, shot["file"]))).save(os.path.join(args.out, shot["file"]), optimize=True)
             for c in fresh:
                 x0, y0, x1, y1 = c["box"]
                 rows.append({"img_filename": shot["file"], "bbox": [x0, y0, x1 - x0, y1 - y0], "instruction": c["instruction"],
