@@ -202,6 +202,8 @@ const struct dh_resize_kernels dh_resize_plain = {
 
 const struct dh_resize_kernels *dh_resize_best(void)
 {
-    const struct dh_resize_kernels *k = dh_resize_find_avx2();
+    const struct dh_resize_kernels *k = dh_resize_find_avx512();
+    if (!k)
+        k = dh_resize_find_avx2();
     return k ? k : &dh_resize_plain;
 }

@@ -56,6 +56,7 @@ struct dh_resize_kernels {
 extern const struct dh_resize_kernels dh_resize_plain;
 /* NULL where this build or this machine has none. */
 const struct dh_resize_kernels *dh_resize_find_avx2(void);
+const struct dh_resize_kernels *dh_resize_find_avx512(void);
 /* The fastest of this machine. */
 const struct dh_resize_kernels *dh_resize_best(void);
 

@@ -158,15 +158,11 @@ static struct picture noise(struct dh_rng *rng, int w, int h)
     return p;
 }
 
-/* Every size, up and down, narrow and wide: not one byte differs. */
-static void test_fast_kernels_give_the_bytes_of_the_plain_ones(void)
+static void compare_kernels(const struct dh_resize_kernels *fast)
 {
-    const struct dh_resize_kernels *fast = dh_resize_find_avx2();
-    if (!fast)
-        dh_test_skip("this machine has no AVX2");
     struct dh_rng rng;
     dh_rng_init(&rng, 1);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 200; i++) {
         int side = i % 3 ? 70 : 400;
         int w = 1 + (int)dh_rng_below(&rng, (uint64_t)side);
         int h = 1 + (int)dh_rng_below(&rng, (uint64_t)side);
@@ -180,6 +176,21 @@ static void test_fast_kernels_give_the_bytes_of_the_plain_ones(void)
         dh_free(b);
         dh_free(p.bgrx);
     }
+}
+
+/* Every size, up and down, narrow and wide: not one byte differs. */
+static void test_avx2_gives_the_bytes_of_the_plain_kernels(void)
+{
+    if (!dh_resize_find_avx2())
+        dh_test_skip("this machine has no AVX2");
+    compare_kernels(dh_resize_find_avx2());
+}
+
+static void test_avx512_gives_the_bytes_of_the_plain_kernels(void)
+{
+    if (!dh_resize_find_avx512())
+        dh_test_skip("this machine has no AVX-512 with VNNI");
+    compare_kernels(dh_resize_find_avx512());
 }
 
 /* The passes are exact where nothing changes, for one axis or both. */
@@ -232,7 +243,8 @@ static void test_survives_failing_allocations(void)
 DH_TESTS(DH_TEST(weights_are_those_of_the_published_kernel),
          DH_TEST(rows_are_those_of_the_published_kernel),
          DH_TEST(a_picture_is_that_of_the_published_kernel),
-         DH_TEST(fast_kernels_give_the_bytes_of_the_plain_ones),
+         DH_TEST(avx2_gives_the_bytes_of_the_plain_kernels),
+         DH_TEST(avx512_gives_the_bytes_of_the_plain_kernels),
          DH_TEST(the_same_size_changes_nothing),
          DH_TEST(windows_lie_inside_and_never_step_back),
          DH_TEST(survives_failing_allocations));
