@@ -370,7 +370,7 @@ static int hidden_by(const struct sc *s, struct box b)
 }
 
 /* Of a few random places mostly the one that hides least. */
-static struct box place(struct sc *s, int w, int h)
+struct box place(struct sc *s, int w, int h)
 {
     struct box best = bx(range(s, 0, s->w - w), range(s, 0, s->h - h), w, h);
     for (int i = chance(s, 65) ? 4 : 0; i > 0; i--) {

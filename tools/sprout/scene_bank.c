@@ -327,6 +327,34 @@ static void elements_add(struct sc *s, struct entry *e, struct box b,
     }
 }
 
+/* Title and title buttons of a window that was captured with its frame. */
+static void frame_find(struct sc *s, int first)
+{
+    struct scene_out *o = s->out;
+    struct scene_window *w = s->win >= 0 ? &o->windows[s->win] : NULL;
+    for (int i = first; w && i < o->n_elements; i++) {
+        struct scene_element *e = &o->elements[i];
+        int16_t v[4] = { e->x0, e->y0, e->x1, e->y1 };
+        if (e->kind == SCENE_TITLE && !w->title[0] && !s->fate[i]) {
+            memcpy(w->title, e->label, sizeof w->title);
+            memcpy(w->title_box, v, sizeof v);
+            w->flags |= SCENE_WIN_TITLED;
+        }
+    }
+    for (int i = first; w && i < o->n_elements; i++) {
+        struct scene_element *e = &o->elements[i];
+        int16_t v[4] = { e->x0, e->y0, e->x1, e->y1 };
+        if (e->kind != SCENE_WINBUTTON || s->fate[i])
+            continue;
+        if (!e->anchor[0])
+            set_text(e->anchor, SCENE_ANCHOR, w->title);
+        memcpy(e->role == SCENE_ROLE_CLOSE      ? w->close
+               : e->role == SCENE_ROLE_MINIMIZE ? w->minimize
+                                                : w->maximize,
+               v, sizeof v);
+    }
+}
+
 static void skip_elements(struct entry *e, struct reader *r)
 {
     char text[256];
@@ -364,10 +392,11 @@ bool bank_paste(struct sc *s, bool active)
                                SCENE_BANK_SCREEN));
     struct box b = { 0, 0, e.w < s->w ? e.w : s->w, e.h < s->h ? e.h : s->h };
     if (!(e.flags & SCENE_BANK_SCREEN)) {
-        int ox = range(s, 0, s->w - e.w), oy = range(s, 0, s->h - e.h);
-        oy = framed && oy < th ? th : oy;
-        oy = oy + e.h > s->h ? s->h - e.h : oy;
-        b = bx(ox, oy, e.w, e.h);
+        b = place(s, e.w, e.h);
+        int down = framed && b.y0 < th ? th - b.y0 : 0;
+        down = b.y1 + down > s->h ? s->h - b.y1 : down;
+        b.y0 += down;
+        b.y1 += down;
     }
     if (framed) {
         char title[SCENE_LABEL];
@@ -378,13 +407,18 @@ bool bank_paste(struct sc *s, bool active)
         chrome_draw(s, outer, title, active, CT_BANK);
     } else {
         cover(s, b);
-        s->win = -1;
+        window_new(s, b, SCENE_WIN_BANK | (active ? SCENE_WIN_ACTIVE : 0) |
+                             (e.flags & SCENE_BANK_POPUP ? SCENE_WIN_POPUP : 0),
+                   CT_BANK);
     }
+    int first = s->out->n_elements;
     blit(s, px, e.w, b, &c);
     struct box old = s->clip;
     s->clip = b;
     elements_add(s, &e, b, &e.body);
     s->clip = old;
+    if (!framed)
+        frame_find(s, first);
     add_unknown(s, b);
     return true;
 }

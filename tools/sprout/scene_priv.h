@@ -246,6 +246,9 @@ void content_form(struct sc *s, struct box b);
 
 /* --- windows (scene_windows.c) --- */
 void window_draw(struct sc *s, struct box b, enum content c, bool active);
+/* Notes a window and makes it the one being drawn. Never NULL. */
+struct scene_window *window_new(struct sc *s, struct box b, int flags, int kind);
+struct box place(struct sc *s, int w, int h); /* where to put a window */
 void window_popup(struct sc *s); /* the open menu or list, if one is due */
 void panel_draw(struct sc *s);
 void desktop_draw(struct sc *s);

@@ -178,6 +178,13 @@ struct font *text_font(int face, int size, int mode)
     const FT_Size_Metrics *m = &ft->size->metrics;
     f->ascent = (int)((m->ascender + 32) >> 6);
     f->descent = (int)((-m->descender + 32) >> 6);
+    // Some faces leave next to nothing above their capitals; text would hang at
+    // the top of its row.
+    if (!FT_Load_Char(ft, 'H', FT_LOAD_DEFAULT)) {
+        int cap = (int)(ft->glyph->metrics.horiBearingY >> 6);
+        if (!faces[face].bitmap && (f->ascent - cap) * 5 < f->descent * 3)
+            f->ascent = cap + f->descent * 4 / 5;
+    }
     f->height = f->ascent + f->descent;
     f->mono_width = FT_IS_FIXED_WIDTH(ft);
     f->xheight = size / 2;

@@ -146,8 +146,7 @@ static void title_draw(struct sc *s, struct box bar, struct scene_window *w,
     w->flags |= SCENE_WIN_TITLED;
 }
 
-static struct scene_window *window_new(struct sc *s, struct box b, int flags,
-                                       int kind)
+struct scene_window *window_new(struct sc *s, struct box b, int flags, int kind)
 {
     static struct scene_window spare;
     struct scene_out *o = s->out;
