@@ -25,7 +25,7 @@ struct dh_text_config {
     int rotary_dim;
     float rms_norm_eps, rope_theta;
     float swiglu_alpha, swiglu_limit;
-    int intermediate_size;        /* of a routed expert */
+    int intermediate_size; /* of a routed expert */
     int dense_intermediate_size;
     int shared_intermediate_size; /* times n_shared_experts */
     int num_local_experts, num_experts_per_tok;

@@ -1,9 +1,9 @@
 /*
  * model/safetensors.h - headers and shards of a checkpoint, mapped read-only.
  *
- * Accepts a folder with model.safetensors.index.json or model.safetensors. Every
- * offset, shape and size is checked against the files before a view is handed
- * out; duplicates are refused. m3.md 2.1.
+ * Accepts a folder with model.safetensors.index.json or model.safetensors.
+ * Every offset, shape and size is checked against the files before a view is
+ * handed out; duplicates are refused. m3.md 2.1.
  */
 #ifndef DH_MODEL_SAFETENSORS_H
 #define DH_MODEL_SAFETENSORS_H
@@ -67,11 +67,9 @@ const char *dh_safetensors_shard_name(const struct dh_safetensors *st, int i);
  * and for the fuzz target. Returns DH_ERR_FORMAT with diag set, or what `each`
  * returned if that is not DH_OK.
  */
-DH_MUST_USE enum dh_status
-dh_safetensors_parse(const char *json, size_t json_len, const uint8_t *data,
-                     size_t data_len,
-                     enum dh_status (*each)(void *user,
-                                            const struct dh_tensor *t),
-                     void *user, struct dh_diag *diag);
+DH_MUST_USE enum dh_status dh_safetensors_parse(
+    const char *json, size_t json_len, const uint8_t *data, size_t data_len,
+    enum dh_status (*each)(void *user, const struct dh_tensor *t), void *user,
+    struct dh_diag *diag);
 
 #endif

@@ -13,7 +13,8 @@ struct dh_view {
 };
 
 /* min(W-1, (x*W + 500) / 1000) plus the origin; x and y are in 0..1000. */
-struct dh_point dh_view_to_screen(const struct dh_view *v, struct dh_point model);
+struct dh_point dh_view_to_screen(const struct dh_view *v,
+                                  struct dh_point model);
 /* ((px - origin) * 1000 + W/2) / W, clamped to 0..1000. */
 struct dh_point dh_view_to_model(const struct dh_view *v, struct dh_point px);
 
