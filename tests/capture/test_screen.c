@@ -365,7 +365,8 @@ static void test_lost_server_is_a_status(void)
 
 // ---- settle ----------------------------------------------------------------
 
-/* A process that paints one place again and again. */
+/* A process that paints one place again and again, never in the same colour, so
+ * that whoever looks at any two moments sees a change. */
 static pid_t painter_start(const char *display, struct dh_rect r,
                            int64_t every_ns)
 {
@@ -376,7 +377,7 @@ static pid_t painter_start(const char *display, struct dh_rect r,
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         Display *dpy = XOpenDisplay(display);
         for (unsigned long i = 0; dpy; i++) {
-            paint(dpy, r.x, r.y, r.w, r.h, i % 2 ? 0xffffff : 0x000000);
+            paint(dpy, r.x, r.y, r.w, r.h, i * 0x3779b9 & 0xffffff);
             if (i == 0 && write(ready[1], "", 1) != 1)
                 break;
             dh_sleep_for(every_ns);
@@ -471,7 +472,7 @@ static void test_quiet_time_counts_from_the_mark(void)
     dh_sleep_for(300 * DH_MS);
     struct dh_settle_result r = settle(s, 250, 5000);
     CHECK(r.settled);
-    CHECK(r.waited_ns < 100 * DH_MS);
+    CHECK(r.waited_ns < 200 * DH_MS);
     // The mark is used up.
     r = settle(s, 150, 5000);
     CHECK(r.settled && r.waited_ns >= 140 * DH_MS);
