@@ -422,7 +422,7 @@ static void add_moe(struct writer *w, const char *at)
     add_matrix(w, fmt("%s.gate.weight", at), KIND_F32, n, h);
     add(w, fmt("%s.e_score_correction_bias", at), KIND_F32, 1,
         (const int64_t[]){ n });
-    char shared[140];
+    char shared[160];
     snprintf(shared, sizeof(shared), "%s.shared_experts", at);
     add_mlp(w, shared, c->shared_intermediate_size);
     if (w->spec->names != DH_CHECKPOINT_RELEASED) {
