@@ -3,6 +3,7 @@
 Each entry of apps.py runs under its own message bus on a private X server. Its steps:
   shot          picture and elements        click LABEL   a real click on the element of that label
   key CHORD, esc                            wait          a second or so
+  hold LABEL    the button stays down       release       until here
 The folder receives NAME-NN.png and raw-NN.json; review.py makes the set from them.
 """
 import argparse
@@ -55,10 +56,11 @@ def on_top(e, root, tops):
     return e["popup"] or t is None or (t[0] >= wins[0][0] - 4 and t[1] >= wins[0][1] - 4 and t[2] <= wins[0][2] + 4 and t[3] <= wins[0][3] + 4)
 
 
-def picture(root):
+def picture(root, park):
     """The whole screen, without the pointer."""
     from PIL import Image
-    shell("xdotool", "mousemove", "1022", "766")
+    if park:
+        shell("xdotool", "mousemove", "1022", "766")
     time.sleep(0.9)
     raw = root.get_image(0, 0, *SIZE, 2, 0xFFFFFFFF)
     return Image.frombytes("RGB", SIZE, raw.data, "raw", "BGRX")
@@ -67,8 +69,17 @@ def picture(root):
 def one(args):
     """Runs inside the message bus: one application."""
     from Xlib import display
-    import tree
     name, toolkit, command, steps, env = APPS[args.one]
+    if toolkit in ("gtk3", "qt5"):
+        import tree as reader
+    else:
+        import dump as reader
+        here = os.path.dirname(os.path.abspath(__file__))
+        os.environ.update(DUMP_ASK=os.path.join(args.out, "ask"), DUMP_OUT=os.path.join(args.out, "answer"))
+        if toolkit == "tk":
+            command = f"wish {here}/tk_dump.tcl {command}"
+        else:
+            env = dict(env, LD_PRELOAD=os.path.abspath(args.preload))
     rng = random.Random(args.one * 7 + 3)
     root = display.Display().screen().root
     bus = subprocess.Popen(["/usr/libexec/at-spi-bus-launcher", "--launch-immediately"])
@@ -78,25 +89,29 @@ def one(args):
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(3.5)
     place_window(rng)
-    shots = []
+    shots, held = [], False
     for step in [s.strip() for s in steps.split(";")]:
         verb, _, rest = step.partition(" ")
+        held = (held or verb == "hold") and verb != "release"
+        press = ("mousedown", "1") if verb == "hold" else ("click", "1")
         if verb == "shot":
             file = f"{name}-{args.one:02d}-{len(shots)}.png"
-            picture(root).save(os.path.join(args.out, file))
+            picture(root, not held).save(os.path.join(args.out, file))
             tops = top_windows(root)
-            every = tree.read_all()
+            every = reader.read_all()
             for e in every:
                 e["seen"] = bool(on_top(e, root, tops))
             shots.append({"file": file, "app": name, "toolkit": toolkit, "elements": every})
-        elif verb == "click":
-            node = tree.find(rest)
-            if node is None:
+        elif verb in ("click", "hold"):
+            b = reader.find_box(rest)
+            if b is None:
                 print("   no", rest, "in", name)
                 continue
-            b = tree.box_of(node)
-            shell("xdotool", "mousemove", str((b[0] + b[2]) // 2), str((b[1] + b[3]) // 2), "click", "1")
+            shell("xdotool", "mousemove", str((b[0] + b[2]) // 2), str((b[1] + b[3]) // 2), *press)
             time.sleep(0.5)
+        elif verb == "release":
+            shell("xdotool", "mouseup", "1")
+            time.sleep(0.3)
         elif verb in ("key", "esc"):
             shell("xdotool", "key", rest or "Escape")
             time.sleep(0.4)
@@ -132,6 +147,10 @@ def prepare(home):
     for name in ("budget.csv", "notes.txt", "route.txt", "poem.txt"):
         with open(os.path.join(home, name), "w", encoding="utf-8") as fh:
             fh.write("First line of the file\nanother line\n")
+    if not os.path.isdir(os.path.join(home, "repo")):
+        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        subprocess.run(["git", "init", "-q", "-b", "main", "repo"], cwd=home, check=True)
+        subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "First commit"], cwd=os.path.join(home, "repo"), check=True)
     with zipfile.ZipFile(os.path.join(home, "bundle.zip"), "w") as z:
         for name in ("budget.csv", "notes.txt", "route.txt"):
             z.write(os.path.join(home, name), name)
@@ -143,6 +162,8 @@ def main():
     ap.add_argument("--only")
     ap.add_argument("--display", type=int, default=55)
     ap.add_argument("--home", default="/tmp/ada", help="home folder of the programs; its name is seen in titles")
+    ap.add_argument("--preload", default="build/sprout-real/xt_dump.so")
+    ap.add_argument("--first", type=int, default=0, help="start with this entry of apps.py")
     ap.add_argument("--one", type=int)
     args = ap.parse_args()
     args.out = os.path.abspath(args.out)
@@ -162,9 +183,10 @@ def main():
     time.sleep(1)
     try:
         for i, app in enumerate(APPS):
-            if args.only and args.only not in (app[0], str(i)):
+            if i < args.first or args.only and args.only not in (app[0], str(i)):
                 continue
-            subprocess.run(["dbus-run-session", "--", "/usr/bin/python3", os.path.join(here, "held_out.py"), args.out, "--one", str(i)],
+            subprocess.run(["dbus-run-session", "--", "/usr/bin/python3", os.path.join(here, "held_out.py"), args.out, "--one", str(i),
+                            "--preload", os.path.abspath(args.preload)],
                            cwd=home, timeout=120, check=False, stderr=sys.stderr if os.environ.get("SHOW_ERRORS") else subprocess.DEVNULL)
     finally:
         manager.terminate()

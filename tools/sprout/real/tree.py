@@ -95,3 +95,8 @@ def find(label, node=None, depth=0):
         except Exception:
             continue
     return None
+
+
+def find_box(label):
+    node = find(label)
+    return box_of(node) if node else None
