@@ -430,7 +430,7 @@ static void test_sample_reads_the_chosen_frames(void)
     CHECK_INT(dh_video_sample_read(&s, video_path(), &how), DH_ERR_RANGE);
     how.max_frames = 1;
     CHECK_INT(dh_video_sample_read(&s, video_path(), &how), DH_ERR_RANGE);
-    how = (struct dh_video_sampling){ .fps = NAN, .max_frames = 4 };
+    how = (struct dh_video_sampling){ .fps = (double)NAN, .max_frames = 4 };
     CHECK_INT(dh_video_sample_read(&s, video_path(), &how), DH_ERR_RANGE);
     how.fps = 1;
     CHECK_INT(dh_video_sample_read(&s, "/nonexistent", &how), DH_ERR_NOTFOUND);
