@@ -27,7 +27,7 @@ FULL = [(1036, 756, .60, 1024, 768), (1288, 728, .13, 1280, 720), (1260, 784, .1
         (1036, 588, .06, 1024, 600)]
 SMALL = [(700, 504, .6, 0, 0), (784, 448, .2, 0, 0), (812, 588, .2, 0, 0)]
 SIZES = [SMALL, FULL]
-TINY_SIZES = [[(336, 252, .6, 0, 0), (364, 280, .4, 0, 0)], [(392, 280, 1.0, 384, 288)]]
+TINY_SIZES = [[(364, 280, .6, 0, 0), (392, 280, .4, 0, 0)], [(392, 308, 1.0, 384, 308)]]
 EVAL_SEED = 1 << 40
 TEMPLATE, CONTENT, STOP = 40, 255, 128  # weights of answer tokens, of 255
 
@@ -408,7 +408,7 @@ class Feeder:
 def eval_set(src, packer, size, count, first):
     """count scenes with one question each, of kinds in turn. -> [(rgb, Item, w, h)]"""
     want = ["locate", "read", "locate", "multi", "locate", "read", "done", "locate"]
-    out, seed, turn = [], EVAL_SEED + first * 64, 0
+    out, seed = [], EVAL_SEED + first * 64
     while len(out) < count and seed < EVAL_SEED + (first + count) * 64:
         rng = random.Random(seed)
         rgb, els, wins, _, (sw, sh) = src.scene(seed, size, rng, bool(size[3]))

@@ -2,14 +2,13 @@
 
     python3 export.py --snapshot DIR --out DIR [--carry DIR] [--tiny] [--ref DIR]
     python3 export.py --reference MODEL_DIR --ref DIR --carry DIR    only the numbers
+    python3 export.py --checkpoint DIR --out DIR       snapshot of a checkpoint
     python3 export.py --join OUT                       unpack model.tar.N of a training run into OUT
 """
 import argparse
 import json
-import math
 import os
 import struct
-import sys
 import tarfile
 import zlib
 
@@ -332,6 +331,7 @@ def main():
     ap.add_argument("--carry", default=".carry")
     ap.add_argument("--reference")
     ap.add_argument("--join")
+    ap.add_argument("--checkpoint", help="folder with ckpt.pt: writes OUT/snapshot")
     ap.add_argument("--tiny", action="store_true")
     ap.add_argument("--stub", action="store_true")
     a = ap.parse_args()
@@ -343,6 +343,14 @@ def main():
         os.makedirs(dest, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(raw)) as t:
             t.extractall(dest)
+        return
+    if a.checkpoint:
+        m, s = M.Model(config), torch.load(os.path.join(a.checkpoint, "ckpt.pt"), map_location="cpu")
+        m.master.copy_(s["master"])
+        m.fp32.copy_(s["fp32"])
+        m.bias.copy_(s["bias"])
+        with open(os.path.join(a.checkpoint, "state.json")) as f:
+            save_snapshot(m, json.load(f), a.out)
         return
     folder = a.reference
     if a.snapshot:

@@ -207,6 +207,12 @@ def place_loss(x, w, labels):
 FUNCS = dict(v_pre=v_pre, v_post=v_post, t_pre=t_pre, t_post_dense=t_post_dense, t_post_moe=t_post_moe, projector=projector,
              lm_loss=lm_loss, char_loss=char_loss, place_loss=place_loss)
 
+# argument: dimensions that vary from batch to batch
+BN = (0, 1)
+FREE = dict(v_pre=[(0, BN), (5, (0,)), (6, (0,))], v_post=[(0, BN), (1, BN)], t_pre=[(0, BN), (6, (0,)), (7, (0,))],
+            t_post_dense=[(0, BN), (1, BN)], t_post_moe=[(0, BN), (1, BN), (10, BN)], projector=[(0, BN)],
+            lm_loss=[(0, BN), (3, BN), (4, BN)], char_loss=[(0, BN), (3, BN), (4, BN)], place_loss=[(0, BN), (2, (0,))])
+
 
 def attention(q, k, v, causal):
     """[B, N, H, D] each; -> [B, N, H * D]"""
@@ -291,7 +297,23 @@ class Model:
             self.work[a:b].copy_(fake_mxfp8(self.master[a:b])[0])
 
     def compile(self):
-        self.f = {n: torch.compile(f, dynamic=True) for n, f in FUNCS.items()}
+        """Batch and length are free in the compiled functions, all other sizes fixed."""
+        import torch._dynamo
+        mark = getattr(torch._dynamo, "maybe_mark_dynamic", None)
+
+        def wrap(f, free):
+            g = torch.compile(f)
+
+            def call(*args):
+                if mark:
+                    for i, dims in free:
+                        for d in dims:
+                            if args[i].shape[d] > 1:
+                                mark(args[i], d)
+                return g(*args)
+            return call
+
+        self.f = {n: wrap(f, FREE[n]) for n, f in FUNCS.items()}
 
     def eager(self):
         self.f = dict(FUNCS)

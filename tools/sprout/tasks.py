@@ -462,7 +462,7 @@ def several(rng, el, pool, words, w, h):
     else:
         # next is an action without a place, or the end
         ks = [i for i, s in enumerate(steps) if s.target is None and s.args is not None]
-        k = len(steps) if not ks or rng.random() < .35 else rng.choice(ks)
+        k = len(steps) if not ks or rng.random() < .45 else rng.choice(ks)
     return item(join(rng, clauses), steps, k, w, h, "multi")
 
 
@@ -498,7 +498,7 @@ def questions(rng, scene, w, h, words, n=16):
     rng.shuffle(els)
     can = [e for e in els if askable(e)]
     out, used = [], set()
-    quota_free, quota_read = max(1, n // 8), max(1, n * 3 // 10)
+    quota_free, quota_read = max(2, n // 6), max(1, n * 3 // 10)
     reads = [e for e in els if readable(e)]
     taken = 0
     for e in reads:
@@ -525,10 +525,10 @@ def questions(rng, scene, w, h, words, n=16):
             out.append(it)
     for _ in range(quota_free):
         x = rng.random()
-        if x < .3:
+        if x < .25:
             c = free_clause(rng, words)
             it = item(join(rng, [c]), c[1], 0, w, h, "free")
-        elif x < .65:
+        elif x < .6:
             it = several(rng, None, can, words, w, h)
         else:
             it = finished(rng, can, words, w, h)

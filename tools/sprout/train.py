@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 import traceback
 
@@ -32,7 +33,7 @@ ap.add_argument("--decay", type=float, default=0.55)
 ap.add_argument("--quant", type=float, default=0.15, help="share of the time, at the end, with rounded weights")
 ap.add_argument("--workers", type=int, default=0)
 ap.add_argument("--eval-every", type=float, default=150)
-ap.add_argument("--eval-n", type=int, default=64, help="scenes a GPU")
+ap.add_argument("--eval-n", type=int, default=0, help="scenes a GPU")
 ap.add_argument("--save-every", type=float, default=170)
 ap.add_argument("--index-seconds", type=float, default=40)
 ap.add_argument("--phase", default="main", choices=["main", "index"])
@@ -51,6 +52,8 @@ LOCAL = int(os.environ.get("LOCAL_RANK", 0))
 T0 = time.time()
 UNTIL = A.until or (T0 + A.seconds if A.seconds else T0 + 1e9)
 SIZES = data.TINY_SIZES if A.tiny else data.SIZES
+A.eval_n = A.eval_n or max(32, 128 // WORLD)
+BEAT = [time.time() + 120]   # last sign of life; starting and compiling may take longer
 
 
 def log(*a):
@@ -60,6 +63,15 @@ def log(*a):
         if A.out:
             with open(os.path.join(A.out, "train.log"), "a") as f:
                 f.write(line + "\n")
+
+
+def watch():
+    """Ends a process that hangs (in a collective, say), so that the caller can try again."""
+    while True:
+        time.sleep(5)
+        if time.time() - BEAT[0] > 120:
+            print(f"rank {RANK}: nothing happened for 120 s, ending", flush=True)
+            os._exit(3)
 
 
 def start_loader(start, full):
@@ -172,6 +184,7 @@ class Run:
         # a trial shows the full sizes too
         full = 0 if self.state["phase"] else 1 << 60
         self.loader, self.src, self.packer = start_loader(self.state["batch"], 40 if A.trial else full)
+        threading.Thread(target=watch, daemon=True).start()   # after the forks
         self.cuda = torch.cuda.is_available() and not A.tiny
         self.dev = torch.device("cuda", LOCAL) if self.cuda else torch.device("cpu")
         if self.cuda:
@@ -279,8 +292,10 @@ class Run:
                         pass
                 t = time.time()
                 self.m.compile()
-                self.forward_backward(self.feeder.get(), 1.0)
-                torch.cuda.synchronize()
+                for i in range(3):   # other sizes must not break or recompile
+                    self.forward_backward(self.feeder.get(), 1.0)
+                    torch.cuda.synchronize()
+                    log(f"   warm-up {i}: {time.time() - t:.1f} s")
                 log(f"compiled in {time.time() - t:.1f} s")
                 ok = 1.0
             except Exception:
@@ -423,16 +438,17 @@ class Run:
 
     def train(self):
         self.begin, self.spent0 = time.time(), self.state["spent"]
+        BEAT[0] = self.begin
         reserve = (45 + A.index_seconds if A.last else 22) if UNTIL < T0 + 1e8 else 0
         self.end = UNTIL - reserve
         last_eval = last_save = self.begin
         tl, steps0, images, stats_sum, n_stats = self.begin, self.state["step"], 0, 0, 0
         self.feeder.wait = 0.0
-        p, control = 0.0, [0.0] * 5
+        p = 0.0
         while True:
             step = self.state["step"]
             if (step - steps0) % 10 == 0:
-                now = time.time()
+                now = BEAT[0] = time.time()
                 p = self.progress(now)
                 stop = now >= self.end or step - steps0 >= A.max_steps or (not A.last and p >= 1 and A.minutes > 0)
                 p, stop, phase, quant, ev, sv = self.share([
@@ -488,7 +504,7 @@ class Run:
 
     def train_index(self, seconds):
         """KL between the index branch's blocks and where the dense attention of each group looks; all else is frozen."""
-        m, c = self.m, self.config
+        m = self.m
         names = [n for n, _, g, _ in m.spec if g == "i" or n.endswith((".iqn", ".ikn"))]
         weights = [m.weight(n) for n in names]
         mom = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
@@ -525,6 +541,7 @@ class Run:
                 m.text(x, torch.ones(n, x.shape[1], 1, device=x.device), None, hook)
                 m.f = saved
             it += 1
+            BEAT[0] = time.time()
             with torch.no_grad():
                 for name, w, (m1, m2) in zip(names, weights, mom):
                     g = m.p[name].grad.float()
@@ -584,11 +601,12 @@ class Run:
     def trial(self):
         """Speed and memory for every size."""
         log(f"machine: {os.cpu_count()} cores, " + (torch.cuda.get_device_name() if self.cuda else "CPU"))
-        seen, end = {}, UNTIL - 5
+        seen, end = {}, UNTIL - 12
         while True:
             stop = self.share([float(time.time() > end)])[0]
             if stop:
                 break
+            BEAT[0] = time.time()
             for _ in range(5):
                 batch = self.feeder.get()
                 key = tuple(batch[0].shape[1:3]) + (batch[0].shape[0], batch[1].shape[1])
@@ -616,9 +634,10 @@ class Run:
             log(f"trial {key[1]}x{key[0]} scenes {key[2]} text {key[3]}: forward+backward {a * 1e3:.1f} ms, rest {b * 1e3:.1f} ms, "
                 f"{key[2] / (a + b):.0f} img/s a GPU, memory {max(x[2] for x in v):.1f} GiB, {len(v)} steps")
         log(f"loader wait in all {self.feeder.wait:.1f} s of {time.time() - T0:.0f}; loss of the last step {s.tolist()}")
-        self.evaluate(16, "trial eval")
+        self.evaluate(8, "trial eval")
 
     def finish(self):
+        BEAT[0] = time.time()
         self.save()
         if RANK == 0 and A.out:
             try:
@@ -628,7 +647,8 @@ class Run:
             if A.last:
                 try:
                     export.export(self.m, os.path.join(A.dir, "model"))
-                    export.reference(os.path.join(A.dir, "model"), os.path.join(A.dir, "sprout_ref"), self.src, self.packer)
+                    export.reference(os.path.join(A.dir, "model"), os.path.join(A.dir, "sprout_ref"), self.src, self.packer, self.config,
+                                     [z[:2] for z in (SIZES[1][0], SIZES[0][0])] if A.tiny else ((1036, 756), (812, 588)))
                     export.pack(A.dir, A.out)
                     log("exported")
                 except Exception:
