@@ -82,12 +82,13 @@ static void trim(char *t)
     size_t n = strlen(t);
     for (; n > 1 && (t[n - 1] == ':' || t[n - 1] == ' '); n--)
         t[n - 1] = 0;
-    if (n > 3 && (!memcmp(t + n - 3, "...", 3) ||
-                  !memcmp(t + n - 3, "\xe2\x80\xa6", 3)))
+    if (n > 3 &&
+        (!memcmp(t + n - 3, "...", 3) || !memcmp(t + n - 3, "\xe2\x80\xa6", 3)))
         memset(t + n - 3, 0, 3);
 }
 
-struct scene_element *add(struct sc *s, int kind, struct box b, const char *label)
+struct scene_element *add(struct sc *s, int kind, struct box b,
+                          const char *label)
 {
     static struct scene_element spare;
     struct scene_out *o = s->out;
@@ -119,8 +120,8 @@ struct scene_element *add(struct sc *s, int kind, struct box b, const char *labe
 void add_char(struct sc *s, int x, int y, uint32_t code)
 {
     struct scene_out *o = s->out;
-    if (x < s->clip.x0 || x >= s->clip.x1 || y < s->clip.y0 || y >= s->clip.y1 ||
-        o->n_chars >= SCENE_MAX_CHARS)
+    if (x < s->clip.x0 || x >= s->clip.x1 || y < s->clip.y0 ||
+        y >= s->clip.y1 || o->n_chars >= SCENE_MAX_CHARS)
         return;
     o->chars[o->n_chars++] =
         (struct scene_char){ (int16_t)x, (int16_t)y, code };
@@ -130,8 +131,9 @@ void add_unknown(struct sc *s, struct box b)
 {
     struct scene_out *o = s->out;
     if (o->n_unknown < SCENE_MAX_UNKNOWN)
-        o->unknown[o->n_unknown++] = (struct scene_rect){
-            (int16_t)b.x0, (int16_t)b.y0, (int16_t)b.x1, (int16_t)b.y1 };
+        o->unknown[o->n_unknown++] =
+            (struct scene_rect){ (int16_t)b.x0, (int16_t)b.y0, (int16_t)b.x1,
+                                 (int16_t)b.y1 };
 }
 
 static void box_cover(int16_t v[4], struct box b)
@@ -180,7 +182,8 @@ void cover(struct sc *s, struct box b)
     }
     for (int i = 0; i < o->n_chars; i++) {
         struct scene_char c = o->chars[i];
-        if (c.x < b.x0 - 2 || c.x > b.x1 + 1 || c.y < b.y0 - 2 || c.y > b.y1 + 1)
+        if (c.x < b.x0 - 2 || c.x > b.x1 + 1 || c.y < b.y0 - 2 ||
+            c.y > b.y1 + 1)
             o->chars[n++] = c;
     }
     o->n_chars = n;
@@ -191,7 +194,7 @@ void cover(struct sc *s, struct box b)
         box_cover(w->maximize, b);
         box_cover(w->title_box, b);
         if (w->title_box[0] < 0)
-            w->flags &= (uint16_t)~(unsigned)SCENE_WIN_TITLED;
+            w->flags &= (uint16_t) ~(unsigned)SCENE_WIN_TITLED;
     }
 }
 
@@ -239,7 +242,8 @@ static void flags_of(struct scene_out *o, const uint8_t *fate,
         if (j == i || fate[j] == 2)
             continue;
         bool same = named && x->label[0] && h[j].label == h[i].label;
-        bool same_role = e->role && x->role == e->role && is_field(x) == is_field(e);
+        bool same_role =
+            e->role && x->role == e->role && is_field(x) == is_field(e);
         // What a field shows is text on the screen too.
         bool shown = named && x->value[0] && h[j].value == h[i].label;
         unique = unique && !same && !shown;
@@ -299,11 +303,13 @@ static void name_elements(struct sc *s)
 static enum content pick_content(struct sc *s)
 {
     static const uint8_t weights[CT_N] = {
-        [CT_SOUP] = 42, [CT_DIALOG] = 10, [CT_FORM] = 30, [CT_KEYPAD] = 8,
-        [CT_TERMINAL] = 4, [CT_EDITOR] = 5, [CT_FILES] = 6, [CT_TABLE] = 9,
-        [CT_SETTINGS] = 8, [CT_WEB] = 11, [CT_TREE] = 3, [CT_NOTEBOOK] = 18,
-        [CT_MAIL] = 4, [CT_PALETTE] = 3, [CT_PLAYER] = 3, [CT_CALENDAR] = 3,
-        [CT_ICONVIEW] = 2, [CT_CHAT] = 2, [CT_SPLIT] = 7,
+        [CT_SOUP] = 42,    [CT_DIALOG] = 10,  [CT_FORM] = 30,
+        [CT_KEYPAD] = 8,   [CT_TERMINAL] = 4, [CT_EDITOR] = 5,
+        [CT_FILES] = 6,    [CT_TABLE] = 9,    [CT_SETTINGS] = 8,
+        [CT_WEB] = 11,     [CT_TREE] = 3,     [CT_NOTEBOOK] = 18,
+        [CT_MAIL] = 4,     [CT_PALETTE] = 3,  [CT_PLAYER] = 3,
+        [CT_CALENDAR] = 3, [CT_ICONVIEW] = 2, [CT_CHAT] = 2,
+        [CT_SPLIT] = 7,
     };
     int total = 0, k = 0;
     for (int i = 0; i < CT_N; i++)
@@ -317,7 +323,9 @@ static void tooltip(struct sc *s, int x, int y)
 {
     char t[SCENE_LABEL];
     const struct style *st = s->st;
-    sc_col bg = chance(s, 50) ? 0xffffdc : chance(s, 50) ? 0x202020 : st->menu_bg;
+    sc_col bg = chance(s, 50)   ? 0xffffdc
+                : chance(s, 50) ? 0x202020
+                                : st->menu_bg;
     words_phrase(s, t, sizeof t, range(s, 1, 4));
     int w = text_width(s, st->small, t) + 10, h = st->small->height + 6;
     x = x + w > s->w ? s->w - w : x;
@@ -350,8 +358,8 @@ static void pointer(struct sc *s)
     o->cursor_x = x;
     o->cursor_y = y;
     for (int i = 0; i < o->n_chars; i++)
-        if (o->chars[i].x < c.x0 || o->chars[i].x >= c.x1 || o->chars[i].y < c.y0 ||
-            o->chars[i].y >= c.y1)
+        if (o->chars[i].x < c.x0 || o->chars[i].x >= c.x1 ||
+            o->chars[i].y < c.y0 || o->chars[i].y >= c.y1)
             o->chars[n++] = o->chars[i];
     o->n_chars = n;
 }
@@ -386,7 +394,8 @@ static void one_window(struct sc *s, bool only, bool active)
     enum content c = pick_content(s);
     int w, h;
     content_size(s, c, &w, &h);
-    bool big = c != CT_DIALOG && c != CT_KEYPAD && c != CT_CALENDAR && c != CT_FORM;
+    bool big =
+        c != CT_DIALOG && c != CT_KEYPAD && c != CT_CALENDAR && c != CT_FORM;
     if (only && big && chance(s, 60)) {
         w = range(s, s->w * 6 / 10, s->w);
         h = range(s, s->h * 6 / 10, s->h);
@@ -486,22 +495,26 @@ SCENE_API int scene_out_size(void)
 }
 
 static const char *const kind_names[SCENE_N_KINDS] = {
-    "text", "button", "icon", "menu", "menu_item", "check", "radio", "toggle",
-    "field", "textarea", "combo", "spin", "slider", "tab", "item", "tree", "cell",
-    "header", "link", "title", "winbutton", "deskicon", "panel", "key", "progress",
-    "scrollbar", "tooltip", "toolbutton", "status", "group",
+    "text",     "button",    "icon",      "menu",       "menu_item", "check",
+    "radio",    "toggle",    "field",     "textarea",   "combo",     "spin",
+    "slider",   "tab",       "item",      "tree",       "cell",      "header",
+    "link",     "title",     "winbutton", "deskicon",   "panel",     "key",
+    "progress", "scrollbar", "tooltip",   "toolbutton", "status",    "group",
 };
 
 static const char *const role_names[SCENE_N_ROLES] = {
-    "", "close", "minimize", "maximize", "search", "settings", "menu", "left",
-    "right", "up", "down", "plus", "minus", "home", "reload", "trash", "save",
-    "folder", "file", "cut", "copy", "paste", "undo", "redo", "print", "play",
-    "pause", "stop", "record", "next", "previous", "info", "help", "warning",
-    "user", "mail", "heart", "star", "bell", "lock", "edit", "download", "upload",
-    "share", "link", "camera", "calendar", "clock", "list", "grid", "more",
-    "zoom in", "zoom out", "volume", "power", "eye", "filter", "bookmark", "image",
-    "terminal", "check", "bold", "italic", "underline", "chat", "cart", "phone",
-    "music",
+    "",         "close", "minimize", "maximize",  "search",   "settings",
+    "menu",     "left",  "right",    "up",        "down",     "plus",
+    "minus",    "home",  "reload",   "trash",     "save",     "folder",
+    "file",     "cut",   "copy",     "paste",     "undo",     "redo",
+    "print",    "play",  "pause",    "stop",      "record",   "next",
+    "previous", "info",  "help",     "warning",   "user",     "mail",
+    "heart",    "star",  "bell",     "lock",      "edit",     "download",
+    "upload",   "share", "link",     "camera",    "calendar", "clock",
+    "list",     "grid",  "more",     "zoom in",   "zoom out", "volume",
+    "power",    "eye",   "filter",   "bookmark",  "image",    "terminal",
+    "check",    "bold",  "italic",   "underline", "chat",     "cart",
+    "phone",    "music",
 };
 
 SCENE_API const char *scene_kind_name(int kind)

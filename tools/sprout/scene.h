@@ -33,53 +33,102 @@ enum scene_kind {
     SCENE_MENU_ITEM = 4, /* entry of an open menu; anchor: the menu */
     SCENE_CHECK = 5,
     SCENE_RADIO = 6,
-    SCENE_TOGGLE = 7,    /* on/off switch */
-    SCENE_FIELD = 8,     /* one line to type in; label is its name */
+    SCENE_TOGGLE = 7, /* on/off switch */
+    SCENE_FIELD = 8,  /* one line to type in; label is its name */
     SCENE_TEXTAREA = 9,
-    SCENE_COMBO = 10,    /* drop-down; label is its name or, bare, its value */
+    SCENE_COMBO = 10, /* drop-down; label is its name or, bare, its value */
     SCENE_SPIN = 11,
     SCENE_SLIDER = 12,
     SCENE_TAB = 13,
-    SCENE_ITEM = 14,     /* row of a list */
-    SCENE_TREE = 15,     /* row of a tree */
-    SCENE_CELL = 16,     /* cell of a table */
-    SCENE_HEADER = 17,   /* column header */
+    SCENE_ITEM = 14,   /* row of a list */
+    SCENE_TREE = 15,   /* row of a tree */
+    SCENE_CELL = 16,   /* cell of a table */
+    SCENE_HEADER = 17, /* column header */
     SCENE_LINK = 18,
-    SCENE_TITLE = 19,    /* text of a title bar */
+    SCENE_TITLE = 19,     /* text of a title bar */
     SCENE_WINBUTTON = 20, /* close, minimize, maximize; anchor: the title */
-    SCENE_DESKICON = 21, /* icon with a caption: desktop or icon view */
-    SCENE_PANEL = 22,    /* entry of a task bar or panel */
-    SCENE_KEY = 23,      /* key of a keypad; day of a calendar */
+    SCENE_DESKICON = 21,  /* icon with a caption: desktop or icon view */
+    SCENE_PANEL = 22,     /* entry of a task bar or panel */
+    SCENE_KEY = 23,       /* key of a keypad; day of a calendar */
     SCENE_PROGRESS = 24,
     SCENE_SCROLLBAR = 25,
     SCENE_TOOLTIP = 26,
     SCENE_TOOLBUTTON = 27, /* toolbar button with icon and text */
-    SCENE_STATUS = 28,   /* text of a status bar */
-    SCENE_GROUP = 29,    /* title of a group box */
+    SCENE_STATUS = 28,     /* text of a status bar */
+    SCENE_GROUP = 29,      /* title of a group box */
     SCENE_N_KINDS = 30,
 };
 
 /* The meaning of an icon. Do not renumber; append. */
 enum scene_role {
     SCENE_ROLE_NONE = 0,
-    SCENE_ROLE_CLOSE, SCENE_ROLE_MINIMIZE, SCENE_ROLE_MAXIMIZE,
-    SCENE_ROLE_SEARCH, SCENE_ROLE_SETTINGS, SCENE_ROLE_MENU,
-    SCENE_ROLE_LEFT, SCENE_ROLE_RIGHT, SCENE_ROLE_UP, SCENE_ROLE_DOWN,
-    SCENE_ROLE_PLUS, SCENE_ROLE_MINUS, SCENE_ROLE_HOME, SCENE_ROLE_RELOAD,
-    SCENE_ROLE_TRASH, SCENE_ROLE_SAVE, SCENE_ROLE_FOLDER, SCENE_ROLE_FILE,
-    SCENE_ROLE_CUT, SCENE_ROLE_COPY, SCENE_ROLE_PASTE, SCENE_ROLE_UNDO,
-    SCENE_ROLE_REDO, SCENE_ROLE_PRINT, SCENE_ROLE_PLAY, SCENE_ROLE_PAUSE,
-    SCENE_ROLE_STOP, SCENE_ROLE_RECORD, SCENE_ROLE_NEXT, SCENE_ROLE_PREVIOUS,
-    SCENE_ROLE_INFO, SCENE_ROLE_HELP, SCENE_ROLE_WARNING, SCENE_ROLE_USER,
-    SCENE_ROLE_MAIL, SCENE_ROLE_HEART, SCENE_ROLE_STAR, SCENE_ROLE_BELL,
-    SCENE_ROLE_LOCK, SCENE_ROLE_EDIT, SCENE_ROLE_DOWNLOAD, SCENE_ROLE_UPLOAD,
-    SCENE_ROLE_SHARE, SCENE_ROLE_LINK, SCENE_ROLE_CAMERA, SCENE_ROLE_CALENDAR,
-    SCENE_ROLE_CLOCK, SCENE_ROLE_LIST, SCENE_ROLE_GRID, SCENE_ROLE_MORE,
-    SCENE_ROLE_ZOOM_IN, SCENE_ROLE_ZOOM_OUT, SCENE_ROLE_VOLUME,
-    SCENE_ROLE_POWER, SCENE_ROLE_EYE, SCENE_ROLE_FILTER, SCENE_ROLE_BOOKMARK,
-    SCENE_ROLE_IMAGE, SCENE_ROLE_TERMINAL, SCENE_ROLE_CHECK,
-    SCENE_ROLE_BOLD, SCENE_ROLE_ITALIC, SCENE_ROLE_UNDERLINE,
-    SCENE_ROLE_CHAT, SCENE_ROLE_CART, SCENE_ROLE_PHONE, SCENE_ROLE_MUSIC,
+    SCENE_ROLE_CLOSE,
+    SCENE_ROLE_MINIMIZE,
+    SCENE_ROLE_MAXIMIZE,
+    SCENE_ROLE_SEARCH,
+    SCENE_ROLE_SETTINGS,
+    SCENE_ROLE_MENU,
+    SCENE_ROLE_LEFT,
+    SCENE_ROLE_RIGHT,
+    SCENE_ROLE_UP,
+    SCENE_ROLE_DOWN,
+    SCENE_ROLE_PLUS,
+    SCENE_ROLE_MINUS,
+    SCENE_ROLE_HOME,
+    SCENE_ROLE_RELOAD,
+    SCENE_ROLE_TRASH,
+    SCENE_ROLE_SAVE,
+    SCENE_ROLE_FOLDER,
+    SCENE_ROLE_FILE,
+    SCENE_ROLE_CUT,
+    SCENE_ROLE_COPY,
+    SCENE_ROLE_PASTE,
+    SCENE_ROLE_UNDO,
+    SCENE_ROLE_REDO,
+    SCENE_ROLE_PRINT,
+    SCENE_ROLE_PLAY,
+    SCENE_ROLE_PAUSE,
+    SCENE_ROLE_STOP,
+    SCENE_ROLE_RECORD,
+    SCENE_ROLE_NEXT,
+    SCENE_ROLE_PREVIOUS,
+    SCENE_ROLE_INFO,
+    SCENE_ROLE_HELP,
+    SCENE_ROLE_WARNING,
+    SCENE_ROLE_USER,
+    SCENE_ROLE_MAIL,
+    SCENE_ROLE_HEART,
+    SCENE_ROLE_STAR,
+    SCENE_ROLE_BELL,
+    SCENE_ROLE_LOCK,
+    SCENE_ROLE_EDIT,
+    SCENE_ROLE_DOWNLOAD,
+    SCENE_ROLE_UPLOAD,
+    SCENE_ROLE_SHARE,
+    SCENE_ROLE_LINK,
+    SCENE_ROLE_CAMERA,
+    SCENE_ROLE_CALENDAR,
+    SCENE_ROLE_CLOCK,
+    SCENE_ROLE_LIST,
+    SCENE_ROLE_GRID,
+    SCENE_ROLE_MORE,
+    SCENE_ROLE_ZOOM_IN,
+    SCENE_ROLE_ZOOM_OUT,
+    SCENE_ROLE_VOLUME,
+    SCENE_ROLE_POWER,
+    SCENE_ROLE_EYE,
+    SCENE_ROLE_FILTER,
+    SCENE_ROLE_BOOKMARK,
+    SCENE_ROLE_IMAGE,
+    SCENE_ROLE_TERMINAL,
+    SCENE_ROLE_CHECK,
+    SCENE_ROLE_BOLD,
+    SCENE_ROLE_ITALIC,
+    SCENE_ROLE_UNDERLINE,
+    SCENE_ROLE_CHAT,
+    SCENE_ROLE_CART,
+    SCENE_ROLE_PHONE,
+    SCENE_ROLE_MUSIC,
     SCENE_N_ROLES,
 };
 
@@ -95,15 +144,15 @@ enum {
 
 /* Bits of scene_element.flags. */
 enum {
-    SCENE_UNIQUE = 1,      /* no other visible text or element has the label
-                            * (letter case ignored), label not empty */
-    SCENE_UNIQUE_ROLE = 2, /* the only one of its role (fields apart) */
-    SCENE_RELATION = 4,    /* label (or role) is not unique, but together with
-                            * the anchor it is, and the anchor is visible */
-    SCENE_FROM_BANK = 8,   /* from a captured window */
+    SCENE_UNIQUE = 1,       /* no other visible text or element has the label
+                             * (letter case ignored), label not empty */
+    SCENE_UNIQUE_ROLE = 2,  /* the only one of its role (fields apart) */
+    SCENE_RELATION = 4,     /* label (or role) is not unique, but together with
+                             * the anchor it is, and the anchor is visible */
+    SCENE_FROM_BANK = 8,    /* from a captured window */
     SCENE_ASCII_LABEL = 16, /* label and anchor are plain ASCII */
-    SCENE_NAMED_KIND = 32, /* "the <label> <kind>" is unique: same label
-                            * elsewhere, but on no other element of the kind */
+    SCENE_NAMED_KIND = 32,  /* "the <label> <kind>" is unique: same label
+                             * elsewhere, but on no other element of the kind */
 };
 
 /* Box: screen pixels, x1 and y1 exclusive. Texts: UTF-8, zero terminated. */
@@ -120,10 +169,10 @@ struct scene_element {
 /* Bits of scene_window.flags. */
 enum {
     SCENE_WIN_ACTIVE = 1,
-    SCENE_WIN_TITLED = 2,        /* the whole title is to be seen */
+    SCENE_WIN_TITLED = 2, /* the whole title is to be seen */
     SCENE_WIN_TITLE_UNIQUE = 4,
     SCENE_WIN_BANK = 8,
-    SCENE_WIN_POPUP = 16,        /* menu, tooltip: no title */
+    SCENE_WIN_POPUP = 16, /* menu, tooltip: no title */
 };
 
 struct scene_window {
@@ -162,7 +211,7 @@ enum {
     SCENE_NO_BANK = 1,   /* no captured windows */
     SCENE_ONLY_BANK = 2, /* only captured windows, when a bank is open */
     SCENE_NO_CURSOR = 4,
-    SCENE_ASCII = 8,     /* no character outside ASCII */
+    SCENE_ASCII = 8, /* no character outside ASCII */
 };
 
 /* Loads fonts and words. 0, or -1 with a line on stderr. */

@@ -101,7 +101,8 @@ static int decode_flat(const uint8_t *in, size_t len, size_t w, size_t n,
                 if (i >= w)
                     memcpy(px + i * 3, px + (i - w) * 3, part * 3);
                 else
-                    memset(px + i * 3, 0, (part = part > w - i ? w - i : part) * 3);
+                    memset(px + i * 3, 0,
+                           (part = part > w - i ? w - i : part) * 3);
                 i += part;
                 left -= part;
             }
@@ -388,8 +389,8 @@ bool bank_paste(struct sc *s, bool active)
         return false;
     recolour_make(s, &c);
     int th = chrome_height(s->st) + 2;
-    bool framed = !(e.flags & (SCENE_BANK_FRAMED | SCENE_BANK_POPUP |
-                               SCENE_BANK_SCREEN));
+    bool framed =
+        !(e.flags & (SCENE_BANK_FRAMED | SCENE_BANK_POPUP | SCENE_BANK_SCREEN));
     struct box b = { 0, 0, e.w < s->w ? e.w : s->w, e.h < s->h ? e.h : s->h };
     if (!(e.flags & SCENE_BANK_SCREEN)) {
         b = place(s, e.w, e.h);
@@ -407,8 +408,9 @@ bool bank_paste(struct sc *s, bool active)
         chrome_draw(s, outer, title, active, CT_BANK);
     } else {
         cover(s, b);
-        window_new(s, b, SCENE_WIN_BANK | (active ? SCENE_WIN_ACTIVE : 0) |
-                             (e.flags & SCENE_BANK_POPUP ? SCENE_WIN_POPUP : 0),
+        window_new(s, b,
+                   SCENE_WIN_BANK | (active ? SCENE_WIN_ACTIVE : 0) |
+                       (e.flags & SCENE_BANK_POPUP ? SCENE_WIN_POPUP : 0),
                    CT_BANK);
     }
     int first = s->out->n_elements;

@@ -16,9 +16,10 @@ static int row_buttons(struct sc *s, struct box b)
         int w = wg_button_width(s, t) + (chance(s, 40) ? range(s, 0, 30) : 0);
         if (x + w > b.x1)
             break;
-        wg_button(s, bx(x, b.y0, w, h), t,
-                  (chance(s, 15) ? W_DEFAULT : 0) | (chance(s, 6) ? W_DISABLED : 0) |
-                      (chance(s, 6) ? W_HOVER : 0) | (chance(s, 5) ? W_FOCUS : 0));
+        wg_button(
+            s, bx(x, b.y0, w, h), t,
+            (chance(s, 15) ? W_DEFAULT : 0) | (chance(s, 6) ? W_DISABLED : 0) |
+                (chance(s, 6) ? W_HOVER : 0) | (chance(s, 5) ? W_FOCUS : 0));
         x += w + range(s, 4, 16);
     }
     return h;
@@ -47,9 +48,11 @@ static void control_draw(struct sc *s, struct box b, const char *name)
     char v[SCENE_LABEL];
     int k = range(s, 0, 99);
     if (k < 62) {
-        int opt = (chance(s, 10) ? W_FOCUS : 0) | (chance(s, 5) ? W_DISABLED : 0);
+        int opt =
+            (chance(s, 10) ? W_FOCUS : 0) | (chance(s, 5) ? W_DISABLED : 0);
         bool full = chance(s, 38);
-        wg_field(s, b, name, full ? words_value(s, v, sizeof v) : NULL, NULL, opt);
+        wg_field(s, b, name, full ? words_value(s, v, sizeof v) : NULL, NULL,
+                 opt);
     } else if (k < 80) {
         words_any(s, v, sizeof v);
         wg_combo(s, b, name, v);
@@ -95,7 +98,8 @@ static int row_field(struct sc *s, struct box b)
     if (lw + 60 > width_of(b))
         return h;
     w = lw + w > width_of(b) ? width_of(b) - lw : w;
-    text_draw(s, st->font, b.x0, wg_center_y(st->font, bx(0, b.y0, 1, h)), t, st->fg);
+    text_draw(s, st->font, b.x0, wg_center_y(st->font, bx(0, b.y0, 1, h)), t,
+              st->fg);
     control_draw(s, bx(b.x0 + lw, b.y0, w, h), name);
     return h;
 }
@@ -114,9 +118,10 @@ static int row_checks(struct sc *s, struct box b)
         else
             words_any(s, t, sizeof t);
         bool set = kind == SCENE_RADIO ? i == on : chance(s, 45);
-        int r = wg_check(s, x, y, b.x1 - x, t, kind,
-                         (set ? W_CHECKED : 0) | (chance(s, 5) ? W_DISABLED : 0) |
-                             (chance(s, 5) ? W_FOCUS : 0));
+        int r =
+            wg_check(s, x, y, b.x1 - x, t, kind,
+                     (set ? W_CHECKED : 0) | (chance(s, 5) ? W_DISABLED : 0) |
+                         (chance(s, 5) ? W_FOCUS : 0));
         if (down)
             y += step;
         else
@@ -168,8 +173,10 @@ static int list_draw(struct sc *s, struct box b, int kind)
     sc_col fg = frameless ? st->fg : st->field_fg;
     int role = wg_random_role(s);
     int gap = luma(st->fg) - luma(bg);
-    bool checks = kind == SCENE_ITEM && (gap > 80 || gap < -80) && chance(s, 12);
+    bool checks =
+        kind == SCENE_ITEM && (gap > 80 || gap < -80) && chance(s, 12);
     icons = icons && !checks;
+    sel = checks ? -1 : sel; // the boxes' captions keep their colour
     if (!frameless) {
         fill(s, b, bg);
         frame(s, b, st->edge);
@@ -184,8 +191,10 @@ static int list_draw(struct sc *s, struct box b, int kind)
             words_name(s, t, sizeof t);
         else
             words_any(s, t, sizeof t);
-        for (int k = 0; k < 4 && x + (icons ? 22 : 0) +
-                                     text_width(s, st->font, t) + 4 > b.x1; k++)
+        for (int k = 0;
+             k < 4 &&
+             x + (icons ? 22 : 0) + text_width(s, st->font, t) + 4 > b.x1;
+             k++)
             set_text(t, sizeof t, words_ui(s));
         if (x + (icons ? 22 : 0) + text_width(s, st->font, t) + 4 > b.x1)
             continue;
@@ -196,14 +205,15 @@ static int list_draw(struct sc *s, struct box b, int kind)
         sc_col c = i == sel ? st->select_fg : fg;
         if (checks && x + 22 + text_width(s, st->font, t) + 4 < b.x1) {
             bool on = chance(s, 40);
-            wg_check(s, x, y + (step - st->font->height) / 2, b.x1 - x, t, SCENE_CHECK,
-                     (on ? W_CHECKED : 0) | W_NOMN);
+            wg_check(s, x, y + (step - st->font->height) / 2, b.x1 - x, t,
+                     SCENE_CHECK, (on ? W_CHECKED : 0) | W_NOMN);
             continue;
         }
         if (icons) {
             int is = step - 3 > 16 ? 16 : step - 3;
             icon(s, role, x, y + (step - is) / 2, is, c,
-                 role == SCENE_ROLE_FOLDER ? 0xf0c050 : SC_NONE, st->icon_variant);
+                 role == SCENE_ROLE_FOLDER ? 0xf0c050 : SC_NONE,
+                 st->icon_variant);
             x += is + 6;
         }
         text_draw(s, st->font, x, wg_center_y(st->font, r), t, c);
@@ -231,7 +241,9 @@ static int row_text(struct sc *s, struct box b)
 {
     char t[LINE];
     const struct style *st = s->st;
-    struct font *f = chance(s, 25) ? st->big : chance(s, 20) ? st->bold : st->font;
+    struct font *f = chance(s, 25)   ? st->big
+                     : chance(s, 20) ? st->bold
+                                     : st->font;
     if (chance(s, 40)) {
         words_any(s, t, SCENE_LABEL);
         if (text_width(s, f, t) < width_of(b))
@@ -260,7 +272,9 @@ static int row_link(struct sc *s, struct box b)
     char t[SCENE_LABEL];
     struct font *f = s->st->font;
     int x = b.x0;
-    sc_col c = s->st->dark ? 0x6ab0ff : chance(s, 60) ? 0x0645ad : s->st->accent;
+    sc_col c = s->st->dark     ? 0x6ab0ff
+               : chance(s, 60) ? 0x0645ad
+                               : s->st->accent;
     c = legible(c, s->st->bg);
     for (int i = 0, n = range(s, 1, 4); i < n; i++) {
         words_any(s, t, sizeof t);
@@ -330,14 +344,15 @@ void content_soup(struct sc *s, struct box b)
             words_any(s, t, sizeof t);
             r.y1 = y + h;
             wg_group(s, r, t);
-            content_soup(s, (struct box){ r.x0 + 2, y + s->st->font->height, r.x1,
-                                          r.y1 - 2 });
+            content_soup(s, (struct box){ r.x0 + 2, y + s->st->font->height,
+                                          r.x1, r.y1 - 2 });
         } else if (width_of(r) > 340 && chance(s, 45)) {
             int cols = width_of(r) > 660 && chance(s, 60) ? 3 : 2;
             h = 0;
             for (int c = 0; c < cols; c++) {
                 struct box part = { r.x0 + width_of(r) * c / cols, y,
-                                    r.x0 + width_of(r) * (c + 1) / cols - 8, r.y1 };
+                                    r.x0 + width_of(r) * (c + 1) / cols - 8,
+                                    r.y1 };
                 int ph = row_any(s, part);
                 h = ph > h ? ph : h;
             }
@@ -361,8 +376,9 @@ static void buttons_right(struct sc *s, struct box b, const char *const *names,
         total += w[i] + 8;
     }
     bool wide = chance(s, 12);
-    int x = left ? b.x0 : chance(s, 20) ? b.x0 + (width_of(b) - total) / 2
-                                        : b.x1 - total + 8;
+    int x = left            ? b.x0
+            : chance(s, 20) ? b.x0 + (width_of(b) - total) / 2
+                            : b.x1 - total + 8;
     x = x < b.x0 ? b.x0 : x;
     int def = range(s, -1, n - 1);
     for (int i = 0; i < n; i++) {
@@ -373,8 +389,9 @@ static void buttons_right(struct sc *s, struct box b, const char *const *names,
                               b.y0 + s->st->row };
         if (r.x1 > b.x1)
             break;
-        wg_button(s, r, names[i], (i == def ? W_DEFAULT : 0) |
-                                      (i == def && chance(s, 40) ? W_FOCUS : 0));
+        wg_button(s, r, names[i],
+                  (i == def ? W_DEFAULT : 0) |
+                      (i == def && chance(s, 40) ? W_FOCUS : 0));
         x += w[i] + 8;
     }
 }
@@ -382,13 +399,26 @@ static void buttons_right(struct sc *s, struct box b, const char *const *names,
 static int dialog_names(struct sc *s, const char *names[6])
 {
     static const char *const sets[][4] = {
-        { "OK" }, { "Cancel", "OK" }, { "OK", "Cancel" }, { "Yes", "No" },
-        { "No", "Yes" }, { "Yes", "No", "Cancel" }, { "OK", "Cancel", "Apply" },
-        { "Cancel", "Save" }, { "Close" }, { "Cancel", "Delete" },
-        { "Help", "Cancel", "OK" }, { "Don't Save", "Cancel", "Save" },
-        { "Retry", "Cancel" }, { "Cancel", "Open" }, { "Abort", "Retry", "Ignore" },
-        { "Back", "Next", "Cancel" }, { "Apply", "Close" }, { "Reset", "Submit" },
-        { "Restore Defaults", "Cancel", "OK" }, { "Discard", "Cancel", "Save" },
+        { "OK" },
+        { "Cancel", "OK" },
+        { "OK", "Cancel" },
+        { "Yes", "No" },
+        { "No", "Yes" },
+        { "Yes", "No", "Cancel" },
+        { "OK", "Cancel", "Apply" },
+        { "Cancel", "Save" },
+        { "Close" },
+        { "Cancel", "Delete" },
+        { "Help", "Cancel", "OK" },
+        { "Don't Save", "Cancel", "Save" },
+        { "Retry", "Cancel" },
+        { "Cancel", "Open" },
+        { "Abort", "Retry", "Ignore" },
+        { "Back", "Next", "Cancel" },
+        { "Apply", "Close" },
+        { "Reset", "Submit" },
+        { "Restore Defaults", "Cancel", "OK" },
+        { "Discard", "Cancel", "Save" },
     };
     int k = (int)rnd(s, sizeof sets / sizeof sets[0]), n = 0;
     for (; n < 4 && sets[k][n]; n++)
@@ -431,8 +461,8 @@ static void content_dialog(struct sc *s, struct box b)
     if (chance(s, 15))
         wg_separator(s, b.x0, b.x1, bottom - 6);
     int n = dialog_names(s, names);
-    buttons_right(s, (struct box){ b.x0 + pad, bottom, b.x1 - pad, b.y1 }, names, n,
-                  chance(s, 10));
+    buttons_right(s, (struct box){ b.x0 + pad, bottom, b.x1 - pad, b.y1 },
+                  names, n, chance(s, 10));
 }
 
 /* --- form --- */
@@ -465,8 +495,8 @@ void content_form(struct sc *s, struct box b)
         int w = text_width(s, st->font, t), x = b.x0 + pad;
         if (chance(s, 12)) {
             int ox = above ? x : x + lw + 8;
-            wg_check(s, ox, y + 3, b.x1 - pad - ox, words_option(s), SCENE_CHECK,
-                     chance(s, 50) ? W_CHECKED : 0);
+            wg_check(s, ox, y + 3, b.x1 - pad - ox, words_option(s),
+                     SCENE_CHECK, chance(s, 50) ? W_CHECKED : 0);
         } else if (above) {
             text_draw(s, st->font, x, y, t, st->fg);
             y += st->font->height + 3;
@@ -483,28 +513,57 @@ void content_form(struct sc *s, struct box b)
     if (chance(s, 60) && y + st->row < bottom)
         row_checks(s, (struct box){ b.x0 + pad, y, b.x1 - pad, bottom });
     int n = dialog_names(s, names);
-    buttons_right(s, (struct box){ b.x0 + pad, bottom + 2, b.x1 - pad, b.y1 }, names,
-                  n, chance(s, 30));
+    buttons_right(s, (struct box){ b.x0 + pad, bottom + 2, b.x1 - pad, b.y1 },
+                  names, n, chance(s, 30));
 }
 
 /* --- keypad: calculators, dialers, boards of single characters --- */
 
-static const char *const pads[][32] = {
+static const char *const pads[][44] = {
+    { ":", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "q", "w", "e",
+      "r", "t", "y", "u", "i", "o", "p", "a", "s", "d", "f", "g", "h", "j",
+      "k", "l", ";", "z", "x", "c", "v", "b", "n", "m", ",", ".", "/" },
+    { "6", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J",
+      "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U",
+      "V", "W", "X", "Y", "Z", "?", "!", "@", "#" },
     { "4", "7", "8", "9", "/", "4", "5", "6", "*", "1", "2", "3", "-", "0", ".",
       "=", "+" },
-    { "4", "C", "(", ")", "\xc3\xb7", "7", "8", "9", "\xc3\x97", "4", "5", "6",
-      "\xe2\x88\x92", "1", "2", "3", "+", "0", ".", "%", "=" },
-    { "4", "AC", "+/-", "%", "\xc3\xb7", "7", "8", "9", "\xc3\x97", "4", "5", "6",
-      "-", "1", "2", "3", "+", "0", ",", "\xe2\x88\x9a", "=" },
-    { "5", "7", "8", "9", "/", "C", "4", "5", "6", "*", "(", "1", "2", "3", "-",
-      ")", "0", ".", "%", "+", "=" },
+    { "4",
+      "C",
+      "(",
+      ")",
+      "\xc3\xb7",
+      "7",
+      "8",
+      "9",
+      "\xc3\x97",
+      "4",
+      "5",
+      "6",
+      "\xe2\x88\x92",
+      "1",
+      "2",
+      "3",
+      "+",
+      "0",
+      ".",
+      "%",
+      "=" },
+    { "4", "AC", "+/-", "%",        "\xc3\xb7",
+      "7", "8",  "9",   "\xc3\x97", "4",
+      "5", "6",  "-",   "1",        "2",
+      "3", "+",  "0",   ",",        "\xe2\x88\x9a",
+      "=" },
+    { "5", "7", "8", "9", "/", "C", "4", "5", "6", "*", "(",
+      "1", "2", "3", "-", ")", "0", ".", "%", "+", "=" },
     { "3", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#" },
-    { "6", "sin", "7", "8", "9", "/", "C", "cos", "4", "5", "6", "x", "CE", "tan",
-      "1", "2", "3", "-", "M+", "log", "0", ".", "=", "+", "MR" },
-    { "5", "MC", "MR", "MS", "M+", "M-", "<-", "CE", "C", "+-", "sqrt", "7", "8",
-      "9", "/", "%", "4", "5", "6", "*", "1/x", "1", "2", "3", "-", "=" },
-    { "4", "AC", "/", "*", "-", "7", "8", "9", "+", "4", "5", "6", "(", "1", "2",
-      "3", ")", "0", ".", "pi", "=" },
+    { "6",   "sin", "7", "8", "9", "/",  "C",   "cos", "4", "5", "6", "x", "CE",
+      "tan", "1",   "2", "3", "-", "M+", "log", "0",   ".", "=", "+", "MR" },
+    { "5",  "MC",   "MR",  "MS", "M+", "M-", "<-", "CE", "C",
+      "+-", "sqrt", "7",   "8",  "9",  "/",  "%",  "4",  "5",
+      "6",  "*",    "1/x", "1",  "2",  "3",  "-",  "=" },
+    { "4", "AC", "/", "*", "-", "7", "8", "9", "+",  "4", "5",
+      "6", "(",  "1", "2", "3", ")", "0", ".", "pi", "=" },
 };
 
 static void key_draw(struct sc *s, struct box r, const char *t, struct font *f,
@@ -531,8 +590,10 @@ static void content_keypad(struct sc *s, struct box b)
     struct style st = *s->st;
     char t[24];
     bool ascii = s->flags & SCENE_ASCII;
-    static const int plain[] = { 0, 3, 4, 5, 6, 7 };
-    int k = ascii ? plain[rnd(s, 6)] : (int)rnd(s, 8);
+    static const int plain[] = { 2, 5, 6, 7, 8, 9 };
+    int k = ascii ? plain[rnd(s, 6)] : range(s, 2, 9);
+    if (chance(s, 14))
+        k = width_of(b) > 260 ? range(s, 0, 1) : 1;
     const char *const *keys = pads[k] + 1;
     int cols = pads[k][0][0] - '0', n = 0, gap = range(s, 0, 8);
     while (keys[n])
@@ -552,10 +613,12 @@ static void content_keypad(struct sc *s, struct box b)
         frame(s, d, st.edge);
     }
     sc_col ink = chance(s, 80) ? st.field_fg : st.fg;
-    if (luma(ink) - luma(st.field_bg) < 60 && luma(st.field_bg) - luma(ink) < 60)
+    if (luma(ink) - luma(st.field_bg) < 60 &&
+        luma(st.field_bg) - luma(ink) < 60)
         ink = readable(st.field_bg);
     int tw = text_width(s, st.big, t);
-    wg_text(s, st.big, d.x1 - 8 - tw, wg_center_y(st.big, d), t, ink, SCENE_TEXT);
+    wg_text(s, st.big, d.x1 - 8 - tw, wg_center_y(st.big, d), t, ink,
+            SCENE_TEXT);
     int top = d.y1 + pad, w = width_of(d) + gap, h = b.y1 - pad - top + gap;
     for (int i = 0; i < n; i++) {
         int c = i % cols, r = i / cols;
@@ -569,13 +632,28 @@ static void content_keypad(struct sc *s, struct box b)
 
 /* --- terminal --- */
 
-static void prompt_draw(struct sc *s, struct box b, struct font *f, int x, int y,
-                        sc_col fg, sc_col hi)
+static void prompt_draw(struct sc *s, struct box b, struct font *f, int x,
+                        int y, sc_col fg, sc_col hi)
 {
-    static const char *const commands[] = { "ls -la", "cd src", "make", "git status",
-        "git log", "cat notes.txt", "python3 main.py", "top", "ssh host", "df -h",
-        "grep -rn main .", "sudo apt update", "vim config", "ps aux", "./run.sh",
-        "echo hello", "mkdir build", "tar xzf a.tar.gz", "" };
+    static const char *const commands[] = { "ls -la",
+                                            "cd src",
+                                            "make",
+                                            "git status",
+                                            "git log",
+                                            "cat notes.txt",
+                                            "python3 main.py",
+                                            "top",
+                                            "ssh host",
+                                            "df -h",
+                                            "grep -rn main .",
+                                            "sudo apt update",
+                                            "vim config",
+                                            "ps aux",
+                                            "./run.sh",
+                                            "echo hello",
+                                            "mkdir build",
+                                            "tar xzf a.tar.gz",
+                                            "" };
     char t[LINE];
     snprintf(t, sizeof t, "%s@%s:~$ ", words_first(s), words_word(s));
     for (char *p = t; *p && *p != ':'; p++)
@@ -617,7 +695,8 @@ static void content_terminal(struct sc *s, struct box b)
     char t[LINE];
     struct font *f = s->st->mono;
     sc_col bg = backs[rnd(s, 8)];
-    sc_col fg = luma(bg) < 128 ? (chance(s, 25) ? 0x33ff33 : 0xd0d0d0) : 0x202020;
+    sc_col fg =
+        luma(bg) < 128 ? (chance(s, 25) ? 0x33ff33 : 0xd0d0d0) : 0x202020;
     sc_col hi = luma(bg) < 128 ? (chance(s, 50) ? 0x8ae234 : fg) : 0x106010;
     fill(s, b, bg);
     int y = b.y0 + 3, x = b.x0 + range(s, 2, 6), n = range(s, 1, 60);
@@ -628,7 +707,8 @@ static void content_terminal(struct sc *s, struct box b)
             continue;
         }
         terminal_line(s, t, sizeof t);
-        int room = (b.x1 - x - 4) / (text_width(s, f, "m") ? text_width(s, f, "m") : 8);
+        int room = (b.x1 - x - 4) /
+                   (text_width(s, f, "m") ? text_width(s, f, "m") : 8);
         if (room < (int)sizeof t && room > 0)
             t[room] = 0;
         text_draw(s, f, x, y, t, fg);
@@ -640,16 +720,29 @@ static void content_terminal(struct sc *s, struct box b)
 
 static void code_line(struct sc *s, char *t, int n)
 {
-    static const char *const forms[] = { "int %s = %d;", "if (%s > %d) {",
-        "return %s(%d);", "for (%s = 0; %s < %d; %s++)", "def %s(self, %s):",
-        "import %s", "// %s %s", "    %s.%s(%d);", "}", "", "    %s = \"%s\";",
-        "<div class=\"%s\">", "#include <%s.h>", "%s[%d] += %s;" };
+    static const char *const forms[] = { "int %s = %d;",
+                                         "if (%s > %d) {",
+                                         "return %s(%d);",
+                                         "for (%s = 0; %s < %d; %s++)",
+                                         "def %s(self, %s):",
+                                         "import %s",
+                                         "// %s %s",
+                                         "    %s.%s(%d);",
+                                         "}",
+                                         "",
+                                         "    %s = \"%s\";",
+                                         "<div class=\"%s\">",
+                                         "#include <%s.h>",
+                                         "%s[%d] += %s;" };
     char w[4][16];
     for (int i = 0; i < 4; i++)
         snprintf(w[i], sizeof w[i], "%.12s", words_word(s));
     int d = range(s, 0, 256), k = (int)rnd(s, 14);
     switch (k) {
-    case 3: snprintf(t, (size_t)n, "for (%s = 0; %s < %d; %s++)", w[0], w[0], d, w[0]); break;
+    case 3:
+        snprintf(t, (size_t)n, "for (%s = 0; %s < %d; %s++)", w[0], w[0], d,
+                 w[0]);
+        break;
     case 7: snprintf(t, (size_t)n, "    %s.%s(%d);", w[0], w[1], d); break;
     case 4: snprintf(t, (size_t)n, "def %s(self, %s):", w[0], w[1]); break;
     case 6: snprintf(t, (size_t)n, "// %s %s %s", w[0], w[1], w[2]); break;
@@ -690,7 +783,8 @@ static void content_editor(struct sc *s, struct box b)
             text_draw(s, f, b.x0 + 4, y, t, dim);
         }
         code_line(s, t, sizeof t);
-        sc_col c = chance(s, 60) ? fg : mix(fg, hsv(range(s, 0, 359), 200, 200), 150);
+        sc_col c =
+            chance(s, 60) ? fg : mix(fg, hsv(range(s, 0, 359), 200, 200), 150);
         int ix = x + depth * f->size * 2;
         if (ix + text_width(s, f, t) < b.x1)
             text_draw(s, f, ix, y, t, c);
@@ -719,7 +813,8 @@ static void table_header(struct sc *s, const struct table *t, struct box b)
         struct box r = { t->x[c], b.y0, t->x[c + 1], b.y1 };
         if (c > 0)
             vline(s, r.x0, r.y0 + 2, r.y1 - 2, st->edge);
-        set_text(text, sizeof text, chance(s, 60) ? words_field(s) : words_ui(s));
+        set_text(text, sizeof text,
+                 chance(s, 60) ? words_field(s) : words_ui(s));
         if (t->kind[c] > 2 || text_width(s, f, text) > width_of(r) - 10)
             continue;
         text_draw(s, f, r.x0 + 5, wg_center_y(f, r), text, st->head_fg);
@@ -745,7 +840,8 @@ static void cell_draw(struct sc *s, struct box r, int kind, sc_col fg,
             sc_col c = legible(st->dark ? 0x6ab0ff : 0x1a5fb4, st->field_bg);
             int tw = text_width(s, st->font, action);
             text_draw(s, st->font, k.x0, wg_center_y(st->font, k), action, c);
-            e = add(s, SCENE_LINK, (struct box){ k.x0, k.y0, k.x0 + tw, k.y1 }, action);
+            e = add(s, SCENE_LINK, (struct box){ k.x0, k.y0, k.x0 + tw, k.y1 },
+                    action);
         }
         set_text(e->anchor, SCENE_ANCHOR, row_name);
         return;
@@ -754,9 +850,11 @@ static void cell_draw(struct sc *s, struct box r, int kind, sc_col fg,
         struct box k = bx(r.x0 + 4, r.y0 + (height_of(r) - 18) / 2, 20, 18);
         if (width_of(r) < 26)
             return;
-        struct scene_element *e = wg_icon(s, k, action[0] == 'E' ? SCENE_ROLE_EDIT
+        struct scene_element *e = wg_icon(s, k,
+                                          action[0] == 'E'   ? SCENE_ROLE_EDIT
                                           : action[0] == 'D' ? SCENE_ROLE_TRASH
-                                                             : SCENE_ROLE_STAR, 0);
+                                                             : SCENE_ROLE_STAR,
+                                          0);
         set_text(e->anchor, SCENE_ANCHOR, row_name);
         return;
     }
@@ -786,8 +884,8 @@ static void content_table(struct sc *s, struct box b)
     if (height_of(b) > 200 && chance(s, 30)) {
         const char *names[6];
         int n = dialog_names(s, names), foot = b.y1 - st->row - 8;
-        buttons_right(s, (struct box){ b.x0 + 8, foot, b.x1 - 8, b.y1 }, names, n,
-                      chance(s, 15));
+        buttons_right(s, (struct box){ b.x0 + 8, foot, b.x1 - 8, b.y1 }, names,
+                      n, chance(s, 15));
         b.y1 = foot - 6;
     }
     b = chance(s, 50) ? b : inset(b, range(s, 4, 12));
@@ -796,15 +894,18 @@ static void content_table(struct sc *s, struct box b)
         t.cols--;
     for (int i = 0, x = b.x0; i <= t.cols; i++) {
         t.x[i] = i == t.cols ? b.x1 : x;
-        x += width_of(b) / t.cols + (i == 0 ? range(s, 0, 20) : range(s, -8, 4));
+        x +=
+            width_of(b) / t.cols + (i == 0 ? range(s, 0, 20) : range(s, -8, 4));
     }
     t.kind[0] = chance(s, 60) ? 0 : 2;
     for (int i = 1; i < t.cols; i++)
-        t.kind[i] = i >= t.cols - n_actions ? (chance(s, 85) ? 4 : 5) : range(s, 0, 2);
+        t.kind[i] =
+            i >= t.cols - n_actions ? (chance(s, 85) ? 4 : 5) : range(s, 0, 2);
     t.step = n_actions && framed ? st->row + range(s, 3, 8)
                                  : st->font->height + range(s, 4, 12);
     fill(s, b, st->field_bg);
-    int y = b.y0, hh = st->font->height + range(s, 6, 12), sel = range(s, -4, 8);
+    int y = b.y0, hh = st->font->height + range(s, 6, 12),
+        sel = range(s, -4, 8);
     if (chance(s, 80)) {
         table_header(s, &t, (struct box){ b.x0, y, b.x1, y + hh });
         y += hh;
@@ -819,11 +920,12 @@ static void content_table(struct sc *s, struct box b)
             fill(s, r, st->select_bg);
         s->group++;
         for (int c = 0; c < t.cols; c++)
-            cell_draw(s, (struct box){ t.x[c], y, t.x[c + 1], y + t.step }, t.kind[c],
-                      i == sel ? st->select_fg : st->field_fg, name,
+            cell_draw(s, (struct box){ t.x[c], y, t.x[c + 1], y + t.step },
+                      t.kind[c], i == sel ? st->select_fg : st->field_fg, name,
                       actions[t.cols - 1 - c < 2 ? t.cols - 1 - c : 0], framed);
         if (grid)
-            hline(s, b.x0, b.x1, y + t.step - 1, mix(st->field_bg, st->field_fg, 50));
+            hline(s, b.x0, b.x1, y + t.step - 1,
+                  mix(st->field_bg, st->field_fg, 50));
     }
     frame(s, b, st->edge);
 }
@@ -834,7 +936,8 @@ static void content_tree(struct sc *s, struct box b)
 {
     const struct style *st = s->st;
     char t[SCENE_LABEL];
-    int step = st->font->height + range(s, 3, 8), depth = 0, sel = range(s, -2, 9);
+    int step = st->font->height + range(s, 3, 8), depth = 0,
+        sel = range(s, -2, 9);
     bool lines = chance(s, 30), icons = chance(s, 60);
     fill(s, b, st->field_bg);
     frame(s, b, st->edge);
@@ -849,7 +952,8 @@ static void content_tree(struct sc *s, struct box b)
         else
             words_file(s, t, sizeof t);
         sc_col fg = i == sel ? st->select_fg : st->field_fg;
-        for (int k = 0; k < 4 && x + 40 + text_width(s, st->font, t) > b.x1; k++)
+        for (int k = 0; k < 4 && x + 40 + text_width(s, st->font, t) > b.x1;
+             k++)
             set_text(t, sizeof t, words_menu(s));
         if (x + 40 + text_width(s, st->font, t) > b.x1)
             continue;
@@ -870,7 +974,8 @@ static void content_tree(struct sc *s, struct box b)
         }
         text_draw(s, st->font, x, wg_center_y(st->font, r), t, fg);
         struct scene_element *e = add(s, SCENE_TREE, r, t);
-        e->state = (uint8_t)((i == sel ? SCENE_SELECTED : 0) | (folder ? SCENE_OPEN : 0));
+        e->state = (uint8_t)((i == sel ? SCENE_SELECTED : 0) |
+                             (folder ? SCENE_OPEN : 0));
         depth += folder ? chance(s, 60) : -chance(s, 25);
         depth = depth < 0 ? 0 : depth > 4 ? 4 : depth;
         if (chance(s, 3))
@@ -885,7 +990,8 @@ static void content_iconview(struct sc *s, struct box b)
     const struct style *st = s->st;
     char t[SCENE_LABEL];
     int size = range(s, 28, 56), cell = size + range(s, 40, 70);
-    int ch = size + st->small->height + range(s, 14, 24), sel = range(s, -6, 12);
+    int ch = size + st->small->height + range(s, 14, 24),
+        sel = range(s, -6, 12);
     sc_col bg = st->field_bg, fg = st->field_fg;
     fill(s, b, bg);
     int i = 0, n = range(s, 3, 60);
@@ -907,10 +1013,12 @@ static void content_iconview(struct sc *s, struct box b)
                 picture(s, bx(ix, y + 4, size, size * 3 / 4), 4,
                         hsv(range(s, 0, 359), 120, 180), 60);
             else
-                icon(s, folder ? SCENE_ROLE_FOLDER : SCENE_ROLE_FILE, ix, y + 2, size,
-                     folder ? 0x9a6b1c : mix(fg, bg, 60),
-                     folder ? hsv(chance(s, 60) ? 42 : range(s, 0, 359), 150, 240)
-                            : 0xffffff, folder ? 0 : range(s, 0, 1));
+                icon(s, folder ? SCENE_ROLE_FOLDER : SCENE_ROLE_FILE, ix, y + 2,
+                     size, folder ? 0x9a6b1c : mix(fg, bg, 60),
+                     folder
+                         ? hsv(chance(s, 60) ? 42 : range(s, 0, 359), 150, 240)
+                         : 0xffffff,
+                     folder ? 0 : range(s, 0, 1));
             text_draw(s, st->small, x + (cell - w) / 2, y + size + 5, t,
                       i == sel ? st->select_fg : fg);
             struct scene_element *e = add(s, SCENE_DESKICON, r, t);
@@ -924,10 +1032,12 @@ static int path_bar(struct sc *s, struct box b)
     const struct style *st = s->st;
     char v[SCENE_LABEL];
     int h = st->row + 6, x = b.x0 + 6, sz = st->row;
-    static const uint8_t roles[] = { SCENE_ROLE_LEFT, SCENE_ROLE_RIGHT, SCENE_ROLE_UP,
-                                     SCENE_ROLE_HOME, SCENE_ROLE_RELOAD };
+    static const uint8_t roles[] = { SCENE_ROLE_LEFT, SCENE_ROLE_RIGHT,
+                                     SCENE_ROLE_UP, SCENE_ROLE_HOME,
+                                     SCENE_ROLE_RELOAD };
     fill(s, (struct box){ b.x0, b.y0, b.x1, b.y0 + h }, st->tool_bg);
-    for (int i = 0, n = range(s, 1, 5); i < n && x + sz < b.x1 - 120; i++, x += sz + 2)
+    for (int i = 0, n = range(s, 1, 5); i < n && x + sz < b.x1 - 120;
+         i++, x += sz + 2)
         wg_icon(s, bx(x, b.y0 + 3, sz, sz), roles[i], 0);
     int right = b.x1 - 6;
     if (chance(s, 50) && right - x > 260) {
@@ -977,7 +1087,8 @@ static void content_settings(struct sc *s, struct box b)
         list_draw(s, bx(b.x0, b.y0, w, height_of(b)), SCENE_ITEM);
         b.x0 += w;
     }
-    int pad = range(s, 10, 40), step = st->row + range(s, 8, 22), y = b.y0 + pad;
+    int pad = range(s, 10, 40), step = st->row + range(s, 8, 22),
+        y = b.y0 + pad;
     bool card = chance(s, 50);
     if (chance(s, 60)) {
         wg_text(s, st->big, b.x0 + pad, y, words_ui(s), st->fg, SCENE_TEXT);
@@ -989,8 +1100,8 @@ static void content_settings(struct sc *s, struct box b)
             rounded_framed(s, r, 0, st->field_bg, st->field_bg,
                            mix(st->edge, st->field_bg, 120));
         if (chance(s, 12) && !card) {
-            wg_text(s, st->bold, r.x0, wg_center_y(st->bold, r), words_ui(s), st->fg,
-                    SCENE_TEXT);
+            wg_text(s, st->bold, r.x0, wg_center_y(st->bold, r), words_ui(s),
+                    st->fg, SCENE_TEXT);
             continue;
         }
         set_text(t, sizeof t, words_option(s));
@@ -1003,8 +1114,9 @@ static void content_settings(struct sc *s, struct box b)
                          y + (step + st->row) / 2 };
         int k = range(s, 0, 9), th = range(s, 16, 22);
         if (k < 6)
-            wg_toggle(s, bx(r.x1 - 10 - th * 2, y + (step - th) / 2, th * 2, th), t,
-                      chance(s, 50));
+            wg_toggle(s,
+                      bx(r.x1 - 10 - th * 2, y + (step - th) / 2, th * 2, th),
+                      t, chance(s, 50));
         else if (k < 8)
             wg_combo(s, c, t, words_any(s, v, sizeof v));
         else if (k < 9)
@@ -1016,7 +1128,8 @@ static void content_settings(struct sc *s, struct box b)
     }
 }
 
-static void mail_row(struct sc *s, struct box r, bool bold, sc_col fg, sc_col dim)
+static void mail_row(struct sc *s, struct box r, bool bold, sc_col fg,
+                     sc_col dim)
 {
     const struct style *st = s->st;
     char name[SCENE_LABEL], sub[LINE];
@@ -1025,7 +1138,8 @@ static void mail_row(struct sc *s, struct box r, bool bold, sc_col fg, sc_col di
     words_phrase(s, sub, SCENE_LABEL - 1, range(s, 2, 7));
     if (text_width(s, f, name) < width_of(r) - 12)
         wg_text(s, f, r.x0 + 8, r.y0 + 4, name, fg, SCENE_TEXT);
-    while (text_width(s, st->small, sub) > width_of(r) - 16 && strrchr(sub, ' '))
+    while (text_width(s, st->small, sub) > width_of(r) - 16 &&
+           strrchr(sub, ' '))
         *strrchr(sub, ' ') = 0;
     int y = r.y0 + 6 + f->height;
     if (text_width(s, st->small, sub) < width_of(r) - 10) {
@@ -1052,8 +1166,8 @@ static void content_mail(struct sc *s, struct box b)
         if (i == sel)
             fill(s, r, st->select_bg);
         sc_col fg = i == sel ? st->select_fg : st->field_fg;
-        mail_row(s, r, chance(s, 40), fg, mix(fg, i == sel ? st->select_bg
-                                                           : st->field_bg, 70));
+        mail_row(s, r, chance(s, 40), fg,
+                 mix(fg, i == sel ? st->select_bg : st->field_bg, 70));
         hline(s, l.x0, l.x1, y + step - 1, mix(st->field_bg, st->field_fg, 40));
     }
     if (lw == width_of(b))
@@ -1091,8 +1205,8 @@ static void content_chat(struct sc *s, struct box b)
     if (width_of(b) < bw + 100)
         return;
     set_text(t, SCENE_LABEL, chance(s, 50) ? "Type a message" : "Message");
-    wg_field(s, (struct box){ b.x0 + 8, foot, b.x1 - bw - 14, foot + st->row }, t,
-             NULL, t, 0);
+    wg_field(s, (struct box){ b.x0 + 8, foot, b.x1 - bw - 14, foot + st->row },
+             t, NULL, t, 0);
     struct box sb = { b.x1 - bw - 8, foot, b.x1 - 8, foot + st->row };
     wg_button(s, sb, "Send", W_DEFAULT);
 }
@@ -1125,8 +1239,10 @@ static void content_player(struct sc *s, struct box b)
 {
     const struct style *st = s->st;
     static const uint8_t roles[] = { SCENE_ROLE_PREVIOUS, SCENE_ROLE_PLAY,
-        SCENE_ROLE_PAUSE, SCENE_ROLE_STOP, SCENE_ROLE_NEXT, SCENE_ROLE_RECORD,
-        SCENE_ROLE_VOLUME, SCENE_ROLE_HEART, SCENE_ROLE_LIST };
+                                     SCENE_ROLE_PAUSE,    SCENE_ROLE_STOP,
+                                     SCENE_ROLE_NEXT,     SCENE_ROLE_RECORD,
+                                     SCENE_ROLE_VOLUME,   SCENE_ROLE_HEART,
+                                     SCENE_ROLE_LIST };
     char t[SCENE_LABEL];
     int bar = 86;
     struct box top = { b.x0, b.y0, b.x1, b.y1 - bar };
@@ -1139,7 +1255,8 @@ static void content_player(struct sc *s, struct box b)
     if (text_width(s, st->bold, t) < width_of(b) - 20)
         wg_text(s, st->bold, b.x0 + 10, y, t, st->fg, SCENE_TEXT);
     y += st->bold->height + 2;
-    wg_slider(s, bx(b.x0 + 10, y, width_of(b) - 20, 16), NULL, range(s, 0, 100));
+    wg_slider(s, bx(b.x0 + 10, y, width_of(b) - 20, 16), NULL,
+              range(s, 0, 100));
     y += 20;
     int x = b.x0 + 10, size = 28;
     for (int i = 0; i < 9 && x + size < b.x1; i++)
@@ -1151,10 +1268,13 @@ static void content_player(struct sc *s, struct box b)
 
 static void content_calendar(struct sc *s, struct box b)
 {
-    static const char *const months[] = { "January", "February", "March", "April",
-        "May", "June", "July", "August", "September", "October", "November",
-        "December" };
-    static const char *const days[] = { "Mo", "Tu", "We", "Th", "Fr", "Sa", "Su" };
+    static const char *const months[] = { "January", "February", "March",
+                                          "April",   "May",      "June",
+                                          "July",    "August",   "September",
+                                          "October", "November", "December" };
+    static const char *const days[] = {
+        "Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"
+    };
     const struct style *st = s->st;
     char t[SCENE_LABEL];
     int hh = st->row + 6, cw = width_of(b) / 7, first = range(s, 0, 6);
@@ -1166,28 +1286,34 @@ static void content_calendar(struct sc *s, struct box b)
     if (w < width_of(b) - 80)
         wg_text(s, st->bold, mid, b.y0 + 6, t, st->fg, SCENE_TEXT);
     wg_icon(s, bx(b.x0 + 4, b.y0 + 3, st->row, st->row), SCENE_ROLE_LEFT, 0);
-    wg_icon(s, bx(b.x1 - 4 - st->row, b.y0 + 3, st->row, st->row), SCENE_ROLE_RIGHT, 0);
+    wg_icon(s, bx(b.x1 - 4 - st->row, b.y0 + 3, st->row, st->row),
+            SCENE_ROLE_RIGHT, 0);
     for (int i = 0; i < 7; i++)
-        wg_text(s, st->small, b.x0 + i * cw + (cw - text_width(s, st->small, days[i])) / 2,
+        wg_text(s, st->small,
+                b.x0 + i * cw + (cw - text_width(s, st->small, days[i])) / 2,
                 b.y0 + hh + 2, days[i], st->dim, SCENE_TEXT);
     for (int d = 1, last = range(s, 28, 31); d <= last; d++) {
         int k = d - 1 + first;
-        struct box r = bx(b.x0 + k % 7 * cw, b.y0 + hh + ch + k / 7 * ch, cw, ch);
+        struct box r =
+            bx(b.x0 + k % 7 * cw, b.y0 + hh + ch + k / 7 * ch, cw, ch);
         if (r.y1 > b.y1)
             break;
         snprintf(t, sizeof t, "%d", d);
         if (d == today)
             rounded(s, inset(r, 2), st->radius, st->accent, st->accent);
         text_draw(s, st->font, r.x0 + (cw - text_width(s, st->font, t)) / 2,
-                  wg_center_y(st->font, r), t, d == today ? st->accent_fg : st->fg);
+                  wg_center_y(st->font, r), t,
+                  d == today ? st->accent_fg : st->fg);
         add(s, SCENE_KEY, r, t)->state = d == today ? SCENE_SELECTED : 0;
     }
 }
 
 static void content_split(struct sc *s, struct box b)
 {
-    static const uint8_t kinds[] = { CT_SOUP, CT_TREE, CT_TABLE, CT_FORM, CT_EDITOR,
-        CT_ICONVIEW, CT_TERMINAL, CT_SETTINGS, CT_SOUP, CT_CALENDAR, CT_PALETTE };
+    static const uint8_t kinds[] = { CT_SOUP,     CT_TREE,     CT_TABLE,
+                                     CT_FORM,     CT_EDITOR,   CT_ICONVIEW,
+                                     CT_TERMINAL, CT_SETTINGS, CT_SOUP,
+                                     CT_CALENDAR, CT_PALETTE };
     bool across = width_of(b) > height_of(b) ? chance(s, 85) : chance(s, 30);
     int len = across ? width_of(b) : height_of(b);
     if (len < 260) {
@@ -1217,14 +1343,16 @@ static void content_notebook(struct sc *s, struct box b)
     int h = wg_tabs(s, t, range(s, 2, 6));
     struct box page = { t.x0, t.y0 + h, t.x1, t.y1 };
     if (s->st->tab == TAB_BOX)
-        frame(s, (struct box){ page.x0, page.y0 - 1, page.x1, page.y1 }, s->st->edge);
+        frame(s, (struct box){ page.x0, page.y0 - 1, page.x1, page.y1 },
+              s->st->edge);
     if (chance(s, 60))
         content_soup(s, inset(page, 2));
     else
         content_form(s, inset(page, 2));
     if (foot) {
         int n = dialog_names(s, names);
-        buttons_right(s, (struct box){ t.x0, b.y1 - foot, t.x1, b.y1 }, names, n, false);
+        buttons_right(s, (struct box){ t.x0, b.y1 - foot, t.x1, b.y1 }, names,
+                      n, false);
     }
 }
 

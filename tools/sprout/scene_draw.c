@@ -43,7 +43,8 @@ sc_col hsv(int h, int sat, int v)
 int luma(sc_col c)
 {
     return (int)((c >> 16 & 255) * 77 + (c >> 8 & 255) * 150 +
-                 (c & 255) * 29) >> 8;
+                 (c & 255) * 29) >>
+           8;
 }
 
 sc_col readable(sc_col on)
@@ -180,8 +181,8 @@ void gradient_h(struct sc *s, struct box b, sc_col left, sc_col right)
 
 enum { MAX_RADIUS = 48 };
 static uint8_t *corners[MAX_RADIUS + 1];
-static uint8_t corner_store[MAX_RADIUS * (MAX_RADIUS + 1) *
-                            (2 * MAX_RADIUS + 1) / 6];
+static uint8_t
+    corner_store[MAX_RADIUS * (MAX_RADIUS + 1) * (2 * MAX_RADIUS + 1) / 6];
 
 // Coverage of the upper left corner's pixels, by 4x4 samples.
 static const uint8_t *corner(int r)
@@ -283,8 +284,8 @@ void triangle(struct sc *s, int cx, int cy, int size, int dir, sc_col c)
     }
 }
 
-void mask(struct sc *s, int x, int y, int w, int h, int pitch,
-          const uint8_t *m, sc_col c)
+void mask(struct sc *s, int x, int y, int w, int h, int pitch, const uint8_t *m,
+          sc_col c)
 {
     struct box b = cut(s, bx(x, y, w, h));
     for (int v = b.y0; v < b.y1; v++) {

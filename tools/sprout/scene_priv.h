@@ -43,7 +43,11 @@ struct font {
     int8_t *kern;
 };
 
-enum { GLYPH_ASCII = 95, GLYPH_EXTRA = 64, GLYPH_N = GLYPH_ASCII + GLYPH_EXTRA };
+enum {
+    GLYPH_ASCII = 95,
+    GLYPH_EXTRA = 64,
+    GLYPH_N = GLYPH_ASCII + GLYPH_EXTRA
+};
 
 struct style;
 struct sc;
@@ -76,11 +80,11 @@ const char *words_action(struct sc *s);
 const char *words_option(struct sc *s);
 const char *words_app(struct sc *s);
 const char *words_city(struct sc *s);
-char *words_any(struct sc *s, char *buf, int n);    /* any short label */
-char *words_name(struct sc *s, char *buf, int n);   /* a person */
+char *words_any(struct sc *s, char *buf, int n);  /* any short label */
+char *words_name(struct sc *s, char *buf, int n); /* a person */
 char *words_file(struct sc *s, char *buf, int n);
 char *words_number(struct sc *s, char *buf, int n);
-char *words_value(struct sc *s, char *buf, int n);  /* content of a field */
+char *words_value(struct sc *s, char *buf, int n); /* content of a field */
 char *words_phrase(struct sc *s, char *buf, int n, int words);
 char *words_button(struct sc *s, char *buf, int n);
 
@@ -100,8 +104,8 @@ void disc(struct sc *s, int cx, int cy, int r, sc_col c);
 void line(struct sc *s, int x0, int y0, int x1, int y1, sc_col c, int width);
 void triangle(struct sc *s, int cx, int cy, int size, int dir, sc_col c);
 void dotted_frame(struct sc *s, struct box b, sc_col c);
-void mask(struct sc *s, int x, int y, int w, int h, int pitch,
-          const uint8_t *m, sc_col c);
+void mask(struct sc *s, int x, int y, int w, int h, int pitch, const uint8_t *m,
+          sc_col c);
 void picture(struct sc *s, struct box b, int cells, sc_col base, int spread);
 void shadow(struct sc *s, struct box b, int size, int strength);
 sc_col shade(sc_col c, int d);
@@ -109,7 +113,7 @@ sc_col mix(sc_col a, sc_col b, int t); /* t of 256 parts b */
 sc_col rgb(int r, int g, int b);
 sc_col hsv(int h, int sat, int v); /* 0..359, 0..255, 0..255 */
 int luma(sc_col c);
-sc_col readable(sc_col on); /* black or white, whichever reads */
+sc_col readable(sc_col on);          /* black or white, whichever reads */
 sc_col legible(sc_col c, sc_col on); /* c, or else readable(on) */
 
 /* --- icons (scene_icons.c) --- */
@@ -121,15 +125,43 @@ void cursor_draw(struct sc *s, int x, int y, int size, int variant,
 
 /* --- styles (scene_style.c) --- */
 enum look {
-    LOOK_ADWAITA, LOOK_ADWAITA_DARK, LOOK_GTK4, LOOK_FUSION, LOOK_FUSION_DARK,
-    LOOK_BREEZE, LOOK_WIN95, LOOK_WIN10, LOOK_MOTIF, LOOK_ATHENA, LOOK_TK,
-    LOOK_FLTK, LOOK_WEB, LOOK_MATERIAL, LOOK_WEB_DARK, LOOK_RANDOM, LOOK_N
+    LOOK_ADWAITA,
+    LOOK_ADWAITA_DARK,
+    LOOK_GTK4,
+    LOOK_FUSION,
+    LOOK_FUSION_DARK,
+    LOOK_BREEZE,
+    LOOK_WIN95,
+    LOOK_WIN10,
+    LOOK_MOTIF,
+    LOOK_ATHENA,
+    LOOK_TK,
+    LOOK_FLTK,
+    LOOK_WEB,
+    LOOK_MATERIAL,
+    LOOK_WEB_DARK,
+    LOOK_RANDOM,
+    LOOK_N
 };
-enum button_look { BTN_FLAT, BTN_OUTLINE, BTN_GRADIENT, BTN_BEVEL, BTN_BEVEL1,
-                   BTN_PILL, BTN_PLAIN, BTN_GHOST };
+enum button_look {
+    BTN_FLAT,
+    BTN_OUTLINE,
+    BTN_GRADIENT,
+    BTN_BEVEL,
+    BTN_BEVEL1,
+    BTN_PILL,
+    BTN_PLAIN,
+    BTN_GHOST
+};
 enum field_look { FLD_OUTLINE, FLD_SUNKEN, FLD_UNDERLINE, FLD_FILLED };
-enum check_look { CHK_BOX, CHK_FILLED, CHK_SUNKEN, CHK_CROSS, CHK_BLOCK,
-                  CHK_MOTIF };
+enum check_look {
+    CHK_BOX,
+    CHK_FILLED,
+    CHK_SUNKEN,
+    CHK_CROSS,
+    CHK_BLOCK,
+    CHK_MOTIF
+};
 enum tab_look { TAB_BOX, TAB_UNDERLINE, TAB_PILL, TAB_BEVEL };
 
 struct style {
@@ -148,7 +180,9 @@ struct style {
     int mnemonics;             /* percent of controls that underline a letter */
     int colon;                 /* percent of field captions ending in ':' */
     int icon_variant, icon_size;
-    bool caps;                 /* buttons in capitals */
+    bool caps;         /* buttons in capitals */
+    bool button_icons; /* buttons show an icon before the text */
+    int colour_icons;  /* percent of icons in colour */
     struct font *font, *bold, *mono, *small, *big, *title;
 };
 
@@ -168,7 +202,7 @@ struct sc {
     int group;
     const struct style *st;
     struct style styles[4];
-    uint8_t cov[256]; /* glyph coverage to opacity */
+    uint8_t cov[256];         /* glyph coverage to opacity */
     bool kerning, quiet_text; /* quiet: text_draw records no chars */
     int text_mode;
     int font_size;
@@ -177,14 +211,14 @@ struct sc {
     char popup_name[SCENE_ANCHOR];
 };
 
-uint32_t rnd(struct sc *s, uint32_t n);   /* 0..n-1 */
-int range(struct sc *s, int a, int b);    /* a..b, both included */
+uint32_t rnd(struct sc *s, uint32_t n); /* 0..n-1 */
+int range(struct sc *s, int a, int b);  /* a..b, both included */
 bool chance(struct sc *s, int percent);
 
 struct box bx(int x, int y, int w, int h);
 struct box inset(struct box b, int d);
 bool overlaps(struct box a, struct box b);
-bool inside(struct box a, struct box b); /* a inside b */
+bool inside(struct box a, struct box b);         /* a inside b */
 struct box set_clip(struct sc *s, struct box b); /* cuts; returns the old */
 int width_of(struct box b);
 int height_of(struct box b);
@@ -200,8 +234,15 @@ void add_unknown(struct sc *s, struct box b);
 void cover(struct sc *s, struct box b);
 
 /* --- widgets (scene_widgets.c): draw in the box, note the element --- */
-enum { W_DEFAULT = 1, W_CHECKED = 2, W_DISABLED = 4, W_HOVER = 8, W_FOCUS = 16,
-       W_SELECTED = 32, W_NOMN = 64 };
+enum {
+    W_DEFAULT = 1,
+    W_CHECKED = 2,
+    W_DISABLED = 4,
+    W_HOVER = 8,
+    W_FOCUS = 16,
+    W_SELECTED = 32,
+    W_NOMN = 64
+};
 int wg_label(struct sc *s, int x, int y, const char *str); /* right end */
 int wg_text(struct sc *s, struct font *f, int x, int y, const char *str,
             sc_col col, int kind);
@@ -234,9 +275,27 @@ int wg_random_role(struct sc *s);
 
 /* --- contents (scene_content.c, scene_web.c) --- */
 enum content {
-    CT_SOUP, CT_DIALOG, CT_FORM, CT_KEYPAD, CT_TERMINAL, CT_EDITOR, CT_FILES,
-    CT_TABLE, CT_SETTINGS, CT_WEB, CT_TREE, CT_NOTEBOOK, CT_MAIL, CT_PALETTE,
-    CT_PLAYER, CT_CALENDAR, CT_ICONVIEW, CT_CHAT, CT_SPLIT, CT_BANK, CT_N
+    CT_SOUP,
+    CT_DIALOG,
+    CT_FORM,
+    CT_KEYPAD,
+    CT_TERMINAL,
+    CT_EDITOR,
+    CT_FILES,
+    CT_TABLE,
+    CT_SETTINGS,
+    CT_WEB,
+    CT_TREE,
+    CT_NOTEBOOK,
+    CT_MAIL,
+    CT_PALETTE,
+    CT_PLAYER,
+    CT_CALENDAR,
+    CT_ICONVIEW,
+    CT_CHAT,
+    CT_SPLIT,
+    CT_BANK,
+    CT_N
 };
 void content_draw(struct sc *s, struct box b, enum content c);
 void content_size(struct sc *s, enum content c, int *w, int *h);
@@ -247,7 +306,8 @@ void content_form(struct sc *s, struct box b);
 /* --- windows (scene_windows.c) --- */
 void window_draw(struct sc *s, struct box b, enum content c, bool active);
 /* Notes a window and makes it the one being drawn. Never NULL. */
-struct scene_window *window_new(struct sc *s, struct box b, int flags, int kind);
+struct scene_window *window_new(struct sc *s, struct box b, int flags,
+                                int kind);
 struct box place(struct sc *s, int w, int h); /* where to put a window */
 void window_popup(struct sc *s); /* the open menu or list, if one is due */
 void panel_draw(struct sc *s);

@@ -50,7 +50,8 @@ static int axis_weights(struct axis *a, double *w)
         }
     }
     a->bits = 0;
-    while (a->bits < 22 && (int)(0.5 + most * (double)(1 << (a->bits + 1))) < 32768)
+    while (a->bits < 22 &&
+           (int)(0.5 + most * (double)(1 << (a->bits + 1))) < 32768)
         a->bits++;
     return 0;
 }

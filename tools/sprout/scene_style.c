@@ -4,16 +4,19 @@
 
 static int pick_mode(struct sc *s)
 {
-    static const int modes[] = { TEXT_LIGHT, TEXT_LIGHT, TEXT_LIGHT,
-        TEXT_LIGHT, TEXT_NORMAL, TEXT_NORMAL, TEXT_NORMAL, TEXT_AUTO, TEXT_NONE,
-        TEXT_NONE, TEXT_LCD, TEXT_LCD, TEXT_MONO };
+    static const int modes[] = { TEXT_LIGHT,  TEXT_LIGHT,  TEXT_LIGHT,
+                                 TEXT_LIGHT,  TEXT_NORMAL, TEXT_NORMAL,
+                                 TEXT_NORMAL, TEXT_AUTO,   TEXT_NONE,
+                                 TEXT_NONE,   TEXT_LCD,    TEXT_LCD,
+                                 TEXT_MONO };
     return modes[rnd(s, sizeof modes / sizeof modes[0])];
 }
 
 static int pick_size(struct sc *s)
 {
-    static const int sizes[] = { 9, 10, 11, 11, 11, 12, 12, 12, 12, 13, 13, 13,
-        13, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 20, 22 };
+    static const int sizes[] = { 9,  10, 11, 11, 11, 12, 12, 12, 12,
+                                 13, 13, 13, 13, 13, 14, 14, 14, 15,
+                                 15, 16, 16, 17, 18, 20, 22 };
     return sizes[rnd(s, sizeof sizes / sizeof sizes[0])];
 }
 
@@ -59,8 +62,8 @@ void style_fonts(struct sc *s, struct style *st, int size)
     int weight = chance(s, 4) ? 1 : chance(s, 2) ? 2 : 0;
     st->font = text_font(text_face(class, p, weight), size, mode);
     st->bold = text_font(text_face(class, p, 1), size, mode);
-    st->small = text_font(text_face(class, p, 0), size > 11 ? size - range(s, 1, 2)
-                                                            : size, mode);
+    st->small = text_font(text_face(class, p, 0),
+                          size > 11 ? size - range(s, 1, 2) : size, mode);
     st->big = text_font(text_face(class, p, chance(s, 60) ? 1 : 0),
                         size + range(s, 3, 12), mode);
     st->title = chance(s, 60) ? st->bold : st->font;
@@ -89,10 +92,11 @@ static void palette_dark(struct sc *s, struct style *st, int level)
     st->dark = true;
     st->bg = rgb(level - tint, level, level + tint);
     st->fg = shade(0xe0e0e0, range(s, -30, 31));
-    st->field_bg = shade(st->bg, chance(s, 50) ? -range(s, 6, 16)
-                                               : range(s, 5, 14));
+    st->field_bg =
+        shade(st->bg, chance(s, 50) ? -range(s, 6, 16) : range(s, 5, 14));
     st->field_fg = st->fg;
-    st->edge = shade(st->bg, chance(s, 70) ? range(s, 20, 50) : -range(s, 8, 22));
+    st->edge =
+        shade(st->bg, chance(s, 70) ? range(s, 20, 50) : -range(s, 8, 22));
     st->button_bg = shade(st->bg, range(s, 5, 22));
     st->head_bg = shade(st->bg, range(s, -10, 12));
     st->menu_bg = shade(st->bg, range(s, -6, 10));
@@ -102,11 +106,13 @@ static void palette_dark(struct sc *s, struct style *st, int level)
 static sc_col pick_accent(struct sc *s, bool dark)
 {
     static const sc_col known[] = { 0x3584e4, 0x308cc6, 0x3daee9, 0x0078d7,
-        0x000080, 0xe95420, 0x15539e, 0x2196f3, 0x6200ee, 0x0d6efd, 0x198754,
-        0x4a90d9, 0x1a73e8, 0xd9534f, 0x87a556, 0x5294e2 };
+                                    0x000080, 0xe95420, 0x15539e, 0x2196f3,
+                                    0x6200ee, 0x0d6efd, 0x198754, 0x4a90d9,
+                                    0x1a73e8, 0xd9534f, 0x87a556, 0x5294e2 };
     if (chance(s, 60))
         return known[rnd(s, 16)];
-    return hsv(range(s, 0, 359), range(s, 110, 230), range(s, dark ? 120 : 90, 220));
+    return hsv(range(s, 0, 359), range(s, 110, 230),
+               range(s, dark ? 120 : 90, 220));
 }
 
 static void derive(struct sc *s, struct style *st)
@@ -128,6 +134,8 @@ static void derive(struct sc *s, struct style *st)
     st->icon_variant = range(s, 0, 8);
     st->title_layout = range(s, 0, 11);
     st->caps = false;
+    st->button_icons = chance(s, 14);
+    st->colour_icons = chance(s, 28) ? range(s, 40, 100) : 0;
 }
 
 /* Programs on a bare X server, without a window manager. */
@@ -201,7 +209,9 @@ static void look_web(struct sc *s, struct style *st)
     else
         palette_light(s, st, range(s, 244, 255));
     derive(s, st);
-    st->button = chance(s, 60) ? BTN_FLAT : chance(s, 50) ? BTN_OUTLINE : BTN_PILL;
+    st->button = chance(s, 60)   ? BTN_FLAT
+                 : chance(s, 50) ? BTN_OUTLINE
+                                 : BTN_PILL;
     if (chance(s, 50))
         st->button_bg = st->accent;
     st->button_fg = readable(st->button_bg);
@@ -264,7 +274,8 @@ static void look_win10(struct sc *s, struct style *st)
 static void look_classic(struct sc *s, struct style *st)
 {
     static const sc_col motif[] = { 0xaeb2c3, 0x9c9c9c, 0xc4c4c4, 0x8a9dab,
-        0xb4a48c, 0x6b7a8a, 0xa0b4a0, 0xc0a0a0, 0x708090, 0xdcdad5 };
+                                    0xb4a48c, 0x6b7a8a, 0xa0b4a0, 0xc0a0a0,
+                                    0x708090, 0xdcdad5 };
     switch (st->look) {
     case LOOK_WIN95:
         classic3d(s, st, chance(s, 70) ? 0xc0c0c0 : 0xd4d0c8);
@@ -305,7 +316,8 @@ static void title_colours(struct sc *s, struct style *st)
 {
     if (chance(s, 35)) {
         static const sc_col bars[] = { 0x2d2d2d, 0x3c3b37, 0x475057, 0x31363b,
-            0x4c6ea5, 0x6a6a6a, 0x1f4788, 0xdedad6, 0xefefef, 0x7aa0cf };
+                                       0x4c6ea5, 0x6a6a6a, 0x1f4788, 0xdedad6,
+                                       0xefefef, 0x7aa0cf };
         st->title_bg = chance(s, 60) ? bars[rnd(s, 10)] : st->accent;
         st->title_bg2 = chance(s, 50) ? st->title_bg
                                       : shade(st->title_bg, -range(s, 8, 40));
@@ -318,8 +330,8 @@ static void title_colours(struct sc *s, struct style *st)
 
 void style_make(struct sc *s, struct style *st)
 {
-    static const uint8_t weights[LOOK_N] = { 13, 6, 7, 10, 5, 4, 8, 7, 5, 4, 5,
-                                             3, 7, 4, 3, 11 };
+    static const uint8_t weights[LOOK_N] = { 13, 6, 7, 10, 5, 4, 8, 7,
+                                             5,  4, 5, 3,  7, 4, 3, 11 };
     int total = 0, k = 0;
     memset(st, 0, sizeof *st);
     for (int i = 0; i < LOOK_N; i++)
@@ -357,8 +369,6 @@ void style_make(struct sc *s, struct style *st)
     st->row = st->font->height + range(s, 3, 7) + st->pad;
     st->icon_size = chance(s, 60) ? 16 : range(s, 12, 26);
 }
-
-
 
 void style_scene(struct sc *s)
 {

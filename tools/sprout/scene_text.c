@@ -26,10 +26,11 @@ static struct font *fonts[MAX_FACES][MAX_SIZE + 1][TEXT_NMODES];
 
 // Beyond ASCII, what real programs show on buttons, in menus and in names.
 static const uint32_t extra[] = {
-    0xd7, 0xf7, 0x2212, 0x221a, 0xb1, 0xb2, 0x3c0, 0x2026, 0x2022, 0x2013,
-    0x2014, 0x2190, 0x2191, 0x2192, 0x2193, 0x2713, 0xa9, 0xe9, 0xe8, 0xe4,
-    0xf6, 0xfc, 0xdf, 0xf1, 0xe7, 0xe1, 0xf3, 0xed, 0xb0, 0x20ac, 0xa3, 0xab,
-    0xbb, 0x2018, 0x2019, 0x201c, 0x201d, 0xb7, 0x25b8, 0x25be,
+    0xd7,   0xf7,   0x2212, 0x221a, 0xb1,   0xb2,   0x3c0,  0x2026,
+    0x2022, 0x2013, 0x2014, 0x2190, 0x2191, 0x2192, 0x2193, 0x2713,
+    0xa9,   0xe9,   0xe8,   0xe4,   0xf6,   0xfc,   0xdf,   0xf1,
+    0xe7,   0xe1,   0xf3,   0xed,   0xb0,   0x20ac, 0xa3,   0xab,
+    0xbb,   0x2018, 0x2019, 0x201c, 0x201d, 0xb7,   0x25b8, 0x25be,
 };
 
 static int slot_of(uint32_t code)
@@ -91,8 +92,8 @@ int text_load(const char *asset_dir)
     FT_Library_SetLcdFilter(library, FT_LCD_FILTER_DEFAULT);
     snprintf(path, sizeof path, "%s/fonts.txt", asset_dir);
     FILE *in = fopen(path, "r");
-    while (in && fscanf(in, "%15s %d %23s %63s", class, &weight, family,
-                        name) == 4)
+    while (in &&
+           fscanf(in, "%15s %d %23s %63s", class, &weight, family, name) == 4)
         if (face_open(asset_dir, class, weight, family, name))
             fprintf(stderr, "scene: cannot use font %s\n", name);
     if (in)
@@ -223,13 +224,16 @@ static void glyph_render(struct font *f, struct glyph *g, uint32_t code,
                          int part)
 {
     static const FT_Int32 load[TEXT_NMODES] = {
-        FT_LOAD_TARGET_LIGHT, FT_LOAD_TARGET_NORMAL,
-        FT_LOAD_TARGET_NORMAL | FT_LOAD_FORCE_AUTOHINT, FT_LOAD_NO_HINTING,
-        FT_LOAD_TARGET_MONO, FT_LOAD_TARGET_LIGHT,
+        FT_LOAD_TARGET_LIGHT,
+        FT_LOAD_TARGET_NORMAL,
+        FT_LOAD_TARGET_NORMAL | FT_LOAD_FORCE_AUTOHINT,
+        FT_LOAD_NO_HINTING,
+        FT_LOAD_TARGET_MONO,
+        FT_LOAD_TARGET_LIGHT,
     };
     static const FT_Render_Mode render[TEXT_NMODES] = {
-        FT_RENDER_MODE_LIGHT, FT_RENDER_MODE_NORMAL, FT_RENDER_MODE_NORMAL,
-        FT_RENDER_MODE_NORMAL, FT_RENDER_MODE_MONO, FT_RENDER_MODE_LCD,
+        FT_RENDER_MODE_LIGHT,  FT_RENDER_MODE_NORMAL, FT_RENDER_MODE_NORMAL,
+        FT_RENDER_MODE_NORMAL, FT_RENDER_MODE_MONO,   FT_RENDER_MODE_LCD,
     };
     FT_Face ft = faces[f->face].ft;
     g->ready = true;
@@ -308,11 +312,12 @@ static void glyph_blit(struct sc *s, const struct font *f,
     int u1 = x0 + g->w > s->clip.x1 ? s->clip.x1 - x0 : g->w;
     int v0 = y0 < s->clip.y0 ? s->clip.y0 - y0 : 0;
     int v1 = y0 + g->h > s->clip.y1 ? s->clip.y1 - y0 : g->h;
-    int cr = (int)(c >> 16 & 255), cg = (int)(c >> 8 & 255), cb = (int)(c & 255);
+    int cr = (int)(c >> 16 & 255), cg = (int)(c >> 8 & 255),
+        cb = (int)(c & 255);
     for (int v = v0; v < v1; v++) {
         const uint8_t *q = g->bits + (v * g->w + u0) * channels;
-        uint8_t *p = s->px +
-                     ((size_t)(y0 + v) * (size_t)s->w + (size_t)(x0 + u0)) * 3;
+        uint8_t *p =
+            s->px + ((size_t)(y0 + v) * (size_t)s->w + (size_t)(x0 + u0)) * 3;
         for (int u = u0; u < u1; u++, p += 3, q += channels) {
             int a0 = s->cov[q[0]];
             int a1 = channels == 3 ? s->cov[q[1]] : a0;

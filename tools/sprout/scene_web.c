@@ -8,20 +8,23 @@ static int nav_bar(struct sc *s, struct box b)
     const struct style *st = s->st;
     char t[SCENE_LABEL];
     int h = range(s, 36, 60);
-    sc_col bg = chance(s, 50) ? st->accent : chance(s, 50) ? shade(st->bg, -12)
-                                                           : 0x24292f;
+    sc_col bg = chance(s, 50)   ? st->accent
+                : chance(s, 50) ? shade(st->bg, -12)
+                                : 0x24292f;
     sc_col fg = readable(bg);
     struct box r = { b.x0, b.y0, b.x1, b.y0 + h };
     fill(s, r, bg);
     snprintf(t, sizeof t, "%s", words_word(s));
     int x = b.x0 + range(s, 10, 40);
     if (text_width(s, st->big, t) < width_of(b) / 3)
-        x = wg_text(s, st->big, x, wg_center_y(st->big, r), t, fg, SCENE_TEXT) + 30;
+        x = wg_text(s, st->big, x, wg_center_y(st->big, r), t, fg, SCENE_TEXT) +
+            30;
     int right = b.x1 - 12;
     if (chance(s, 40) && right - x > 400) {
         struct box f = { right - 150, r.y0 + (h - st->row) / 2, right,
                          r.y0 + (h + st->row) / 2 };
-        wg_field(s, f, "Search", NULL, chance(s, 50) ? "Search" : "Search...", 0)
+        wg_field(s, f, "Search", NULL, chance(s, 50) ? "Search" : "Search...",
+                 0)
             ->role = SCENE_ROLE_SEARCH;
         right -= 165;
     }
@@ -56,13 +59,13 @@ static void card(struct sc *s, struct box r)
     set_text(name, sizeof name, t);
     y += st->bold->height + 6;
     int foot = r.y1 - st->row - pad;
-    wg_paragraph(s, st->font, (struct box){ r.x0 + pad, y, r.x1 - pad, foot }, st->dim,
-                 range(s, 1, 4));
+    wg_paragraph(s, st->font, (struct box){ r.x0 + pad, y, r.x1 - pad, foot },
+                 st->dim, range(s, 1, 4));
     set_text(t, sizeof t, words_action(s));
     int w = wg_button_width(s, t);
     if (foot > y && w < width_of(r) - 2 * pad) {
-        struct scene_element *e = wg_button(s, bx(r.x0 + pad, foot, w, st->row), t,
-                                            chance(s, 50) ? W_DEFAULT : 0);
+        struct scene_element *e = wg_button(s, bx(r.x0 + pad, foot, w, st->row),
+                                            t, chance(s, 50) ? W_DEFAULT : 0);
         set_text(e->anchor, SCENE_ANCHOR, name);
     }
 }

@@ -3,8 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static sc_col light_of(sc_col c) { return mix(c, 0xffffff, 170); }
-static sc_col dark_of(sc_col c) { return mix(c, 0x000000, 110); }
+static sc_col light_of(sc_col c)
+{
+    return mix(c, 0xffffff, 170);
+}
+static sc_col dark_of(sc_col c)
+{
+    return mix(c, 0x000000, 110);
+}
 
 int wg_center_y(struct font *f, struct box b)
 {
@@ -48,7 +54,8 @@ static sc_col button_face(struct sc *s, struct box b, int opt)
 {
     const struct style *st = s->st;
     sc_col bg = st->button_bg, fg = st->button_fg, edge = st->button_edge;
-    if (opt & W_DEFAULT && st->button != BTN_BEVEL && st->button != BTN_BEVEL1) {
+    if (opt & W_DEFAULT && st->button != BTN_BEVEL &&
+        st->button != BTN_BEVEL1) {
         bg = st->accent;
         fg = st->accent_fg;
         edge = shade(bg, -30);
@@ -101,7 +108,30 @@ static sc_col button_face(struct sc *s, struct box b, int opt)
 int wg_button_width(struct sc *s, const char *str)
 {
     return text_width(s, s->st->font, str) + 2 * s->st->pad +
-           s->st->font->size / 2 + 6;
+           s->st->font->size / 2 + 6 + (s->st->button_icons ? 20 : 0);
+}
+
+/* The icon that toolkits put before such a text; any other for the rest. */
+static int icon_for(struct sc *s, const char *text)
+{
+    static const struct {
+        const char *text;
+        int role;
+    } known[] = {
+        { "OK", SCENE_ROLE_CHECK },     { "Yes", SCENE_ROLE_CHECK },
+        { "Cancel", SCENE_ROLE_CLOSE }, { "No", SCENE_ROLE_CLOSE },
+        { "Close", SCENE_ROLE_CLOSE },  { "Save", SCENE_ROLE_SAVE },
+        { "Open", SCENE_ROLE_FOLDER },  { "Help", SCENE_ROLE_HELP },
+        { "Delete", SCENE_ROLE_TRASH }, { "Add", SCENE_ROLE_PLUS },
+        { "Remove", SCENE_ROLE_MINUS }, { "Search", SCENE_ROLE_SEARCH },
+        { "Find", SCENE_ROLE_SEARCH },  { "Next", SCENE_ROLE_RIGHT },
+        { "Back", SCENE_ROLE_LEFT },    { "Refresh", SCENE_ROLE_RELOAD },
+        { "Apply", SCENE_ROLE_CHECK },  { "Print", SCENE_ROLE_PRINT }
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (!strcmp(known[i].text, text))
+            return known[i].role;
+    return wg_random_role(s);
 }
 
 struct scene_element *wg_button(struct sc *s, struct box b, const char *str,
@@ -117,6 +147,16 @@ struct scene_element *wg_button(struct sc *s, struct box b, const char *str,
     struct font *f = st->font;
     int w = text_width(s, f, text);
     int x = b.x0 + (width_of(b) - w) / 2, y = wg_center_y(f, b);
+    if (st->button_icons && width_of(b) > w + 28 && height_of(b) > 18 &&
+        chance(s, 80)) {
+        sc_col c = fg;
+        if (chance(s, 60))
+            c = legible(hsv(range(s, 0, 359), 200, 170), st->button_bg);
+        int ix = chance(s, 70) ? x - 10 : b.x0 + 5;
+        icon(s, icon_for(s, text), ix, (b.y0 + b.y1) / 2 - 8, 16, c, SC_NONE,
+             st->icon_variant);
+        x += 10;
+    }
     text_mnemonic(s, f, x, y, text, fg, mnemonic(s, text, opt));
     if (opt & W_FOCUS)
         dotted_frame(s, inset(b, 3), mix(fg, st->bg, 60));
@@ -135,10 +175,17 @@ struct scene_element *wg_icon(struct sc *s, struct box b, int role, int opt)
     int size = st->icon_size;
     size = size > w - 4 ? w - 4 : size;
     size = size > h - 4 ? h - 4 : size;
-    sc_col body = chance(s, 25) ? mix(st->bg, hsv(range(s, 0, 359), 160, 220), 190)
-                                : SC_NONE;
+    sc_col body = chance(s, 25)
+                      ? mix(st->bg, hsv(range(s, 0, 359), 160, 220), 190)
+                      : SC_NONE;
     if (luma(fg) - luma(body) < 60 && luma(body) - luma(fg) < 60)
         body = SC_NONE;
+    if (chance(s, st->colour_icons)) {
+        sc_col hue =
+            hsv(range(s, 0, 359), range(s, 120, 255), range(s, 90, 240));
+        fg = legible(chance(s, 60) ? hue : shade(hue, -90), st->bg);
+        body = chance(s, 60) ? mix(hue, 0xffffff, range(s, 0, 190)) : SC_NONE;
+    }
     if (opt & W_DISABLED)
         fg = mix(fg, st->bg, 140);
     icon(s, role, b.x0 + (w - size) / 2, b.y0 + (h - size) / 2, size, fg, body,
@@ -153,9 +200,12 @@ int wg_random_role(struct sc *s)
 {
     // The icons that the instructions name come more often than the rest.
     static const uint8_t common[] = { SCENE_ROLE_SEARCH, SCENE_ROLE_SETTINGS,
-        SCENE_ROLE_MENU, SCENE_ROLE_LEFT, SCENE_ROLE_RIGHT, SCENE_ROLE_UP,
-        SCENE_ROLE_DOWN, SCENE_ROLE_PLUS, SCENE_ROLE_MINUS, SCENE_ROLE_CLOSE,
-        SCENE_ROLE_HOME, SCENE_ROLE_RELOAD, SCENE_ROLE_TRASH, SCENE_ROLE_SAVE };
+                                      SCENE_ROLE_MENU,   SCENE_ROLE_LEFT,
+                                      SCENE_ROLE_RIGHT,  SCENE_ROLE_UP,
+                                      SCENE_ROLE_DOWN,   SCENE_ROLE_PLUS,
+                                      SCENE_ROLE_MINUS,  SCENE_ROLE_CLOSE,
+                                      SCENE_ROLE_HOME,   SCENE_ROLE_RELOAD,
+                                      SCENE_ROLE_TRASH,  SCENE_ROLE_SAVE };
     return chance(s, 50) ? common[rnd(s, sizeof common)]
                          : range(s, SCENE_ROLE_SEARCH, SCENE_N_ROLES - 1);
 }
@@ -164,7 +214,8 @@ static void field_face(struct sc *s, struct box b, int opt)
 {
     const struct style *st = s->st;
     sc_col edge = opt & W_FOCUS ? st->accent : st->edge;
-    sc_col bg = opt & W_DISABLED ? mix(st->field_bg, st->bg, 200) : st->field_bg;
+    sc_col bg =
+        opt & W_DISABLED ? mix(st->field_bg, st->bg, 200) : st->field_bg;
     switch (st->field) {
     case FLD_OUTLINE:
         rounded_framed(s, b, st->radius, bg, bg, edge);
@@ -231,8 +282,10 @@ struct scene_element *wg_field(struct sc *s, struct box b, const char *name,
     } else if (value && value[0]) {
         fit_text(s, f, value, width_of(b) - 12, text, sizeof text);
         if (opt & W_SELECTED)
-            fill(s, (struct box){ x, y, x + text_width(s, f, text), y + f->height },
-                 st->select_bg);
+            fill(
+                s,
+                (struct box){ x, y, x + text_width(s, f, text), y + f->height },
+                st->select_bg);
         x = text_draw(s, f, x, y, text,
                       opt & W_SELECTED ? st->select_fg : field_ink(st));
     } else if (hint) {
@@ -253,7 +306,8 @@ void wg_paragraph(struct sc *s, struct font *f, struct box b, sc_col col,
 {
     char text[160], cut[SCENE_LABEL * 2];
     int step = f->height + range(s, 0, 4);
-    for (int i = 0, y = b.y0; i < lines && y + f->height <= b.y1; i++, y += step) {
+    for (int i = 0, y = b.y0; i < lines && y + f->height <= b.y1;
+         i++, y += step) {
         words_phrase(s, text, sizeof text, range(s, 6, 22));
         fit_text(s, f, text, width_of(b), cut, sizeof cut);
         char *sp = strrchr(cut, ' ');
@@ -276,7 +330,8 @@ struct scene_element *wg_area(struct sc *s, struct box b, const char *name,
                  fullness * height_of(b) / (f->height + 2) / 100);
     s->clip = old;
     if (chance(s, 30) && width_of(b) > 80 && height_of(b) > 60)
-        wg_scroll(s, (struct box){ b.x1 - 14, b.y0 + 1, b.x1 - 1, b.y1 - 1 }, true);
+        wg_scroll(s, (struct box){ b.x1 - 14, b.y0 + 1, b.x1 - 1, b.y1 - 1 },
+                  true);
     return add(s, SCENE_TEXTAREA, b, name);
 }
 
@@ -313,8 +368,10 @@ struct scene_element *wg_combo(struct sc *s, struct box b, const char *name,
     text_draw(s, st->font, b.x0 + 5 + st->radius / 3, wg_center_y(st->font, b),
               text, fg);
     bool cut = strcmp(text, value) != 0;
-    struct scene_element *e =
-        add(s, SCENE_COMBO, b, name ? name : cut ? NULL : value);
+    struct scene_element *e = add(s, SCENE_COMBO, b,
+                                  name  ? name
+                                  : cut ? NULL
+                                        : value);
     set_text(e->value, SCENE_VALUE, value);
     return e;
 }
@@ -333,11 +390,12 @@ struct scene_element *wg_spin(struct sc *s, struct box b, const char *name,
         st->look == LOOK_ADWAITA_DARK) {
         struct box minus = { b.x1 - 2 * h, b.y0 + 1, b.x1 - h, b.y1 - 1 };
         struct box plus = { b.x1 - h, b.y0 + 1, b.x1 - 1, b.y1 - 1 };
-        e = add(s, SCENE_SPIN, (struct box){ b.x0, b.y0, minus.x0, b.y1 }, name);
+        e = add(s, SCENE_SPIN, (struct box){ b.x0, b.y0, minus.x0, b.y1 },
+                name);
         vline(s, minus.x0, b.y0 + 1, b.y1 - 1, st->edge);
         vline(s, plus.x0, b.y0 + 1, b.y1 - 1, st->edge);
-        icon(s, SCENE_ROLE_MINUS, minus.x0 + h / 2 - 6, cy - 6, 12, st->field_fg,
-             SC_NONE, 0);
+        icon(s, SCENE_ROLE_MINUS, minus.x0 + h / 2 - 6, cy - 6, 12,
+             st->field_fg, SC_NONE, 0);
         icon(s, SCENE_ROLE_PLUS, plus.x0 + h / 2 - 6, cy - 6, 12, st->field_fg,
              SC_NONE, 0);
         set_text(e->value, SCENE_VALUE, value);
@@ -441,8 +499,9 @@ static void radio_mark(struct sc *s, struct box b, bool on)
     disc(s, cx, cy, r - 1, filled ? st->accent : st->field_bg);
     if (on)
         disc(s, cx, cy, r > 5 ? r / 2 : 2,
-             filled ? st->accent_fg : st->check == CHK_SUNKEN ? st->field_fg
-                                                              : st->accent);
+             filled                    ? st->accent_fg
+             : st->check == CHK_SUNKEN ? st->field_fg
+                                       : st->accent);
 }
 
 int wg_check(struct sc *s, int x, int y, int maxw, const char *str, int kind,
@@ -463,9 +522,10 @@ int wg_check(struct sc *s, int x, int y, int maxw, const char *str, int kind,
         check_mark(s, bx(x, my, size, size), opt & W_CHECKED);
     int ty = y + (h - f->height) / 2;
     sc_col fg = opt & W_DISABLED ? st->dim : st->fg;
-    int r = text_mnemonic(s, f, x + size + gap, ty, str, fg,
-                          mnemonic(s, str, opt));
-    struct scene_element *e = add(s, kind, (struct box){ x, y, r + 1, y + h }, str);
+    int r =
+        text_mnemonic(s, f, x + size + gap, ty, str, fg, mnemonic(s, str, opt));
+    struct scene_element *e =
+        add(s, kind, (struct box){ x, y, r + 1, y + h }, str);
     if (opt & W_FOCUS)
         dotted_frame(s, (struct box){ x + size + gap - 2, y, r + 2, y + h },
                      st->dim);
@@ -481,8 +541,9 @@ struct scene_element *wg_toggle(struct sc *s, struct box b, const char *name,
     sc_col track = on ? st->accent : mix(st->bg, st->fg, 70);
     rounded(s, b, r, track, track);
     sc_col knob = st->dark && !on ? 0xd0d0d0 : 0xffffff;
-    struct box k = on ? (struct box){ b.x1 - h + 2, b.y0 + 2, b.x1 - 2, b.y1 - 2 }
-                      : (struct box){ b.x0 + 2, b.y0 + 2, b.x0 + h - 2, b.y1 - 2 };
+    struct box k =
+        on ? (struct box){ b.x1 - h + 2, b.y0 + 2, b.x1 - 2, b.y1 - 2 }
+           : (struct box){ b.x0 + 2, b.y0 + 2, b.x0 + h - 2, b.y1 - 2 };
     rounded(s, k, r, knob, knob);
     struct scene_element *e = add(s, SCENE_TOGGLE, b, name);
     e->state = on ? SCENE_CHECKED : 0;
@@ -507,7 +568,8 @@ void wg_slider(struct sc *s, struct box b, const char *name, int percent)
         rounded(s, (struct box){ b.x0, cy - 2, kx, cy + 2 }, 2, st->accent,
                 st->accent);
         disc(s, kx, cy, r + 1, st->edge);
-        disc(s, kx, cy, r, st->button == BTN_GRADIENT ? st->button_bg : st->accent);
+        disc(s, kx, cy, r,
+             st->button == BTN_GRADIENT ? st->button_bg : st->accent);
     }
     add(s, SCENE_SLIDER, b, name);
 }
@@ -542,9 +604,9 @@ void wg_scroll(struct sc *s, struct box b, bool vertical)
     fill(s, b, mix(st->bg, st->fg, 18));
     int k = range(s, len / 6, len * 2 / 3), o = range(s, 0, len - k);
     o += classic ? t : 0;
-    struct box thumb = vertical
-        ? (struct box){ b.x0 + 1, b.y0 + o, b.x1 - 1, b.y0 + o + k }
-        : (struct box){ b.x0 + o, b.y0 + 1, b.x0 + o + k, b.y1 - 1 };
+    struct box thumb =
+        vertical ? (struct box){ b.x0 + 1, b.y0 + o, b.x1 - 1, b.y0 + o + k }
+                 : (struct box){ b.x0 + o, b.y0 + 1, b.x0 + o + k, b.y1 - 1 };
     if (classic) {
         struct box a = bx(b.x0, b.y0, t, t), z = bx(b.x1 - t, b.y1 - t, t, t);
         fill(s, thumb, st->button_bg);
@@ -554,8 +616,10 @@ void wg_scroll(struct sc *s, struct box b, bool vertical)
         bevel(s, a, light_of(st->bg), dark_of(st->bg), 1);
         bevel(s, z, light_of(st->bg), dark_of(st->bg), 1);
         sc_col ink = readable(st->button_bg);
-        triangle(s, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, 4, vertical ? 1 : 3, ink);
-        triangle(s, (z.x0 + z.x1) / 2, (z.y0 + z.y1) / 2, 4, vertical ? 0 : 2, ink);
+        triangle(s, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, 4, vertical ? 1 : 3,
+                 ink);
+        triangle(s, (z.x0 + z.x1) / 2, (z.y0 + z.y1) / 2, 4, vertical ? 0 : 2,
+                 ink);
     } else {
         sc_col c = mix(st->bg, st->fg, 90);
         rounded(s, thumb, st->radius > 2 ? t / 2 : 0, c, c);
@@ -577,7 +641,8 @@ void wg_group(struct sc *s, struct box b, const char *title)
     int w = text_width(s, st->font, title);
     if (w + 24 > width_of(b))
         return;
-    fill(s, (struct box){ b.x0 + 8, b.y0, b.x0 + 16 + w, b.y0 + st->font->height },
+    fill(s,
+         (struct box){ b.x0 + 8, b.y0, b.x0 + 16 + w, b.y0 + st->font->height },
          st->bg);
     wg_text(s, st->font, b.x0 + 12, b.y0, title, st->fg, SCENE_GROUP);
 }

@@ -3,8 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static sc_col light_of(sc_col c) { return mix(c, 0xffffff, 170); }
-static sc_col dark_of(sc_col c) { return mix(c, 0x000000, 110); }
+static sc_col light_of(sc_col c)
+{
+    return mix(c, 0xffffff, 170);
+}
+static sc_col dark_of(sc_col c)
+{
+    return mix(c, 0x000000, 110);
+}
 
 /* --- title bar and frame --- */
 
@@ -39,22 +45,26 @@ static void title_button(struct sc *s, struct box b, int role, sc_col fg,
         fill(s, b, 0xe81123);
         fg = 0xffffff;
     }
-    int x = b.x0 + (width_of(b) - size) / 2, y = b.y0 + (height_of(b) - size) / 2;
+    int x = b.x0 + (width_of(b) - size) / 2,
+        y = b.y0 + (height_of(b) - size) / 2;
     if (lay != 3 || fg == 0x404040)
         icon(s, role, x, y, size, fg, SC_NONE,
              lay == 2 || lay == 5 ? 1 + 3 : st->icon_variant);
     struct scene_element *e = add(s, SCENE_WINBUTTON, b, NULL);
     e->role = (uint8_t)role;
     set_text(e->anchor, SCENE_ANCHOR, title);
-    int16_t v[4] = { (int16_t)b.x0, (int16_t)b.y0, (int16_t)b.x1, (int16_t)b.y1 };
+    int16_t v[4] = { (int16_t)b.x0, (int16_t)b.y0, (int16_t)b.x1,
+                     (int16_t)b.y1 };
     memcpy(out, v, sizeof v);
 }
 
 /* Buttons of a layout: from the right end inwards, then from the left. */
 static const char *title_plan(int layout, bool dialog)
 {
-    static const char *const plans[] = { "c|", "cxm|", "cxm|", "|cmx", "xm|c",
-        "xm|w", "c|", "cxm|w", "cxm|", "x|m", "cxm|", "|", "" };
+    static const char *const plans[] = { "c|",   "cxm|", "cxm|", "|cmx",
+                                         "xm|c", "xm|w", "c|",   "cxm|w",
+                                         "cxm|", "x|m",  "cxm|", "|",
+                                         "" };
     if (dialog && layout != 3 && layout != 5 && layout != 9 && layout < 11)
         return "c|";
     return plans[layout];
@@ -66,7 +76,9 @@ static void title_buttons(struct sc *s, struct box *bar, struct scene_window *w,
 {
     int lay = s->st->title_layout, h = height_of(*bar);
     int bh = lay == 8 ? h : lay == 3 ? 12 : lay == 5 ? h : h - range(s, 5, 9);
-    int bw = lay == 8 ? h * 3 / 2 : bh, gap = lay == 3 ? 8 : lay == 8 || lay == 5 ? 0 : 3;
+    int bw = lay == 8 ? h * 3 / 2 : bh, gap = lay == 3               ? 8
+                                              : lay == 8 || lay == 5 ? 0
+                                                                     : 3;
     bool left = false;
     bh = bh < 10 ? 10 : bh;
     bw = bw < 10 ? 10 : bw;
@@ -124,10 +136,12 @@ static void title_draw(struct sc *s, struct box bar, struct scene_window *w,
     bool left = lay == 1 || lay == 2 || lay == 8 || lay == 9;
     if (lay == 0 && width_of(bar) - tw > 300 && chance(s, 50)) {
         int sz = st->icon_size + 12;
-        wg_icon(s, bx(bar.x1 - sz - 4, bar.y0 + (height_of(bar) - sz) / 2, sz, sz),
+        wg_icon(s,
+                bx(bar.x1 - sz - 4, bar.y0 + (height_of(bar) - sz) / 2, sz, sz),
                 SCENE_ROLE_MENU, 0);
         if (chance(s, 50))
-            wg_icon(s, bx(bar.x0 + 4, bar.y0 + (height_of(bar) - sz) / 2, sz, sz),
+            wg_icon(s,
+                    bx(bar.x0 + 4, bar.y0 + (height_of(bar) - sz) / 2, sz, sz),
                     wg_random_role(s), 0);
         bar.x0 += sz + 8;
         bar.x1 -= sz + 8;
@@ -167,21 +181,23 @@ struct scene_window *window_new(struct sc *s, struct box b, int flags, int kind)
     return w;
 }
 
-struct box chrome_draw(struct sc *s, struct box b, const char *title, bool active,
-                       enum content c)
+struct box chrome_draw(struct sc *s, struct box b, const char *title,
+                       bool active, enum content c)
 {
     const struct style *st = s->st;
     if (chance(s, 50))
         shadow(s, b, range(s, 4, 14), range(s, 60, 200));
     cover(s, b);
-    struct scene_window *w =
-        window_new(s, b, (active ? SCENE_WIN_ACTIVE : 0) |
-                             (c == CT_BANK ? SCENE_WIN_BANK : 0), c);
+    struct scene_window *w = window_new(s, b,
+                                        (active ? SCENE_WIN_ACTIVE : 0) |
+                                            (c == CT_BANK ? SCENE_WIN_BANK : 0),
+                                        c);
     if (st->title_layout != 12)
         set_text(w->title, sizeof w->title, title);
-    int edge = c == CT_BANK ? 1 : st->title_layout == 5 ? range(s, 3, 6)
-               : st->title_layout == 2                  ? 3
-                                                        : 1;
+    int edge = c == CT_BANK            ? 1
+               : st->title_layout == 5 ? range(s, 3, 6)
+               : st->title_layout == 2 ? 3
+                                       : 1;
     fill(s, b, st->bg);
     if (edge > 1) {
         sc_col fc = st->title_layout == 5 ? st->title_bg : st->bg;
@@ -205,8 +221,8 @@ struct box chrome_draw(struct sc *s, struct box b, const char *title, bool activ
 
 static int menu_bar(struct sc *s, struct box b, bool may_open)
 {
-    static const char *const usual[] = { "File", "Edit", "View", "Insert", "Format",
-                                         "Tools", "Window", "Help" };
+    static const char *const usual[] = { "File",   "Edit",  "View",   "Insert",
+                                         "Format", "Tools", "Window", "Help" };
     const struct style *st = s->st;
     int h = st->font->height + range(s, 4, 10), x = b.x0 + range(s, 0, 6);
     int n = range(s, 2, 8), pad = range(s, 4, 10), at = 0, last = 7;
@@ -217,7 +233,8 @@ static int menu_bar(struct sc *s, struct box b, bool may_open)
     if (st->look == LOOK_MOTIF)
         bevel(s, r, light_of(st->bg), dark_of(st->bg), 1);
     for (int i = 0; i < n; i++) {
-        const char *t = common ? usual[i == n - 1 && at < 8 ? last : at] : words_menu(s);
+        const char *t =
+            common ? usual[i == n - 1 && at < 8 ? last : at] : words_menu(s);
         at += 1 + chance(s, 25);
         int w = text_width(s, st->font, t) + 2 * pad;
         if (x + w > b.x1)
@@ -232,7 +249,8 @@ static int menu_bar(struct sc *s, struct box b, bool may_open)
             set_text(s->popup_name, SCENE_ANCHOR, t);
         }
         int mn = chance(s, st->mnemonics) ? (chance(s, 70) ? 0 : 1) : -1;
-        text_mnemonic(s, st->font, x + pad, wg_center_y(st->font, m), t, fg, mn);
+        text_mnemonic(s, st->font, x + pad, wg_center_y(st->font, m), t, fg,
+                      mn);
         add(s, SCENE_MENU, m, t)->state = i == open ? SCENE_OPEN : 0;
         x += w;
         if (common && at > 6 && i + 1 < n)
@@ -246,15 +264,19 @@ static int menu_bar(struct sc *s, struct box b, bool may_open)
 
 static int tool_bar(struct sc *s, struct box b)
 {
-    static const uint8_t usual[] = { SCENE_ROLE_FILE, SCENE_ROLE_FOLDER,
-        SCENE_ROLE_SAVE, SCENE_ROLE_PRINT, SCENE_ROLE_CUT, SCENE_ROLE_COPY,
-        SCENE_ROLE_PASTE, SCENE_ROLE_UNDO, SCENE_ROLE_REDO, SCENE_ROLE_SEARCH,
-        SCENE_ROLE_ZOOM_IN, SCENE_ROLE_ZOOM_OUT, SCENE_ROLE_BOLD, SCENE_ROLE_ITALIC,
-        SCENE_ROLE_UNDERLINE, SCENE_ROLE_HELP, SCENE_ROLE_SETTINGS };
+    static const uint8_t usual[] = {
+        SCENE_ROLE_FILE,   SCENE_ROLE_FOLDER,  SCENE_ROLE_SAVE,
+        SCENE_ROLE_PRINT,  SCENE_ROLE_CUT,     SCENE_ROLE_COPY,
+        SCENE_ROLE_PASTE,  SCENE_ROLE_UNDO,    SCENE_ROLE_REDO,
+        SCENE_ROLE_SEARCH, SCENE_ROLE_ZOOM_IN, SCENE_ROLE_ZOOM_OUT,
+        SCENE_ROLE_BOLD,   SCENE_ROLE_ITALIC,  SCENE_ROLE_UNDERLINE,
+        SCENE_ROLE_HELP,   SCENE_ROLE_SETTINGS
+    };
     const struct style *st = s->st;
     char t[SCENE_LABEL];
     int sz = st->icon_size + range(s, 6, 14), x = b.x0 + range(s, 2, 8), at = 0;
-    bool labels = chance(s, 22), under = labels && chance(s, 50), common = chance(s, 55);
+    bool labels = chance(s, 22), under = labels && chance(s, 50),
+         common = chance(s, 55);
     int h = sz + 6 + (under ? st->small->height : 0);
     struct box r = { b.x0, b.y0, b.x1, b.y0 + h };
     fill(s, r, st->tool_bg);
@@ -268,7 +290,8 @@ static int tool_bar(struct sc *s, struct box b)
         }
         if (!labels) {
             wg_icon(s, bx(x, r.y0 + 3, sz, sz), role,
-                    (chance(s, 6) ? W_HOVER : 0) | (chance(s, 6) ? W_DISABLED : 0) |
+                    (chance(s, 6) ? W_HOVER : 0) |
+                        (chance(s, 6) ? W_DISABLED : 0) |
                         (chance(s, 4) ? W_CHECKED : 0));
             x += sz + range(s, 0, 3);
             continue;
@@ -279,17 +302,19 @@ static int tool_bar(struct sc *s, struct box b)
         if (x + w > b.x1)
             break;
         struct box k = bx(x, r.y0 + 2, w, h - 4);
-        icon(s, role, under ? x + (w - is) / 2 : x + 4, r.y0 + 3 + (sz - is) / 2, is,
-             st->fg, SC_NONE, st->icon_variant);
+        icon(s, role, under ? x + (w - is) / 2 : x + 4,
+             r.y0 + 3 + (sz - is) / 2, is, st->fg, SC_NONE, st->icon_variant);
         text_draw(s, st->small, under ? x + (w - tw) / 2 : x + is + 8,
                   under ? r.y0 + sz + 1 : wg_center_y(st->small, k), t, st->fg);
         add(s, SCENE_TOOLBUTTON, k, t);
         x += w + 3;
     }
     if (chance(s, 25) && b.x1 - x > 170) {
-        struct scene_element *e = wg_field(
-            s, (struct box){ b.x1 - 150, r.y0 + (h - st->row) / 2, b.x1 - 8,
-                             r.y0 + (h + st->row) / 2 }, "Search", NULL, "Search", 0);
+        struct scene_element *e =
+            wg_field(s,
+                     (struct box){ b.x1 - 150, r.y0 + (h - st->row) / 2,
+                                   b.x1 - 8, r.y0 + (h + st->row) / 2 },
+                     "Search", NULL, "Search", 0);
         e->role = SCENE_ROLE_SEARCH;
     }
     if (chance(s, 50))
@@ -313,7 +338,8 @@ static int status_bar(struct sc *s, struct box b)
         int w = text_width(s, st->small, t);
         if (x + w > b.x1 - 6)
             break;
-        wg_text(s, st->small, x, wg_center_y(st->small, r), t, st->fg, SCENE_STATUS);
+        wg_text(s, st->small, x, wg_center_y(st->small, r), t, st->fg,
+                SCENE_STATUS);
         x += w + range(s, 20, 80);
     }
     return h;
@@ -323,15 +349,18 @@ static int browser_bars(struct sc *s, struct box b)
 {
     const struct style *st = s->st;
     char t[SCENE_LABEL];
-    int h = st->row + 8, x = b.x0 + 4, n = range(s, 1, 5), on = range(s, 0, n - 1);
-    fill(s, (struct box){ b.x0, b.y0, b.x1, b.y0 + h }, shade(st->bg, st->dark ? -14 : -26));
+    int h = st->row + 8, x = b.x0 + 4, n = range(s, 1, 5),
+        on = range(s, 0, n - 1);
+    fill(s, (struct box){ b.x0, b.y0, b.x1, b.y0 + h },
+         shade(st->bg, st->dark ? -14 : -26));
     for (int i = 0; i < n && x + 150 < b.x1; i++) {
         struct box r = { x, b.y0 + 3, x + 150, b.y0 + h };
         if (i == on)
             rounded(s, r, 5, st->bg, st->bg);
         words_any(s, t, sizeof t);
         if (text_width(s, st->small, t) < 112) {
-            text_draw(s, st->small, x + 10, wg_center_y(st->small, r), t, st->fg);
+            text_draw(s, st->small, x + 10, wg_center_y(st->small, r), t,
+                      st->fg);
             struct scene_element *e = add(s, SCENE_TAB, r, t);
             e->state = i == on ? SCENE_SELECTED : 0;
         }
@@ -348,13 +377,15 @@ static int browser_bars(struct sc *s, struct box b)
                                      SCENE_ROLE_RELOAD, SCENE_ROLE_HOME };
     x = b.x0 + 6;
     for (int i = 0, k = range(s, 3, 4); i < k; i++, x += sz + 4)
-        wg_icon(s, bx(x, y + 3, sz, sz), roles[i], i == 1 && chance(s, 50) ? W_DISABLED : 0);
+        wg_icon(s, bx(x, y + 3, sz, sz), roles[i],
+                i == 1 && chance(s, 50) ? W_DISABLED : 0);
     wg_icon(s, bx(b.x1 - sz - 6, y + 3, sz, sz),
             chance(s, 50) ? SCENE_ROLE_MENU : SCENE_ROLE_MORE, 0);
     snprintf(t, sizeof t, "%s%.14s.%s/%.10s", chance(s, 50) ? "https://" : "",
              words_word(s), chance(s, 60) ? "com" : "org", words_word(s));
-    struct scene_element *e = wg_field(
-        s, (struct box){ x + 4, y + 3, b.x1 - sz - 14, y + 3 + sz }, NULL, t, NULL, 0);
+    struct scene_element *e =
+        wg_field(s, (struct box){ x + 4, y + 3, b.x1 - sz - 14, y + 3 + sz },
+                 NULL, t, NULL, 0);
     e->role = SCENE_ROLE_LINK;
     hline(s, b.x0, b.x1, y + sz + 7, st->edge);
     return h + sz + 8;
@@ -366,7 +397,8 @@ static void title_words(struct sc *s, enum content c, char *t, int n)
     if (chance(s, 40))
         set_text(t, n, words_app(s));
     else if (c == CT_EDITOR || chance(s, 15))
-        snprintf(t, (size_t)n, "%.28s - %s", words_file(s, a, sizeof a), words_app(s));
+        snprintf(t, (size_t)n, "%.28s - %s", words_file(s, a, sizeof a),
+                 words_app(s));
     else if (chance(s, 30))
         words_phrase(s, t, n, range(s, 1, 4));
     else
@@ -385,7 +417,8 @@ void window_draw(struct sc *s, struct box b, enum content c, bool active)
         in.y0 += browser_bars(s, in);
     else if (!small && chance(s, c == CT_FORM ? 15 : c == CT_KEYPAD ? 40 : 62))
         in.y0 += menu_bar(s, in, active);
-    if (!small && c != CT_KEYPAD && c != CT_FORM && c != CT_WEB && chance(s, 45))
+    if (!small && c != CT_KEYPAD && c != CT_FORM && c != CT_WEB &&
+        chance(s, 45))
         in.y0 += tool_bar(s, in);
     if (!small && c != CT_KEYPAD && chance(s, 25))
         in.y1 -= status_bar(s, in);
@@ -398,14 +431,15 @@ void window_draw(struct sc *s, struct box b, enum content c, bool active)
 struct entry_list {
     char text[20][SCENE_LABEL];
     char key[20][16];
-    uint8_t what[20]; /* 1 separator, 2 submenu, 4 checked, 8 disabled, 16 icon */
+    uint8_t
+        what[20]; /* 1 separator, 2 submenu, 4 checked, 8 disabled, 16 icon */
     int n, text_w, key_w;
 };
 
 static void entries_make(struct sc *s, struct entry_list *l)
 {
-    static const char *const mods[] = { "Ctrl+", "Ctrl+Shift+", "Alt+", "Shift+",
-                                        "Ctrl+", "Ctrl+" };
+    static const char *const mods[] = { "Ctrl+",  "Ctrl+Shift+", "Alt+",
+                                        "Shift+", "Ctrl+",       "Ctrl+" };
     struct font *f = s->st->font;
     bool dots = !(s->flags & SCENE_ASCII) && chance(s, 40);
     bool keys = chance(s, 60), icons = chance(s, 25);
@@ -427,7 +461,8 @@ static void entries_make(struct sc *s, struct entry_list *l)
             if (chance(s, 15))
                 snprintf(l->key[i], 16, "F%d", range(s, 1, 12));
             else
-                snprintf(l->key[i], 16, "%s%c", mods[rnd(s, 6)], 'A' + range(s, 0, 25));
+                snprintf(l->key[i], 16, "%s%c", mods[rnd(s, 6)],
+                         'A' + range(s, 0, 25));
         }
         int w = text_width(s, f, l->text[i]), k = text_width(s, f, l->key[i]);
         l->text_w = w > l->text_w ? w : l->text_w;
@@ -435,8 +470,8 @@ static void entries_make(struct sc *s, struct entry_list *l)
     }
 }
 
-static void entry_draw(struct sc *s, const struct entry_list *l, int i, struct box r,
-                       int lead, bool hot, const char *name)
+static void entry_draw(struct sc *s, const struct entry_list *l, int i,
+                       struct box r, int lead, bool hot, const char *name)
 {
     const struct style *st = s->st;
     struct font *f = st->font;
@@ -447,11 +482,11 @@ static void entry_draw(struct sc *s, const struct entry_list *l, int i, struct b
         fg = mix(fg, st->menu_bg, 140);
     int y = wg_center_y(f, r), is = f->height < 16 ? f->height : 16;
     if (l->what[i] & 16 && chance(s, 60))
-        icon(s, wg_random_role(s), r.x0 + 5, r.y0 + (height_of(r) - is) / 2, is, fg,
-             SC_NONE, st->icon_variant);
+        icon(s, wg_random_role(s), r.x0 + 5, r.y0 + (height_of(r) - is) / 2, is,
+             fg, SC_NONE, st->icon_variant);
     else if (l->what[i] & 4)
-        icon(s, SCENE_ROLE_CHECK, r.x0 + 5, r.y0 + (height_of(r) - is) / 2, is, fg,
-             SC_NONE, 3);
+        icon(s, SCENE_ROLE_CHECK, r.x0 + 5, r.y0 + (height_of(r) - is) / 2, is,
+             fg, SC_NONE, 3);
     int mn = chance(s, st->mnemonics) ? 0 : -1;
     text_mnemonic(s, f, r.x0 + lead, y, l->text[i], fg, mn);
     if (l->key[i][0])
@@ -511,8 +546,8 @@ void menu_popup(struct sc *s, int x, int y, const char *name)
             y += 7;
             continue;
         }
-        entry_draw(s, &l, i, (struct box){ b.x0 + 3, y, b.x1 - 3, y + step }, lead,
-                   i == hot, name);
+        entry_draw(s, &l, i, (struct box){ b.x0 + 3, y, b.x1 - 3, y + step },
+                   lead, i == hot, name);
         y += step;
     }
     s->clip = old;
@@ -613,8 +648,10 @@ void panel_draw(struct sc *s)
                                     SCENE_ROLE_POWER, SCENE_ROLE_MAIL };
     for (int i = 0, n = range(s, 0, 4); i < n; i++) {
         right -= is + 8;
-        icon(s, tray[i], right + 4, y + (h - is) / 2, is, fg, SC_NONE, st->icon_variant);
-        add(s, SCENE_ICON, (struct box){ right, y + 2, right + is + 8, y + h - 2 }, NULL)
+        icon(s, tray[i], right + 4, y + (h - is) / 2, is, fg, SC_NONE,
+             st->icon_variant);
+        add(s, SCENE_ICON,
+            (struct box){ right, y + 2, right + is + 8, y + h - 2 }, NULL)
             ->role = tray[i];
     }
     for (int i = 0, n = range(s, 1, 7); i < n; i++) {
@@ -641,8 +678,8 @@ static void wallpaper(struct sc *s)
     struct box all = { 0, 0, s->w, s->h };
     sc_col c = hsv(range(s, 0, 359), range(s, 0, 200), range(s, 20, 230));
     int k = range(s, 0, 99);
-    if (k < 12)
-        c = chance(s, 50) ? 0x008080 : chance(s, 50) ? 0x000000 : 0x3a6ea5;
+    if (k < 16)
+        c = chance(s, 25) ? 0x008080 : chance(s, 60) ? 0x000000 : 0x3a6ea5;
     if (k < 40) {
         fill(s, all, c);
     } else if (k < 60) {
@@ -690,14 +727,18 @@ void desktop_draw(struct sc *s)
         int w = text_width(s, st->small, t);
         if (w > cell - 4)
             continue;
-        int role = folder ? SCENE_ROLE_FOLDER : chance(s, 40) ? SCENE_ROLE_FILE
-                                                              : wg_random_role(s);
-        sc_col body = hsv(range(s, 0, 359), range(s, 60, 200), range(s, 160, 250));
-        icon(s, role, x + (cell - size) / 2, y + 2, size, shade(body, -120), body, 0);
+        int role = folder          ? SCENE_ROLE_FOLDER
+                   : chance(s, 40) ? SCENE_ROLE_FILE
+                                   : wg_random_role(s);
+        sc_col body =
+            hsv(range(s, 0, 359), range(s, 60, 200), range(s, 160, 250));
+        icon(s, role, x + (cell - size) / 2, y + 2, size, shade(body, -120),
+             body, 0);
         int ty = y + size + 5, tx = x + (cell - w) / 2;
         sc_col fg = 0xffffff;
         if (plate) {
-            fill(s, (struct box){ tx - 2, ty, tx + w + 2, ty + st->small->height },
+            fill(s,
+                 (struct box){ tx - 2, ty, tx + w + 2, ty + st->small->height },
                  st->accent);
             fg = st->accent_fg;
         } else {
@@ -706,6 +747,7 @@ void desktop_draw(struct sc *s)
             s->quiet_text = false;
         }
         text_draw(s, st->small, tx, ty, t, fg);
-        add(s, SCENE_DESKICON, bx(x + 2, y, cell - 4, ch - 4), t)->role = (uint8_t)role;
+        add(s, SCENE_DESKICON, bx(x + 2, y, cell - 4, ch - 4), t)->role =
+            (uint8_t)role;
     }
 }
