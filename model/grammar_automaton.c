@@ -48,7 +48,7 @@ static const char *const action_forms[] = {
     "type\",\"text\":\"" TEXT "\"",
     "key\",\"text\":\"" KEYS "\"",
     "hold_key\",\"text\":\"" KEYS "\",\"duration\":" DURATION,
-    "wait\",\"duration\":" DURATION,
+    ("wait\",\"duration\":" DURATION),
     "screenshot\"",
     "done\"",
 };
