@@ -1,6 +1,5 @@
 #include "model/prompt.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

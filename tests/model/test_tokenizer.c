@@ -397,6 +397,34 @@ static void test_refuses_what_it_cannot_follow(void)
     dh_big_free(json);
 }
 
+/* Each large allocation that fails is DH_ERR_NOMEM, and nothing leaks. */
+static void test_survives_without_memory(void)
+{
+    static const char text[] = "Click Save. ]~b] 123";
+    char *json;
+    size_t len;
+    CHECK_INT(dh_file_read(TEXTS "tiny_tokenizer.json", 1 << 20, &json, &len),
+              DH_OK);
+    bool done = false;
+    for (long n = 0; !done; n++) {
+        struct dh_diag diag = { 0 };
+        struct dh_tokenizer *t = NULL;
+        struct dh_ids ids = { 0 };
+        CHECK(n < 40);
+        dh_mem_fail_after(n);
+        enum dh_status st = dh_tokenizer_parse(&t, json, len, &diag);
+        if (!st)
+            st = dh_tokenizer_encode(t, text, sizeof text - 1, NULL, &ids);
+        dh_mem_fail_after(-1);
+        done = st == DH_OK;
+        CHECK(done || st == DH_ERR_NOMEM);
+        CHECK(done || ids.n == 0);
+        dh_ids_finish(&ids);
+        dh_tokenizer_destroy(t);
+    }
+    dh_big_free(json);
+}
+
 static char last_log[400];
 
 static void keep_log(void *user, enum dh_log_level level, const char *tag,
@@ -431,4 +459,4 @@ DH_TESTS(DH_TEST(ids_match_plain_implementation),
          DH_TEST(invalid_utf8_becomes_replacement), DH_TEST(long_piece_and_nul),
          DH_TEST(unknown_ids_decode_to_nothing),
          DH_TEST(refuses_what_it_cannot_follow),
-         DH_TEST(create_logs_the_reason));
+         DH_TEST(survives_without_memory), DH_TEST(create_logs_the_reason));
