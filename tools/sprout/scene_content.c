@@ -1090,6 +1090,7 @@ static void content_settings(struct sc *s, struct box b)
     int pad = range(s, 10, 40), step = st->row + range(s, 8, 22),
         y = b.y0 + pad;
     bool card = chance(s, 50);
+    const char *action = chance(s, 22) ? words_action(s) : NULL;
     if (chance(s, 60)) {
         wg_text(s, st->big, b.x0 + pad, y, words_ui(s), st->fg, SCENE_TEXT);
         y += st->big->height + 10;
@@ -1112,6 +1113,12 @@ static void content_settings(struct sc *s, struct box b)
                   card ? st->field_fg : st->fg);
         struct box c = { r.x1 - cw - 8, y + (step - st->row) / 2, r.x1 - 8,
                          y + (step + st->row) / 2 };
+        if (action && wg_button_width(s, action) < cw) {
+            add(s, SCENE_TEXT, bx(r.x0 + 9, y + 2, w + 2, step - 4), t);
+            c.x0 = c.x1 - wg_button_width(s, action);
+            set_text(wg_button(s, c, action, W_NOMN)->anchor, SCENE_ANCHOR, t);
+            continue;
+        }
         int k = range(s, 0, 9), th = range(s, 16, 22);
         if (k < 6)
             wg_toggle(s,
