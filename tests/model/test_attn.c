@@ -1,0 +1,161 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/layer_priv.h"
+#include "tests/dh_test.h"
+#include "tests/model/tiny.h"
+
+#define TOKENS 700
+
+struct head {
+    int dim, ldv;
+    float *keys, *values, *plain_keys;
+};
+
+static void head_init(struct head *h, struct dh_rng *rng, int dim)
+{
+    size_t padded = dh_panel_round(TOKENS);
+    h->dim = dim;
+    h->ldv = (dim + 15) / 16 * 16;
+    h->keys = dh_big_zalloc(padded * (size_t)dim * sizeof(float));
+    h->values = dh_big_zalloc(padded * (size_t)h->ldv * sizeof(float));
+    dh_array(h->plain_keys, (size_t)TOKENS * (size_t)dim);
+    CHECK(h->keys && h->values);
+    for (int t = 0; t < TOKENS; t++) {
+        for (int d = 0; d < dim; d++) {
+            float k = (float)(dh_rng_unit(rng) * 4 - 2);
+            h->plain_keys[t * dim + d] = k;
+            h->keys[t / DH_PANEL * DH_PANEL * dim + d * DH_PANEL +
+                    t % DH_PANEL] = k;
+            h->values[t * h->ldv + d] = (float)(dh_rng_unit(rng) * 2 - 1);
+        }
+    }
+}
+
+static void head_finish(struct head *h)
+{
+    dh_big_free(h->keys);
+    dh_big_free(h->values);
+    dh_free(h->plain_keys);
+}
+
+static void check_row(const struct head *h, const float *q, const float *got,
+                      const bool *allowed, double scale)
+{
+    double s[TOKENS], top = -1e300, sum = 0;
+    for (int t = 0; t < TOKENS; t++) {
+        s[t] = 0;
+        for (int d = 0; d < h->dim; d++)
+            s[t] += (double)q[d] * (double)h->plain_keys[t * h->dim + d];
+        s[t] *= scale;
+        top = allowed[t] ? fmax(top, s[t]) : top;
+    }
+    for (int t = 0; t < TOKENS; t++)
+        sum += s[t] = allowed[t] ? exp(s[t] - top) : 0;
+    for (int d = 0; d < h->dim; d++) {
+        double want = 0;
+        for (int t = 0; t < TOKENS; t++)
+            want += s[t] / sum * (double)h->values[t * h->ldv + d];
+        CHECK_NEAR(got[d], want, 3e-6);
+    }
+}
+
+static bool masked(const struct dh_attend *a, int t)
+{
+    if (!a->panels)
+        return t / DH_PANEL < a->n_panels;
+    for (int i = 0; i < a->n_panels; i++) {
+        if (a->panels[i].panel == t / DH_PANEL)
+            return a->panels[i].mask >> (t % DH_PANEL) & 1;
+    }
+    return false;
+}
+
+static void hold(const char *kernels, int dim, int rows,
+                 const struct dh_attend_panel *panels, int n_panels)
+{
+    const struct dh_kernels *k = dh_kernels_find(kernels);
+    struct dh_backend b;
+    struct head h;
+    struct dh_rng rng;
+    static float q[DH_ATTEND_ROWS * 128], out[DH_ATTEND_ROWS * 128];
+    if (!k)
+        return;
+    dh_rng_init(&rng, 7);
+    head_init(&h, &rng, dim);
+    CHECK_INT(dh_backend_init(&b, k, NULL, 16, dim), DH_OK);
+    struct dh_attend a = { .head = { h.keys, h.values, h.dim, h.ldv },
+                           .rows = rows,
+                           .scale = 1 / sqrtf((float)dim),
+                           .panels = panels,
+                           .n_panels = n_panels };
+    for (int r = 0; r < rows; r++) {
+        for (int d = 0; d < dim; d++)
+            q[r * dim + d] = (float)(dh_rng_unit(&rng) * 4 - 2);
+        a.q[r] = q + r * dim;
+        a.out[r] = out + r * dim;
+        a.limit[r] = r == 0 ? 0 : (int64_t)dh_rng_below(&rng, TOKENS);
+        if (panels)
+            a.limit[r] = TOKENS - 1 - r;
+    }
+    dh_backend_attend(&b, &a, 0);
+    for (int r = 0; r < rows; r++) {
+        bool allowed[TOKENS];
+        for (int t = 0; t < TOKENS; t++)
+            allowed[t] = t <= a.limit[r] && masked(&a, t);
+        check_row(&h, q + r * dim, out + r * dim, allowed, (double)a.scale);
+    }
+    head_finish(&h);
+    dh_backend_finish(&b);
+}
+
+static void test_rows_over_all_keys(void)
+{
+    static const char *const kernels[] = { "ref", "avx2", "avx512" };
+    static const int dims[] = { 16, 20, 64, 80, 128 };
+    for (size_t k = 0; k < DH_COUNTOF(kernels); k++)
+        for (size_t d = 0; d < DH_COUNTOF(dims); d++)
+            for (int rows = 1; rows <= DH_ATTEND_ROWS; rows += 7 + (int)d)
+                hold(kernels[k], dims[d], rows, NULL, (TOKENS + 31) / 32);
+}
+
+/* Parts of panels, neighbours and gaps, more than are softened at once. */
+static void test_rows_over_chosen_keys(void)
+{
+    static const struct dh_attend_panel few[] = { { 0, 0xf0 },
+                                                  { 1, UINT32_MAX },
+                                                  { 5, 0x80000001 } };
+    static const struct dh_attend_panel many[] = {
+        { 0, 1 }, { 1, 0 },          { 2, UINT32_MAX }, { 3, 0xffff },
+        { 4, 2 }, { 6, UINT32_MAX }, { 7, 3 },          { 9, 0xff00ff },
+        { 12, 7 }, { 13, 9 },        { 20, UINT32_MAX }
+    };
+    static const char *const kernels[] = { "ref", "avx2", "avx512" };
+    for (size_t k = 0; k < DH_COUNTOF(kernels); k++) {
+        hold(kernels[k], 16, 3, few, DH_COUNTOF(few));
+        hold(kernels[k], 64, 16, many, DH_COUNTOF(many));
+    }
+}
+
+/* m3.md 9.2: what the float steps give, near and far. */
+static void test_angles_in_float_steps(void)
+{
+    struct dh_text_config t = { .rotary_dim = 64, .rope_theta = 5e6f };
+    static const size_t at[] = { 0, 1, 2047, 131071, 1048575 };
+    for (size_t i = 0; i < DH_COUNTOF(at); i++) {
+        float c[32], s[32];
+        dh_attn_angles(&t, at[i], 1, c, s);
+        for (int j = 0; j < 32; j++) {
+            float inv = 1.0f / powf(5e6f, (float)(2 * j) / 64.0f);
+            double angle = (double)((float)at[i] * inv);
+            CHECK_NEAR(c[j], cos(angle), 1e-6);
+            CHECK_NEAR(s[j], sin(angle), 1e-6);
+        }
+        CHECK_NEAR(1.0f / powf(5e6f, 2.0f / 64.0f), 0.61752876, 1e-7);
+    }
+}
+
+DH_TESTS(DH_TEST(rows_over_all_keys), DH_TEST(rows_over_chosen_keys),
+         DH_TEST(angles_in_float_steps));

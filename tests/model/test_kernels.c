@@ -1,0 +1,254 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "model/backend_priv.h"
+#include "model/tensor_priv.h"
+#include "tests/dh_test.h"
+#include "tests/model/tiny.h"
+
+static struct dh_rng rng = { { 1, 2, 3, 4 } };
+
+static float noise(float by)
+{
+    return (float)(dh_rng_unit(&rng) * 2 - 1) * by;
+}
+
+static float *noises(size_t n, float by)
+{
+    float *p = dh_big_alloc(n * sizeof(*p));
+    CHECK(p);
+    for (size_t i = 0; i < n; i++)
+        p[i] = noise(by);
+    return p;
+}
+
+// Calls fn for each set of kernels that this machine has, save the reference.
+static void each_fast(void (*fn)(const struct dh_kernels *k))
+{
+    static const char *const names[] = { "avx2", "avx512" };
+    int n = 0;
+    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
+        const struct dh_kernels *k = dh_kernels_find(names[i]);
+        if (k) {
+            fn(k);
+            n++;
+        }
+    }
+    if (n == 0)
+        dh_test_skip("this machine has only the plain kernels");
+}
+
+static struct dh_mat matrix(enum dh_dtype type, int rows, int cols)
+{
+    size_t n = (size_t)rows * (size_t)cols;
+    uint8_t *data = dh_big_alloc(n * 4);
+    CHECK(data);
+    for (size_t i = 0; i < n; i++) {
+        float f = noise(1);
+        uint16_t h = type == DH_BF16 ? dh_f32_to_bf16(f) : dh_f32_to_f16(f);
+        if (type == DH_F32)
+            memcpy(data + i * 4, &f, 4);
+        else
+            memcpy(data + i * 2, &h, 2);
+    }
+    return (struct dh_mat){ data, type, rows, cols };
+}
+
+static void free_matrix(struct dh_mat *m)
+{
+    union {
+        const void *c;
+        void *v;
+    } u = { m->data };
+    dh_big_free(u.v);
+}
+
+/* Products in double, for all shapes of edges and both ways through. */
+static void check_matmul(const struct dh_kernels *k, struct dh_pool *pool,
+                         enum dh_dtype type, int m, int n, int depth)
+{
+    struct dh_backend b;
+    CHECK_INT(dh_backend_init(&b, k, pool, depth, 16), DH_OK);
+    struct dh_mat w = matrix(type, n, depth);
+    size_t ldx = (size_t)depth + 3, ldy = (size_t)n + 5;
+    float *x = noises((size_t)m * ldx, 1), *bias = noises((size_t)n, 1);
+    float *y = noises((size_t)m * ldy, 1);
+    float edge = y[n];
+    dh_backend_matmul(&b, y, ldy, x, ldx, m, &w, bias);
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++) {
+            double want = (double)bias[j];
+            for (int d = 0; d < depth; d++) {
+                float v;
+                dh_tensor_to_f32(type,
+                                 (const uint8_t *)w.data +
+                                     ((size_t)j * depth + d) *
+                                         dh_dtype_bytes(type),
+                                 1, &v);
+                want += (double)x[(size_t)i * ldx + d] * (double)v;
+            }
+            CHECK_NEAR(y[(size_t)i * ldy + j], want, 2e-6 * depth + 1e-6);
+        }
+    }
+    CHECK_MEM(&y[n], &edge, sizeof(edge)); // nothing past the last column
+    free_matrix(&w);
+    dh_big_free(x);
+    dh_big_free(bias);
+    dh_big_free(y);
+    dh_backend_finish(&b);
+}
+
+static void matmuls(const struct dh_kernels *k)
+{
+    static const int shapes[][3] = { { 1, 7, 33 },   { 2, 64, 16 },
+                                     { 3, 5, 1 },    { 4, 33, 70 },
+                                     { 5, 1, 9 },    { 13, 40, 20 },
+                                     { 12, 32, 256 }, { 25, 80, 300 },
+                                     { 97, 16, 513 }, { 110, 300, 31 } };
+    static const enum dh_dtype types[] = { DH_F32, DH_BF16, DH_F16 };
+    for (size_t t = 0; t < DH_COUNTOF(types); t++)
+        for (size_t i = 0; i < DH_COUNTOF(shapes); i++)
+            check_matmul(k, NULL, types[t], shapes[i][0], shapes[i][1],
+                         shapes[i][2]);
+}
+
+static void test_products(void)
+{
+    matmuls(&dh_kernels_ref);
+    each_fast(matmuls);
+}
+
+/* Matrices that do not fit the packing buffer are taken in parts. */
+static void test_products_in_parts(void)
+{
+    struct dh_pool *pool;
+    CHECK_INT(dh_pool_create(&pool, 3), DH_OK);
+    check_matmul(dh_kernels_find(NULL), pool, DH_BF16, 5, 70, 32768);
+    dh_pool_destroy(pool);
+}
+
+static void rows_like_ref(const struct dh_kernels *k)
+{
+    const struct dh_kernels *ref = &dh_kernels_ref;
+    for (int n = 1; n < 70; n++) {
+        float *x = noises((size_t)n, 3), *w = noises((size_t)n, 1);
+        float *b = noises((size_t)n, 1), a[70], c[70];
+        k->rmsnorm(a, x, w, n, 1e-6f);
+        ref->rmsnorm(c, x, w, n, 1e-6f);
+        CHECK_NEAR(dh_max_diff(a, c, (size_t)n), 0, 4e-6);
+        k->layernorm(a, x, w, b, n, 1e-5f);
+        ref->layernorm(c, x, w, b, n, 1e-5f);
+        CHECK_NEAR(dh_max_diff(a, c, (size_t)n), 0, 4e-6);
+        memcpy(a, x, (size_t)n * sizeof(*a));
+        memcpy(c, x, (size_t)n * sizeof(*a));
+        k->add_scaled(a, w, 0.7f, (size_t)n);
+        ref->add_scaled(c, w, 0.7f, (size_t)n);
+        CHECK_NEAR(dh_max_diff(a, c, (size_t)n), 0, 1e-6);
+        k->scale(a, 0.3f, (size_t)n);
+        ref->scale(c, 0.3f, (size_t)n);
+        CHECK_NEAR(dh_max_diff(a, c, (size_t)n), 0, 1e-6);
+        k->rope(a, w, b, n / 2);
+        ref->rope(c, w, b, n / 2);
+        CHECK_NEAR(dh_max_diff(a, c, (size_t)n), 0, 2e-6);
+        dh_big_free(x);
+        dh_big_free(w);
+        dh_big_free(b);
+    }
+}
+
+static void test_rows_like_the_plain_ones(void)
+{
+    each_fast(rows_like_ref);
+}
+
+// Against double over the whole range, with a length that has a rest.
+static void curves(const struct dh_kernels *k)
+{
+    enum { COUNT = 20003 };
+    static float x[COUNT], g[COUNT], u[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        x[i] = (float)(i - COUNT / 2) * 2e-3f;
+    memcpy(g, x, sizeof(x));
+    k->gelu(g, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        double v = (double)x[i], want = v / 2 * (1 + erf(v / sqrt(2)));
+        CHECK_NEAR(g[i], want, 5e-7 * fmax(1, fabs(want)));
+    }
+    for (int i = 0; i < COUNT; i++)
+        u[i] = x[(i * 7919) % COUNT];
+    k->swiglu(g, x, u, COUNT, 1.702f, 7);
+    for (int i = 0; i < COUNT; i++) {
+        double a = fmin((double)x[i], 7);
+        double b = fmax(fmin((double)u[i], 7), -7);
+        double want = (b + 1) * a / (1 + exp(-1.702 * a));
+        CHECK_NEAR(g[i], want, 1e-6 * fmax(1, fabs(want)));
+    }
+    float far[4] = { -1e30f, 1e30f, -INFINITY, 200 }, one[4] = { 1, 1, 1, 1 };
+    k->swiglu(far, far, one, 4, 1.702f, 7);
+    CHECK_NEAR(far[0], 0, 1e-6);
+    CHECK_NEAR(far[1], 14, 1e-4);
+    CHECK_NEAR(far[3], 14, 1e-4);
+}
+
+static void test_curves(void)
+{
+    curves(&dh_kernels_ref);
+    each_fast(curves);
+}
+
+/* exp(s - max) to 1e-6 of itself, what is far below is nothing. */
+static void softens(const struct dh_kernels *k)
+{
+    enum { COUNT = 256 };
+    float s[COUNT], was[COUNT];
+    struct dh_soft state = { -INFINITY, 0 };
+    for (int i = 0; i < COUNT; i++)
+        was[i] = s[i] = i % 5 == 0 ? -INFINITY : 10 - (float)i * 0.37f;
+    float keep = k->soften(s, COUNT, &state);
+    CHECK(keep == 0 || keep == 1);
+    CHECK_NEAR(state.max, was[1], 0);
+    double sum = 0;
+    for (int i = 0; i < COUNT; i++) {
+        double want = exp((double)(was[i] - was[1]));
+        if (want > 1e-37)
+            CHECK_NEAR((double)s[i] / want, 1, 1e-6);
+        else
+            CHECK_NEAR(s[i], 0, 1e-37);
+        sum += want;
+    }
+    CHECK_NEAR((double)state.sum / sum, 1, 1e-6);
+    for (int i = 0; i < 32; i++)
+        s[i] = -INFINITY;
+    struct dh_soft before = state;
+    CHECK_NEAR(k->soften(s, 32, &state), 1, 0);
+    CHECK_NEAR(state.sum, before.sum, 0);
+    CHECK_NEAR(s[31], 0, 0);
+    s[3] = was[1] + 2;
+    CHECK_NEAR(k->soften(s, 32, &state), exp(-2), 1e-7);
+    for (int i = 0; i < 32; i++)
+        s[i] = -INFINITY;
+    struct dh_soft fresh = { -INFINITY, 0 };
+    CHECK_NEAR(k->soften(s, 32, &fresh), 1, 0);
+    CHECK_NEAR(fresh.sum, 0, 0);
+    CHECK_NEAR(s[0], 0, 0);
+}
+
+static void test_softmax_in_pieces(void)
+{
+    softens(&dh_kernels_ref);
+    each_fast(softens);
+}
+
+static void test_names(void)
+{
+    CHECK(dh_kernels_find("ref") == &dh_kernels_ref);
+    CHECK(dh_kernels_find(NULL) == dh_kernels_find("auto"));
+    CHECK(!dh_kernels_find("avx1024"));
+}
+
+DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
+         DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
+         DH_TEST(softmax_in_pieces), DH_TEST(names));
