@@ -437,8 +437,9 @@ static enum dh_status put_media(struct writer *w, struct media *m, size_t at,
     }
     for (int g = 0; g < item->groups; g++) {
         if (item->at) {
+            size_t before = w->text->len;
             dh_buf_printf(w->text, "]<]%.1f seconds[>[", item->at[g]);
-            put_mask(w, w->text->len - w->trusted->len, true);
+            put_mask(w, w->text->len - before, true);
         }
         put_own(w, IMAGE_START);
         for (int k = 0; k < item->tokens; k++)
