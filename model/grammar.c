@@ -247,8 +247,9 @@ static bool same_state(struct dh_automaton_state a, struct dh_automaton_state b)
 
 const uint64_t *dh_grammar_allowed(struct dh_grammar *g, int vocab)
 {
-    dh_assert(vocab >= 0 && vocab <= DH_GRAMMAR_MAX_VOCAB);
     struct dh_automaton_state key;
+    if (vocab > DH_GRAMMAR_MAX_VOCAB)
+        return NULL;
     if (!cache_key(g, &key)) {
         find_allowed(g, g->bits);
         return g->bits;

@@ -37,8 +37,8 @@ void dh_grammar_destroy(struct dh_grammar *g);
 /* Back to the start of an answer. */
 void dh_grammar_reset(struct dh_grammar *g);
 /* Bit set over ids 0..vocab-1 of what may come next; owned by g, valid until
- * the next call. Never empty. `vocab` may be larger than the tokenizer, up to
- * DH_GRAMMAR_MAX_VOCAB. */
+ * the next call. Never empty. `vocab` may be larger than the tokenizer; NULL
+ * where it is beyond DH_GRAMMAR_MAX_VOCAB. */
 const uint64_t *dh_grammar_allowed(struct dh_grammar *g, int vocab);
 /* Take an id that was allowed; false where it was not (nothing changes). */
 bool dh_grammar_accept(struct dh_grammar *g, int32_t id);

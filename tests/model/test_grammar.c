@@ -251,6 +251,8 @@ static void test_control_tokens_are_never_text(void)
     CHECK(!is_allowed(open));
     CHECK(!dh_grammar_accept(grammar, -1));
     CHECK(!dh_grammar_accept(grammar, INT32_MAX));
+    CHECK(dh_grammar_allowed(grammar, DH_GRAMMAR_MAX_VOCAB));
+    CHECK(!dh_grammar_allowed(grammar, DH_GRAMMAR_MAX_VOCAB + 1));
     teardown();
 }
 
