@@ -34,6 +34,11 @@ os.replace(p + "tmp", p + "bin")
 PY
 fi
 
+if [ -f "$CARRY/assets.tar.xz" ] && [ ! -d "$CARRY/assets" ]; then
+    tar -C "$CARRY" -xJf "$CARRY/assets.tar.xz" || "${PYTHON:-python3}" -c 'import sys, tarfile
+tarfile.open(sys.argv[1] + "/assets.tar.xz").extractall(sys.argv[1])' "$CARRY"
+fi
+
 gpus=${GPUS:-$("${PYTHON:-python3}" -c 'import torch; print(torch.cuda.device_count())')}
 extra=()
 case $part in
@@ -54,11 +59,26 @@ run() {
             --mb "$MB" --until "$((until - 6))" "${extra[@]}" ${TRAIN_ARGS:-} "$@" &
         pids+=($!)
     done
-    for ((r = 0; r < gpus; r++)); do
-        wait -n "${pids[@]}"
-        rc=$?
-        [ $rc -eq 0 ] || { kill "${pids[@]}" 2>/dev/null; sleep 2; kill -9 "${pids[@]}" 2>/dev/null; break; }
+    local open=("${pids[@]}") rest pid
+    while [ ${#open[@]} -gt 0 ] && [ $rc -eq 0 ]; do
+        sleep 0.5
+        rest=()
+        for pid in "${open[@]}"; do
+            if kill -0 "$pid" 2>/dev/null; then
+                rest+=("$pid")
+            else
+                wait "$pid"
+                r=$?
+                [ $r -eq 0 ] || rc=$r
+            fi
+        done
+        open=("${rest[@]}")
     done
+    if [ ${#open[@]} -gt 0 ]; then
+        kill "${open[@]}" 2>/dev/null
+        sleep 2
+        kill -9 "${open[@]}" 2>/dev/null
+    fi
     wait "${pids[@]}" 2>/dev/null
     return $rc
 }

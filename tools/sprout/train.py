@@ -200,6 +200,7 @@ class Run:
                     self.gloo = dist.new_group(backend="gloo")
                 except Exception as e:
                     log("no gloo group:", e)
+        self.fresh = 0
         self.config = M.Config(**M.TINY) if A.tiny else M.Config()
         self.m = M.Model(self.config, self.dev, torch.bfloat16 if self.cuda else torch.float32, A.seed)
         self.opt = Optimizer(self.m)
@@ -207,6 +208,7 @@ class Run:
             self.load_checkpoint()
         elif path:
             export.load_snapshot(self.m, os.path.join(A.carry, "snapshot"))
+            self.fresh = self.state["step"]
             log("continued from the snapshot at step", self.state["step"])
         self.m.refresh(self.state["quant"])
         self.prefix = torch.tensor(self.packer.prefix, device=self.dev)
@@ -433,7 +435,8 @@ class Run:
         return min(1.0, (self.spent0 + now - self.begin) / (A.minutes * 60))
 
     def factor(self, p, step):
-        warm = min(1.0, (step + 1) / 200)
+        # after a snapshot the moments start anew
+        warm = min(1.0, (step - self.fresh + 1) / (200 if self.fresh == 0 else 60))
         return warm * max(0.0, min(1.0, (1 - p) / A.decay)) + 1e-4
 
     def train(self):
@@ -476,6 +479,7 @@ class Run:
             for _ in range(A.acc):
                 batch = self.feeder.get()
                 self.state["batch"] += 1
+                BEAT[0] = time.time()
                 c, s = self.forward_backward(batch, 1.0 / A.acc)
                 counts, stats_sum, n_stats = counts + c, stats_sum + s, n_stats + 1
                 images += batch[0].shape[0]
