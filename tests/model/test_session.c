@@ -23,15 +23,16 @@ static void quiet(void *user, enum dh_log_level level, const char *tag,
     (void)text;
 }
 
-static void hold_against_twin(const char *const *edits, const char *kernels)
+static void hold_against_twin(const char *const *edits, const char *kernels,
+                              int n)
 {
     struct dh_tiny t;
     dh_tiny_open(&t, &(struct dh_tiny_spec){ .edits = edits,
                                              .kernels = kernels });
     dh_tiny_ids(1, ids, N);
-    const float *got = dh_tiny_feed(&t, ids, N, NULL, 0);
-    double *want = dh_twin_text(t.model, ids, N, NULL);
-    CHECK_NEAR(dh_max_diff_d(got, want, (size_t)N * (size_t)t.vocab), 0, 1e-4);
+    const float *got = dh_tiny_feed(&t, ids, (size_t)n, NULL, 0);
+    double *want = dh_twin_text(t.model, ids, n, NULL);
+    CHECK_NEAR(dh_max_diff_d(got, want, (size_t)n * (size_t)t.vocab), 0, 1e-4);
     dh_free(want);
     dh_tiny_close(&t);
 }
@@ -39,10 +40,10 @@ static void hold_against_twin(const char *const *edits, const char *kernels)
 /* The released shape of everything, on each set of kernels. */
 static void test_logits_are_the_twins(void)
 {
-    hold_against_twin(NULL, "ref");
-    hold_against_twin(NULL, "auto");
+    hold_against_twin(NULL, "ref", 60);
+    hold_against_twin(NULL, "auto", N);
     if (dh_kernels_find("avx2"))
-        hold_against_twin(NULL, "avx2");
+        hold_against_twin(NULL, "avx2", 60);
 }
 
 static void test_variants_are_the_twins(void)
@@ -57,8 +58,7 @@ static void test_variants_are_the_twins(void)
         { "\"sparse_block_size\": 4", "\"sparse_block_size\": 32",
           "\"sparse_topk_blocks\": 4", "\"sparse_topk_blocks\": 2" },
         { "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 8" },
-        { "\"num_attention_heads\": 8, \"num_key_value_heads\": 2",
-          "\"num_attention_heads\": 60, \"num_key_value_heads\": 2" },
+        { "\"num_attention_heads\": 8", "\"num_attention_heads\": 60" },
         { "\"head_dim\": 16", "\"head_dim\": 36", "\"rotary_dim\": 8",
           "\"rotary_dim\": 12", "\"partial_rotary_factor\": 0.5",
           "\"partial_rotary_factor\": 0.34" },
@@ -66,7 +66,7 @@ static void test_variants_are_the_twins(void)
     for (size_t i = 0; i < DH_COUNTOF(variants); i++) {
         const char *edits[7] = { 0 };
         memcpy(edits, variants[i], sizeof(variants[i]));
-        hold_against_twin(edits, "auto");
+        hold_against_twin(edits, "auto", i == 4 || i == 5 ? N : 50);
     }
 }
 
