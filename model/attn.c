@@ -67,10 +67,9 @@ static void run_tokens(void *arg, size_t begin, size_t end, int worker)
                       a->l->k_norm);
         if (a->sparse) {
             index_k = w->index_k + i * di;
-            norm_and_turn(a, (int)i,
-                          w->index_q + i * di * (size_t)t->index_n_heads,
-                          t->index_n_heads, t->index_head_dim,
-                          a->l->index_q_norm);
+            norm_and_turn(
+                a, (int)i, w->index_q + i * di * (size_t)t->index_n_heads,
+                t->index_n_heads, t->index_head_dim, a->l->index_q_norm);
             norm_and_turn(a, (int)i, index_k, 1, t->index_head_dim,
                           a->l->index_k_norm);
         }
@@ -106,8 +105,8 @@ static void run_attend(void *arg, size_t begin, size_t end, int worker)
     for (size_t piece = begin; piece < end; piece++) {
         int kv = (int)(piece % kv_heads);
         int part = (int)(piece / kv_heads % (size_t)a->head_pieces);
-        int i = (int)(piece / kv_heads / (size_t)a->head_pieces) *
-                a->tokens_each;
+        int i =
+            (int)(piece / kv_heads / (size_t)a->head_pieces) * a->tokens_each;
         int last = DH_MIN(i + a->tokens_each, w->n);
         int head = part * a->heads_each;
         int heads = DH_MIN(a->heads_each, a->group - head);

@@ -11,18 +11,18 @@
 #include "base/log.h"
 
 // Depth of one pass over a panel: a panel of it stays in the first cache.
-#define DEPTH 256
+#define DEPTH       256
 // Rows and columns of one piece of a product.
-#define ROWS 96
-#define COLS 256
+#define ROWS        96
+#define COLS        256
 // Packed weights that the shared cache is to hold.
 #define PACK_FLOATS ((size_t)1 << 20)
 // Below so many multiply-adds waking a thread costs more than it brings.
-#define SMALL ((size_t)1 << 18)
+#define SMALL       ((size_t)1 << 18)
 // Rows up to which weights are read in place: packing them would cost more.
-#define DOT_ROWS 4
+#define DOT_ROWS    4
 // Panels of keys that are softened at once.
-#define SPAN 8
+#define SPAN        8
 
 enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
                                struct dh_pool *pool, int max_depth, int max_dim)
@@ -35,8 +35,8 @@ enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
         DH_MAX(PACK_FLOATS, (size_t)DH_PANEL * (size_t)DH_MAX(max_depth, 1));
     b->scratch_floats = dh_backend_attend_floats(max_dim);
     b->pack = dh_big_alloc(b->pack_floats * sizeof(float));
-    b->scratch = dh_big_alloc(b->scratch_floats * (size_t)b->threads *
-                              sizeof(float));
+    b->scratch =
+        dh_big_alloc(b->scratch_floats * (size_t)b->threads * sizeof(float));
     if (b->pack && b->scratch)
         return DH_OK;
     dh_error("no memory for the kernels");
@@ -125,7 +125,9 @@ static void run_panel(const struct product *p, int panel, int row, int row_end,
         .ldb = DH_PANEL,
         .ldc = p->ldy,
         .k = depth,
-        .start = k0 ? DH_TILE_ADD : bias ? DH_TILE_BIAS : DH_TILE_ZERO,
+        .start = k0     ? DH_TILE_ADD
+                 : bias ? DH_TILE_BIAS
+                        : DH_TILE_ZERO,
     };
     for (; row < row_end; row += DH_TILE_ROWS) {
         t.m = DH_MIN(DH_TILE_ROWS, row_end - row);
@@ -161,8 +163,14 @@ void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
                        const float *x, size_t ldx, int m,
                        const struct dh_mat *w, const float *bias)
 {
-    struct product p = { .b = b, .w = w, .x = x, .bias = bias, .y = y,
-                         .ldx = ldx, .ldy = ldy, .m = m };
+    struct product p = { .b = b,
+                         .w = w,
+                         .x = x,
+                         .bias = bias,
+                         .y = y,
+                         .ldx = ldx,
+                         .ldy = ldy,
+                         .m = m };
     size_t work = (size_t)m * (size_t)w->rows * (size_t)w->cols;
     struct dh_pool *pool = work < SMALL ? NULL : b->pool;
     if (m <= 0)
@@ -244,8 +252,9 @@ static struct dh_pool *pool_for(const struct dh_backend *b, size_t elements)
 void dh_backend_rmsnorm(const struct dh_backend *b, float *y, const float *x,
                         const float *w, int rows, int n, float eps)
 {
-    struct rows r = { .k = b->k, .y = y, .x = x, .w = w, .n = (size_t)n,
-                      .eps = eps };
+    struct rows r = {
+        .k = b->k, .y = y, .x = x, .w = w, .n = (size_t)n, .eps = eps
+    };
     dh_pool_run(pool_for(b, (size_t)rows * r.n), (size_t)rows, 32, run_rmsnorm,
                 &r);
 }
@@ -254,8 +263,13 @@ void dh_backend_layernorm(const struct dh_backend *b, float *y, const float *x,
                           const float *w, const float *bias, int rows, int n,
                           float eps)
 {
-    struct rows r = { .k = b->k, .y = y, .x = x, .w = w, .bias = bias,
-                      .n = (size_t)n, .eps = eps };
+    struct rows r = { .k = b->k,
+                      .y = y,
+                      .x = x,
+                      .w = w,
+                      .bias = bias,
+                      .n = (size_t)n,
+                      .eps = eps };
     dh_pool_run(pool_for(b, (size_t)rows * r.n), (size_t)rows, 32,
                 run_layernorm, &r);
 }
@@ -269,8 +283,9 @@ void dh_backend_gelu(const struct dh_backend *b, float *x, size_t n)
 void dh_backend_swiglu(const struct dh_backend *b, float *y, const float *gate,
                        const float *up, size_t n, float alpha, float limit)
 {
-    struct rows r = { .k = b->k, .y = y, .x = gate, .w = up, .alpha = alpha,
-                      .limit = limit };
+    struct rows r = {
+        .k = b->k, .y = y, .x = gate, .w = up, .alpha = alpha, .limit = limit
+    };
     dh_pool_run(pool_for(b, n), n, PIECE, run_swiglu, &r);
 }
 
@@ -310,7 +325,8 @@ static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
     return (struct dh_attend_panel){ i, UINT32_MAX };
 }
 
-static void mask_panel(const struct attend *w, struct dh_attend_panel p, int col)
+static void mask_panel(const struct attend *w, struct dh_attend_panel p,
+                       int col)
 {
     int64_t first = (int64_t)p.panel * DH_PANEL;
     for (int r = 0; r < w->a->rows; r++) {

@@ -137,7 +137,8 @@ struct dh_attend_head {
     int dim, ldv;
 };
 
-/* 32 keys from token 32 * panel on; bit i of mask allows token 32 * panel + i. */
+/* 32 keys from token 32 * panel on; bit i of mask allows token 32 * panel + i.
+ */
 struct dh_attend_panel {
     int32_t panel;
     uint32_t mask;

@@ -70,8 +70,8 @@ struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
     const float *base = c->layer[layer];
     return (struct dh_attend_head){
         .keys = base + (size_t)head * c->cap * (size_t)c->dim,
-        .values = base + keys_floats(c) +
-                  (size_t)head * c->cap * (size_t)c->ldv,
+        .values =
+            base + keys_floats(c) + (size_t)head * c->cap * (size_t)c->ldv,
         .dim = c->dim,
         .ldv = c->ldv,
     };
@@ -84,8 +84,8 @@ const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
 
 static void put_column(float *panels, int dim, size_t token, const float *v)
 {
-    float *at = panels + token / DH_PANEL * DH_PANEL * (size_t)dim +
-                token % DH_PANEL;
+    float *at =
+        panels + token / DH_PANEL * DH_PANEL * (size_t)dim + token % DH_PANEL;
     for (int d = 0; d < dim; d++)
         at[(size_t)d * DH_PANEL] = v[d];
 }

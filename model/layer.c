@@ -56,10 +56,8 @@ static void carve_all(struct dh_work *w, struct carver *c)
     w->up = carve(c, n, (size_t)widest_mlp(t), f);
     w->blocks =
         carve(c, n, hi * (size_t)t->index_topk_blocks, sizeof(*w->blocks));
-    w->maxima =
-        carve(c, threads * DH_TILE_ROWS, (size_t)w->max_blocks, f);
-    w->panels =
-        carve(c, threads, (size_t)w->max_panels, sizeof(*w->panels));
+    w->maxima = carve(c, threads * DH_TILE_ROWS, (size_t)w->max_blocks, f);
+    w->panels = carve(c, threads, (size_t)w->max_panels, sizeof(*w->panels));
     size_t k = (size_t)t->num_experts_per_tok;
     w->router = carve(c, n, (size_t)t->num_local_experts, f);
     w->chosen = carve(c, n, k, sizeof(*w->chosen));
@@ -116,10 +114,9 @@ enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
     memset(w, 0, sizeof(*w));
     w->model = model;
     w->chunk = chunk;
-    enum dh_status st =
-        dh_backend_init(&w->backend, model->kernels, model->pool,
-                        widest_matrix(&model->config),
-                        widest_head(&model->config));
+    enum dh_status st = dh_backend_init(
+        &w->backend, model->kernels, model->pool, widest_matrix(&model->config),
+        widest_head(&model->config));
     if (st)
         return st;
     st = dh_kvcache_init(&w->cache, t, max_tokens);
@@ -127,8 +124,8 @@ enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
         if (t->index_block_size > 0) {
             w->max_blocks =
                 (int)(w->cache.cap / (size_t)t->index_block_size) + 1;
-            w->max_panels = t->index_topk_blocks *
-                            (t->index_block_size / DH_PANEL + 2);
+            w->max_panels =
+                t->index_topk_blocks * (t->index_block_size / DH_PANEL + 2);
         }
         st = work_alloc(w);
     }

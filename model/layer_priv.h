@@ -45,9 +45,9 @@ struct dh_work {
     float *cos, *sin; /* [n][rotary_dim / 2] */
     float *gate, *up;
     /* sparse attention */
-    int32_t *blocks;  /* [n][index_n_heads][index_topk_blocks], -1: none */
-    int max_blocks;   /* of the whole cache */
-    float *maxima;    /* per thread: [DH_TILE_ROWS][max_blocks] */
+    int32_t *blocks; /* [n][index_n_heads][index_topk_blocks], -1: none */
+    int max_blocks;  /* of the whole cache */
+    float *maxima;   /* per thread: [DH_TILE_ROWS][max_blocks] */
     struct dh_attend_panel *panels; /* per thread: max_panels */
     int max_panels;
     /* mixture */

@@ -41,7 +41,8 @@ static bool read_three(const struct dh_json *o, const char *key, float out[3],
     if (!list)
         return true;
     int n = 0;
-    for (const struct dh_json *e = dh_json_first(list); e; e = dh_json_next(e)) {
+    for (const struct dh_json *e = dh_json_first(list); e;
+         e = dh_json_next(e)) {
         double v = dh_json_number(e);
         if (n == 3 || dh_json_kind(e) != DH_JSON_NUMBER || !(v >= 0 && v <= 1))
             break;
@@ -71,16 +72,16 @@ enum dh_status dh_model_parse_rule(const char *json, size_t len,
     if (!o)
         return DH_ERR_FORMAT;
     struct dh_patch_rule r = *rule;
-    bool good = dh_json_kind(o) == DH_JSON_OBJECT &&
-                read_int(o, "patch_size", &r.patch_size, diag) &&
-                read_int(o, "temporal_patch_size", &r.temporal_patch_size,
-                         diag) &&
-                read_int(o, "merge_size", &r.merge_size, diag) &&
-                read_size(o, &r, diag) &&
-                read_pixels(o, "min_pixels", &r.min_pixels, diag) &&
-                read_pixels(o, "max_pixels", &r.max_pixels, diag) &&
-                read_three(o, "image_mean", r.mean, diag) &&
-                read_three(o, "image_std", r.std, diag);
+    bool good =
+        dh_json_kind(o) == DH_JSON_OBJECT &&
+        read_int(o, "patch_size", &r.patch_size, diag) &&
+        read_int(o, "temporal_patch_size", &r.temporal_patch_size, diag) &&
+        read_int(o, "merge_size", &r.merge_size, diag) &&
+        read_size(o, &r, diag) &&
+        read_pixels(o, "min_pixels", &r.min_pixels, diag) &&
+        read_pixels(o, "max_pixels", &r.max_pixels, diag) &&
+        read_three(o, "image_mean", r.mean, diag) &&
+        read_three(o, "image_std", r.std, diag);
     dh_json_free(o);
     if (good && r.min_pixels > r.max_pixels) {
         dh_diag_set(diag, 0, "min_pixels is larger than max_pixels");

@@ -118,5 +118,6 @@ void dh_moe_run(struct dh_work *w, int layer)
     if (w->model->config.text.layer_moe[layer])
         run_mixture(w, layer);
     else
-        run_mlp(w, w->side, w->norm, w->n, &w->model->weights.layers[layer].mlp);
+        run_mlp(w, w->side, w->norm, w->n,
+                &w->model->weights.layers[layer].mlp);
 }

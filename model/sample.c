@@ -112,8 +112,7 @@ static int draw(const float *p, int n, struct dh_rng *rng)
 }
 
 int dh_sample(const float *logits, int vocab, const uint64_t *allowed,
-              const struct dh_sampling *how, struct dh_rng *rng,
-              float *scratch)
+              const struct dh_sampling *how, struct dh_rng *rng, float *scratch)
 {
     for (int i = 0; i < vocab; i++)
         scratch[i] =

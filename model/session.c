@@ -16,9 +16,9 @@
 #define DEFAULT_TOKENS 8192
 #define DEFAULT_CHUNK  512
 // Pictures whose tokens are kept for the case that they are fed again.
-#define KEPT_PICTURES 8
+#define KEPT_PICTURES  8
 // Rows of logits that are made at a time for a watcher.
-#define WATCH_ROWS 16
+#define WATCH_ROWS     16
 
 // An encoded picture.
 struct picture {
@@ -39,9 +39,9 @@ struct dh_session {
     struct dh_work work;
     struct dh_cancel *cancel;
     size_t max_tokens, len;
-    int32_t *ids;    // [max_tokens]
-    uint64_t *tags;  // [max_tokens]: 0, or which row of which picture
-    float *logits;   // [WATCH_ROWS][vocab]; the first row is the public one
+    int32_t *ids;   // [max_tokens]
+    uint64_t *tags; // [max_tokens]: 0, or which row of which picture
+    float *logits;  // [WATCH_ROWS][vocab]; the first row is the public one
     bool has_logits;
     void (*watch)(void *user, size_t position, const float *logits);
     void *watch_user;
@@ -76,8 +76,8 @@ enum dh_status dh_session_create(struct dh_session **out,
                                  const struct dh_session_options *o)
 {
     int longest = model->config.text.max_position_embeddings;
-    int tokens = o && o->max_tokens ? o->max_tokens
-                                    : DH_MIN(longest, DEFAULT_TOKENS);
+    int tokens =
+        o && o->max_tokens ? o->max_tokens : DH_MIN(longest, DEFAULT_TOKENS);
     int chunk = o && o->chunk ? o->chunk : DEFAULT_CHUNK;
     if (tokens < 1 || tokens > longest || chunk < 1) {
         dh_error("%d tokens in passes of %d: 1 to %d are possible", tokens,
@@ -320,8 +320,7 @@ static enum dh_status plan_encode(struct dh_session *s, struct plan *p,
             return DH_OK;
         }
     }
-    enum dh_status st =
-        encode(s, images[i].patches, p->tokens[i], &p->rows[i]);
+    enum dh_status st = encode(s, images[i].patches, p->tokens[i], &p->rows[i]);
     p->owned[i] = !st;
     return st;
 }
@@ -378,10 +377,9 @@ static void embed(struct dh_session *s, const int32_t *ids,
         if (places && places[i].row)
             memcpy(x, places[i].row, hidden * sizeof(float));
         else
-            dh_tensor_to_f32(e->dtype,
-                             (const uint8_t *)e->data +
-                                 (size_t)ids[i] * row_bytes,
-                             hidden, x);
+            dh_tensor_to_f32(
+                e->dtype, (const uint8_t *)e->data + (size_t)ids[i] * row_bytes,
+                hidden, x);
     }
 }
 

@@ -75,9 +75,15 @@ static void score_rows(const struct select *s, size_t row, int n, float *maxima)
     for (size_t i = 0; i < (size_t)n * (size_t)w->max_blocks; i++)
         maxima[i] = -INFINITY;
     struct dh_tile tile = {
-        .a = w->index_q + row * di, .c = scores,
-        .lda = di, .ldb = DH_PANEL, .ldc = DH_PANEL,
-        .m = n, .n = DH_PANEL, .k = (int)di, .start = DH_TILE_ZERO,
+        .a = w->index_q + row * di,
+        .c = scores,
+        .lda = di,
+        .ldb = DH_PANEL,
+        .ldc = DH_PANEL,
+        .m = n,
+        .n = DH_PANEL,
+        .k = (int)di,
+        .start = DH_TILE_ZERO,
     };
     for (size_t panel = 0; panel <= last / DH_PANEL; panel++) {
         tile.b = s->keys + panel * DH_PANEL * di;
@@ -97,8 +103,8 @@ static void run_select(void *arg, size_t begin, size_t end, int worker)
     struct dh_work *w = s->w;
     const struct dh_text_config *t = &w->model->config.text;
     size_t heads = (size_t)t->index_n_heads;
-    float *maxima = w->maxima + (size_t)worker * DH_TILE_ROWS *
-                                    (size_t)w->max_blocks;
+    float *maxima =
+        w->maxima + (size_t)worker * DH_TILE_ROWS * (size_t)w->max_blocks;
     begin += s->skip;
     end += s->skip;
     for (size_t row = begin; row < end; row += DH_TILE_ROWS) {
@@ -162,9 +168,8 @@ int dh_sparse_panels(const struct dh_work *w, int i, int head,
     const struct dh_text_config *t = &w->model->config.text;
     int64_t size = t->index_block_size;
     const int32_t *list =
-        w->blocks +
-        ((size_t)i * (size_t)t->index_n_heads + (size_t)head) *
-            (size_t)t->index_topk_blocks;
+        w->blocks + ((size_t)i * (size_t)t->index_n_heads + (size_t)head) *
+                        (size_t)t->index_topk_blocks;
     int n = 0;
     for (int b = 0; b < t->index_topk_blocks && list[b] >= 0; b++) {
         int64_t key = list[b] * size, end = key + size;

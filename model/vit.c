@@ -20,13 +20,13 @@ struct tower {
     const struct dh_vit_run *r;
     const struct dh_backend *b;
     const struct dh_vision_config *v;
-    int n;     // patches
-    int dim;   // of a head
-    int ldv;   // dim up to a multiple of 16
-    int half;  // angles of a patch
+    int n;    // patches
+    int dim;  // of a head
+    int ldv;  // dim up to a multiple of 16
+    int half; // angles of a patch
     size_t padded;
-    float *h;  // [n][hidden]
-    float *a;  // [n][hidden]: norm, later the heads' results
+    float *h; // [n][hidden]
+    float *a; // [n][hidden]: norm, later the heads' results
     float *q, *k, *v_rows;
     float *keys;   // per head, panels
     float *values; // per head, [padded][ldv]

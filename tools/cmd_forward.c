@@ -26,24 +26,40 @@ struct options {
 };
 
 static const struct dh_opt options_table[] = {
-    { .name = "model", .type = DH_OPT_TEXT,
-      .offset = offsetof(struct options, model), .arg = "DIR",
+    { .name = "model",
+      .type = DH_OPT_TEXT,
+      .offset = offsetof(struct options, model),
+      .arg = "DIR",
       .help = "The checkpoint; no tokenizer is needed" },
-    { .name = "input", .type = DH_OPT_TEXT,
-      .offset = offsetof(struct options, input), .arg = "FILE",
+    { .name = "input",
+      .type = DH_OPT_TEXT,
+      .offset = offsetof(struct options, input),
+      .arg = "FILE",
       .help = "Cases, as described above" },
-    { .name = "out", .type = DH_OPT_TEXT,
-      .offset = offsetof(struct options, out), .arg = "DIR",
+    { .name = "out",
+      .type = DH_OPT_TEXT,
+      .offset = offsetof(struct options, out),
+      .arg = "DIR",
       .help = "Where caseN.logits.f32 are written" },
-    { .name = "threads", .type = DH_OPT_INT,
-      .offset = offsetof(struct options, threads), .arg = "N", .lo = 0,
-      .hi = 256, .help = "Threads that compute; 0 is one for each core" },
-    { .name = "kernels", .type = DH_OPT_TEXT,
-      .offset = offsetof(struct options, kernels), .arg = "NAME",
+    { .name = "threads",
+      .type = DH_OPT_INT,
+      .offset = offsetof(struct options, threads),
+      .arg = "N",
+      .lo = 0,
+      .hi = 256,
+      .help = "Threads that compute; 0 is one for each core" },
+    { .name = "kernels",
+      .type = DH_OPT_TEXT,
+      .offset = offsetof(struct options, kernels),
+      .arg = "NAME",
       .help = "ref, avx2, avx512 or auto" },
-    { .name = "chunk", .type = DH_OPT_INT,
-      .offset = offsetof(struct options, chunk), .arg = "N", .lo = 0,
-      .hi = 65536, .help = "Tokens in one pass; 0 is the default" },
+    { .name = "chunk",
+      .type = DH_OPT_INT,
+      .offset = offsetof(struct options, chunk),
+      .arg = "N",
+      .lo = 0,
+      .hi = 65536,
+      .help = "Tokens in one pass; 0 is the default" },
     { 0 },
 };
 
@@ -88,7 +104,8 @@ static enum dh_status read_ids(struct forward *f, const struct dh_json *c)
     if (n == 0 || n > MAX_IDS || dh_json_kind(list) != DH_JSON_ARRAY)
         return bad_case(f, "ids: a list of integers is expected");
     dh_array(f->ids, n);
-    for (const struct dh_json *e = dh_json_first(list); e; e = dh_json_next(e)) {
+    for (const struct dh_json *e = dh_json_first(list); e;
+         e = dh_json_next(e)) {
         double v = dh_json_number(e);
         if (dh_json_kind(e) != DH_JSON_NUMBER || !(v >= 0 && v < 1e9) ||
             v != (double)(int32_t)v)
@@ -303,10 +320,12 @@ const struct dh_command dh_cmd_forward = {
     "forward",
     "",
     "Write the logits for given ids and pictures",
-    "FILE is a list of {\"ids\":[...],\"images\":[\"a.png\",...],\"greedy\":16}:\n"
+    "FILE is a list of "
+    "{\"ids\":[...],\"images\":[\"a.png\",...],\"greedy\":16}:\n"
     "complete ids, pictures for the placeholders in order (names relative to\n"
     "FILE), and how many tokens to go on. Writes caseN.logits.f32, float32\n"
-    "little-endian, a row for each id, and prints {\"case\":N,\"greedy\":[...]}.",
+    "little-endian, a row for each id, and prints "
+    "{\"case\":N,\"greedy\":[...]}.",
     { options_table, dh_app_opts },
     run,
 };

@@ -1,28 +1,28 @@
 // The fast kernels for AVX2 with FMA and F16C.
 #if defined(__x86_64__)
 
-# include <immintrin.h>
-# include <math.h>
-# include <string.h>
+#    include <immintrin.h>
+#    include <math.h>
+#    include <string.h>
 
-# include "model/backend_priv.h"
-# include "model/tensor_priv.h"
+#    include "model/backend_priv.h"
+#    include "model/tensor_priv.h"
 
-# define W        8
-# define TILE_MAX 6
+#    define W        8
+#    define TILE_MAX 6
 typedef __m256 vec;
 
-# define load(p)      _mm256_loadu_ps(p)
-# define store(p, v)  _mm256_storeu_ps(p, v)
-# define set1(f)      _mm256_set1_ps(f)
-# define add(a, b)    _mm256_add_ps(a, b)
-# define sub(a, b)    _mm256_sub_ps(a, b)
-# define mul(a, b)    _mm256_mul_ps(a, b)
-# define divide(a, b) _mm256_div_ps(a, b)
-# define fma(a, b, c) _mm256_fmadd_ps(a, b, c)
-# define vmax(a, b)   _mm256_max_ps(a, b)
-# define vmin(a, b)   _mm256_min_ps(a, b)
-# define nearest(a)   _mm256_round_ps(a, 8)
+#    define load(p)      _mm256_loadu_ps(p)
+#    define store(p, v)  _mm256_storeu_ps(p, v)
+#    define set1(f)      _mm256_set1_ps(f)
+#    define add(a, b)    _mm256_add_ps(a, b)
+#    define sub(a, b)    _mm256_sub_ps(a, b)
+#    define mul(a, b)    _mm256_mul_ps(a, b)
+#    define divide(a, b) _mm256_div_ps(a, b)
+#    define fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#    define vmax(a, b)   _mm256_max_ps(a, b)
+#    define vmin(a, b)   _mm256_min_ps(a, b)
+#    define nearest(a)   _mm256_round_ps(a, 8)
 
 // p * 2^n; what would not be a normal number becomes zero.
 static inline __attribute__((always_inline)) vec pow2(vec p, vec n)
@@ -49,33 +49,33 @@ static inline float max_of(vec v)
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-static inline __attribute__((always_inline)) vec widen(enum dh_dtype type, const void *p)
+static inline __attribute__((always_inline)) vec widen(enum dh_dtype type,
+                                                       const void *p)
 {
     if (type == DH_F32)
         return _mm256_loadu_ps(p);
     __m128i h = _mm_loadu_si128(p);
     if (type == DH_F16)
         return _mm256_cvtph_ps(h);
-    return _mm256_castsi256_ps(
-        _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
 static inline __attribute__((always_inline)) void transpose(vec v[W])
 {
     vec t[W];
-# pragma GCC unroll 16
+#    pragma GCC unroll 16
     for (int i = 0; i < W; i += 2) {
         t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
     }
-# pragma GCC unroll 16
+#    pragma GCC unroll 16
     for (int i = 0; i < W; i += 4) {
         v[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
         v[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
         v[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         v[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-# pragma GCC unroll 16
+#    pragma GCC unroll 16
     for (int i = 0; i < 4; i++) {
         t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);
         t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
@@ -83,7 +83,7 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
     memcpy(v, t, sizeof(t));
 }
 
-# include "model/cpu/simd_priv.h"
+#    include "model/cpu/simd_priv.h"
 
 const struct dh_kernels dh_kernels_avx2 = {
     .name = "avx2",

@@ -22,7 +22,8 @@ static void tile(const struct dh_tile *t)
                       : t->start == DH_TILE_BIAS ? t->bias[j]
                                                  : 0;
             for (int k = 0; k < t->k; k++)
-                s += t->a[(size_t)i * t->lda + k] * t->b[(size_t)k * t->ldb + j];
+                s +=
+                    t->a[(size_t)i * t->lda + k] * t->b[(size_t)k * t->ldb + j];
             *c = s;
         }
     }

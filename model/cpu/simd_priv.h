@@ -108,10 +108,11 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
             vec square[W];
 #pragma GCC unroll 16
             for (int j = 0; j < W; j++)
-                square[j] = j0 + j < rows
-                                ? widen(w->dtype, from + (size_t)(j0 + j) * bytes +
-                                                      (size_t)k * size)
-                                : set1(0);
+                square[j] =
+                    j0 + j < rows
+                        ? widen(w->dtype, from + (size_t)(j0 + j) * bytes +
+                                              (size_t)k * size)
+                        : set1(0);
             transpose(square);
 #pragma GCC unroll 16
             for (int i = 0; i < W; i++)
@@ -154,8 +155,8 @@ INLINE void dot_rows(float *y, size_t ldy, const float *x, size_t ldx,
             for (int i = 0; i < m; i++)
                 acc[r][i] = fma(load(x + (size_t)i * ldx + k), v, acc[r][i]);
             if (m == 1)
-                second[r] = fma(load(x + k + W), widen(type, at + W * size),
-                                second[r]);
+                second[r] =
+                    fma(load(x + k + W), widen(type, at + W * size), second[r]);
         }
     }
 #pragma GCC unroll 4
@@ -165,9 +166,8 @@ INLINE void dot_rows(float *y, size_t ldy, const float *x, size_t ldx,
             float s = sum_of(m == 1 ? add(acc[r][i], second[r]) : acc[r][i]);
             for (int t = k; t < w->cols; t++) {
                 float v;
-                dh_tensor_to_f32(type,
-                                 from + (size_t)r * bytes + (size_t)t * size, 1,
-                                 &v);
+                dh_tensor_to_f32(
+                    type, from + (size_t)r * bytes + (size_t)t * size, 1, &v);
                 s += x[(size_t)i * ldx + t] * v;
             }
             y[(size_t)i * ldy + r] = s;

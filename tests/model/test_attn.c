@@ -128,9 +128,9 @@ static void test_rows_over_chosen_keys(void)
                                                   { 1, UINT32_MAX },
                                                   { 5, 0x80000001 } };
     static const struct dh_attend_panel many[] = {
-        { 0, 1 }, { 1, 0 },          { 2, UINT32_MAX }, { 3, 0xffff },
-        { 4, 2 }, { 6, UINT32_MAX }, { 7, 3 },          { 9, 0xff00ff },
-        { 12, 7 }, { 13, 9 },        { 20, UINT32_MAX }
+        { 0, 1 },  { 1, 0 },          { 2, UINT32_MAX }, { 3, 0xffff },
+        { 4, 2 },  { 6, UINT32_MAX }, { 7, 3 },          { 9, 0xff00ff },
+        { 12, 7 }, { 13, 9 },         { 20, UINT32_MAX }
     };
     static const char *const kernels[] = { "ref", "avx2", "avx512" };
     for (size_t k = 0; k < DH_COUNTOF(kernels); k++) {

@@ -103,9 +103,9 @@ static void check_matmul(const struct dh_kernels *k, struct dh_pool *pool,
 
 static void matmuls(const struct dh_kernels *k)
 {
-    static const int shapes[][3] = { { 1, 7, 33 },   { 2, 64, 16 },
-                                     { 3, 5, 1 },    { 4, 33, 70 },
-                                     { 5, 1, 9 },    { 13, 40, 20 },
+    static const int shapes[][3] = { { 1, 7, 33 },    { 2, 64, 16 },
+                                     { 3, 5, 1 },     { 4, 33, 70 },
+                                     { 5, 1, 9 },     { 13, 40, 20 },
                                      { 12, 32, 256 }, { 25, 80, 300 },
                                      { 97, 16, 513 }, { 110, 300, 31 } };
     static const enum dh_dtype types[] = { DH_F32, DH_BF16, DH_F16 };

@@ -144,9 +144,9 @@ static void on_blocks(void *user, int layer, size_t position, int head,
                       const int32_t *blocks, int n)
 {
     struct seen *s = user;
-    int32_t *to = s->blocks[layer] +
-                  (position * (size_t)s->heads + (size_t)head) *
-                      (size_t)s->topk;
+    int32_t *to =
+        s->blocks[layer] +
+        (position * (size_t)s->heads + (size_t)head) * (size_t)s->topk;
     memcpy(to, blocks, (size_t)n * sizeof(*to));
     for (int i = n; i < s->topk; i++)
         to[i] = -1;
@@ -165,8 +165,10 @@ static void seen_init(struct parity *p, int n)
 {
     const struct dh_text_config *t = p->text;
     struct seen *s = &p->seen;
-    *s = (struct seen){ .n = n, .hidden = t->hidden_size,
-                        .heads = t->index_n_heads, .topk = t->index_topk_blocks,
+    *s = (struct seen){ .n = n,
+                        .hidden = t->hidden_size,
+                        .heads = t->index_n_heads,
+                        .topk = t->index_topk_blocks,
                         .experts = t->num_experts_per_tok };
     CHECK(t->num_hidden_layers < LAYERS);
     for (int i = 0; i < t->num_hidden_layers; i++) {
@@ -311,8 +313,10 @@ static void check_case(struct parity *p, const char *name, int chunk,
     float *want = floats_of(need(p, name, ".logits"));
     size_t v = (size_t)p->t.vocab;
     seen_init(p, n);
-    struct dh_probe probe = { .user = &p->seen, .hidden = on_hidden,
-                              .blocks = on_blocks, .experts = on_experts };
+    struct dh_probe probe = { .user = &p->seen,
+                              .hidden = on_hidden,
+                              .blocks = on_blocks,
+                              .experts = on_experts };
     dh_tiny_restart(&p->t, chunk, n + 32);
     dh_session_set_probe(p->t.session, &probe);
     const float *got = dh_tiny_feed(&p->t, ids, (size_t)n, images, n_images);
@@ -345,7 +349,8 @@ static void stored_patches(const struct parity *p, const char *name,
 {
     const struct dh_tensor *t = need(p, name, ".pixels");
     int32_t *grid = ints_of(need(p, name, ".grid"));
-    *out = (struct dh_patches){ .grid_t = grid[0], .grid_h = grid[1],
+    *out = (struct dh_patches){ .grid_t = grid[0],
+                                .grid_h = grid[1],
                                 .grid_w = grid[2],
                                 .row_len = (int)t->shape[1] };
     out->rows = dh_big_alloc(t->bytes);
@@ -375,7 +380,8 @@ static void check_picture(const struct parity *p, const char *name,
     struct dh_backend b;
     struct stages s = { 0 };
     CHECK_INT(dh_backend_init(&b, p->t.model->kernels, NULL, 256, 40), DH_OK);
-    struct dh_vit_run r = { .model = p->t.model, .backend = &b,
+    struct dh_vit_run r = { .model = p->t.model,
+                            .backend = &b,
                             .probe = patches->grid_t == 1 ? on_stage : NULL,
                             .probe_user = &s };
     size_t n = (size_t)dh_vit_tokens(p->t.model, patches) * 64;

@@ -27,8 +27,8 @@ static void hold_against_twin(const char *const *edits, const char *kernels,
                               int n)
 {
     struct dh_tiny t;
-    dh_tiny_open(&t, &(struct dh_tiny_spec){ .edits = edits,
-                                             .kernels = kernels });
+    dh_tiny_open(&t,
+                 &(struct dh_tiny_spec){ .edits = edits, .kernels = kernels });
     dh_tiny_ids(1, ids, N);
     const float *got = dh_tiny_feed(&t, ids, (size_t)n, NULL, 0);
     double *want = dh_twin_text(t.model, ids, n, NULL);
@@ -279,8 +279,8 @@ static void test_mismatched_pictures_are_refused(void)
     dh_tiny_patches(4, 1, 4, 6, &wide);
     wide.row_len = 48;
     dh_log_set_hook(quiet, NULL);
-    struct dh_session_image one = { &p[0], 250 }, two[] = { { &p[0], 250 },
-                                                            { &p[1], 250 } };
+    struct dh_session_image one = { &p[0], 250 },
+                            two[] = { { &p[0], 250 }, { &p[1], 250 } };
     struct dh_session_image bad1 = { &odd, 250 }, bad2 = { &wide, 250 };
     dh_tiny_ids(9, ids, 30);
     CHECK_INT(dh_session_feed(t.session, ids, 10, NULL, 0), DH_OK);
@@ -392,8 +392,8 @@ static void test_no_memory_is_an_error(void)
 DH_TESTS(DH_TEST(logits_are_the_twins), DH_TEST(variants_are_the_twins),
          DH_TEST(stored_types_are_read), DH_TEST(chunks_do_not_matter),
          DH_TEST(threads_do_not_matter), DH_TEST(rewind_is_exact),
-         DH_TEST(set_reuses_the_common_prefix),
-         DH_TEST(set_compares_pictures), DH_TEST(many_pictures_in_one_prompt),
+         DH_TEST(set_reuses_the_common_prefix), DH_TEST(set_compares_pictures),
+         DH_TEST(many_pictures_in_one_prompt),
          DH_TEST(mismatched_pictures_are_refused),
          DH_TEST(full_cache_is_refused), DH_TEST(cancel_leaves_the_timeline),
          DH_TEST(no_memory_is_an_error));

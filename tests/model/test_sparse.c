@@ -16,7 +16,13 @@ struct pick_case {
 };
 
 static const struct pick_case cases[] = {
-    { "the best three and the own", { 5, 1, 4, 3, 2 }, 5, 4, 1, 3, { 0, 2, 4 } },
+    { "the best three and the own",
+      { 5, 1, 4, 3, 2 },
+      5,
+      4,
+      1,
+      3,
+      { 0, 2, 4 } },
     { "ties go to the lower", { 1, 2, 2, 2, 0 }, 5, 4, 1, 3, { 1, 2, 4 } },
     { "all equal", { 3, 3, 3, 3, 3 }, 5, 4, 1, 2, { 0, 4 } },
     { "two local ones", { 9, 8, 7, 1, 2 }, 5, 4, 2, 3, { 0, 3, 4 } },
@@ -109,14 +115,14 @@ static void test_blocks_become_panels(void)
 
 static const char *const all_kept[] = { "\"sparse_topk_blocks\": 4",
                                         "\"sparse_topk_blocks\": 40", NULL };
-static const char *const real_blocks[] = {
-    "\"sparse_block_size\": 4", "\"sparse_block_size\": 128",
-    "\"sparse_topk_blocks\": 4", "\"sparse_topk_blocks\": 16", NULL
-};
-static const char *const never[] = {
-    "\"sparse_block_size\": 4", "\"sparse_block_size\": 128",
-    "\"sparse_topk_blocks\": 4", "\"sparse_topk_blocks\": 1000", NULL
-};
+static const char *const real_blocks[] = { "\"sparse_block_size\": 4",
+                                           "\"sparse_block_size\": 128",
+                                           "\"sparse_topk_blocks\": 4",
+                                           "\"sparse_topk_blocks\": 16", NULL };
+static const char *const never[] = { "\"sparse_block_size\": 4",
+                                     "\"sparse_block_size\": 128",
+                                     "\"sparse_topk_blocks\": 4",
+                                     "\"sparse_topk_blocks\": 1000", NULL };
 
 /* Up to topk blocks everything is kept; one block later it is not. */
 static void test_dense_while_all_blocks_fit(void)
@@ -145,8 +151,8 @@ static void test_released_geometry(void)
     struct dh_tiny sparse, dense;
     dh_tiny_open(&sparse, &(struct dh_tiny_spec){ .edits = real_blocks,
                                                   .max_tokens = N });
-    dh_tiny_open(&dense, &(struct dh_tiny_spec){ .edits = never,
-                                                 .max_tokens = N });
+    dh_tiny_open(&dense,
+                 &(struct dh_tiny_spec){ .edits = never, .max_tokens = N });
     dh_tiny_ids(2, ids, N);
     const float *a = dh_tiny_feed(&sparse, ids, N, NULL, 0);
     const float *b = dh_tiny_feed(&dense, ids, N, NULL, 0);

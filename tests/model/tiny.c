@@ -85,8 +85,11 @@ void dh_tiny_patches(unsigned seed, int t, int h, int w, struct dh_patches *out)
 {
     struct dh_rng rng;
     dh_rng_init(&rng, seed);
-    *out = (struct dh_patches){ .grid_t = t, .grid_h = h, .grid_w = w,
-                                .row_len = 96, .resized = { w * 4, h * 4 } };
+    *out = (struct dh_patches){ .grid_t = t,
+                                .grid_h = h,
+                                .grid_w = w,
+                                .row_len = 96,
+                                .resized = { w * 4, h * 4 } };
     size_t n = (size_t)t * (size_t)h * (size_t)w * 96;
     out->rows = dh_big_alloc(n * sizeof(float));
     CHECK(out->rows);

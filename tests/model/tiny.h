@@ -19,13 +19,13 @@ struct dh_tiny {
 };
 
 struct dh_tiny_spec {
-    const char *dir;            /* a checkpoint; NULL: one is written */
-    const char *config;         /* NULL: dh_checkpoint_config */
-    const char *const *edits;   /* of the config; NULL: none */
+    const char *dir;          /* a checkpoint; NULL: one is written */
+    const char *config;       /* NULL: dh_checkpoint_config */
+    const char *const *edits; /* of the config; NULL: none */
     enum dh_checkpoint_names names;
     enum dh_dtype dtype;
-    const char *kernels;        /* NULL: auto */
-    int threads;                /* 0: 1 */
+    const char *kernels; /* NULL: auto */
+    int threads;         /* 0: 1 */
     int chunk, max_tokens;
 };
 

@@ -242,10 +242,9 @@ double *dh_twin_text(const struct dh_model *m, const int32_t *ids, int n,
     double eps = (double)t->rms_norm_eps, *y;
     double *x = zeros((size_t)n, (size_t)hidden);
     for (int i = 0; i < n * hidden; i++)
-        x[i] = rows && rows[i / hidden]
-                   ? rows[i / hidden][i % hidden]
-                   : weight(&m->weights.embed_tokens, ids[i / hidden],
-                            i % hidden);
+        x[i] = rows && rows[i / hidden] ? rows[i / hidden][i % hidden]
+                                        : weight(&m->weights.embed_tokens,
+                                                 ids[i / hidden], i % hidden);
     for (int i = 0; i < t->num_hidden_layers; i++) {
         const struct dh_layer_weights *l = &m->weights.layers[i];
         double *a = gemma_of(x, n, hidden, l->input_layernorm, eps);
@@ -278,8 +277,7 @@ static double *layernorm(const double *x, int rows, int n, const float *w,
             var += (row[j] - mean) * (row[j] - mean) / n;
         for (int j = 0; j < n; j++)
             y[(size_t)i * n + j] =
-                (row[j] - mean) / sqrt(var + eps) * (double)w[j] +
-                (double)b[j];
+                (row[j] - mean) / sqrt(var + eps) * (double)w[j] + (double)b[j];
     }
     return y;
 }
