@@ -170,28 +170,6 @@ static struct found find_letter(const struct dh_opt_set *sets, char letter)
     return (struct found){ 0 };
 }
 
-// Levenshtein's distance, with one row of memory.
-static size_t distance(struct dh_str a, const char *b)
-{
-    size_t row[64];
-    size_t n = strlen(b);
-    if (a.n >= DH_COUNTOF(row) || n >= DH_COUNTOF(row))
-        return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t swap = diagonal + (a.p[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            size_t step = DH_MIN(row[j], row[j - 1]) + 1;
-            row[j] = DH_MIN(swap, step);
-        }
-    }
-    return row[n];
-}
-
 // NULL where nothing is near enough to be meant.
 static const char *nearest(const struct dh_opt_set *sets, struct dh_str name)
 {
@@ -199,7 +177,7 @@ static const char *nearest(const struct dh_opt_set *sets, struct dh_str name)
     size_t best_d = DH_MAX(name.n / 2, 2);
     for (; sets->table; sets++) {
         for (const struct dh_opt *o = sets->table; o->name; o++) {
-            size_t d = distance(name, o->name);
+            size_t d = dh_str_distance(name, dh_str_of(o->name));
             bool longer = name.n >= 3 && strlen(o->name) > name.n &&
                           memcmp(o->name, name.p, name.n) == 0;
             if (longer)

@@ -219,6 +219,31 @@ bool dh_parse_double(struct dh_str s, double *out)
     return true;
 }
 
+size_t dh_str_distance(struct dh_str a, struct dh_str b)
+{
+    size_t rows[3][64];
+    if (a.n >= DH_COUNTOF(rows[0]) || b.n >= DH_COUNTOF(rows[0]))
+        return SIZE_MAX;
+    for (size_t i = 0; i <= a.n; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *up = rows[(i + 2) % 3], *two_up = rows[(i + 1) % 3];
+        for (size_t j = 0; j <= b.n; j++) {
+            if (i == 0 || j == 0) {
+                row[j] = i + j;
+                continue;
+            }
+            size_t change = up[j - 1] + (a.p[i - 1] != b.p[j - 1]);
+            size_t step = DH_MIN(up[j], row[j - 1]) + 1;
+            row[j] = DH_MIN(change, step);
+            bool swapped = i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+                           a.p[i - 2] == b.p[j - 1];
+            if (swapped && two_up[j - 2] + 1 < row[j])
+                row[j] = two_up[j - 2] + 1;
+        }
+    }
+    return rows[a.n % 3][b.n];
+}
+
 uint64_t dh_hash_bytes(const void *p, size_t n)
 {
     const unsigned char *b = p;

@@ -43,6 +43,10 @@ bool dh_utf8_valid(const char *p, size_t n);
 DH_MUST_USE bool dh_parse_i64(struct dh_str s, int64_t *out);
 DH_MUST_USE bool dh_parse_double(struct dh_str s, double *out);
 
+/* Bytes to change, add or remove to make b of a, two neighbours in the wrong
+ * order counting as one; SIZE_MAX where one has 64 or more. */
+size_t dh_str_distance(struct dh_str a, struct dh_str b);
+
 /* FNV-1a, 64 bits. */
 uint64_t dh_hash_bytes(const void *p, size_t n);
 
