@@ -104,7 +104,11 @@ enum dh_status dh_x11_open(Display **out, const char *name)
 {
     Display *dpy = XOpenDisplay(name);
     if (!dpy) {
-        dh_error("cannot connect to X display \"%s\"", XDisplayName(name));
+        const char *meant = XDisplayName(name);
+        if (meant[0])
+            dh_error("cannot connect to X display \"%s\"", meant);
+        else
+            dh_error("DISPLAY is not set, and no display was named");
         return DH_ERR_NOTFOUND;
     }
     XSetIOErrorExitHandler(dpy, stay_alive, NULL);
