@@ -19,19 +19,21 @@
     "{\"name\":\"computer\",\"arguments\":{\"action\":\""
 #define TAIL       "}}\n</tool_call>"
 #define COORDINATE "\",\"coordinate\":" AT
-#define MODIFIERS  ",\"text\":\"" KEYS "\""
+#define HELD(mods) ",\"text\":\"" mods "\""
+
+// A click may hold modifiers, and nothing but modifiers.
+#define CLICK(name)                                                        \
+    name COORDINATE, name COORDINATE HELD("ctrl"),                         \
+        name COORDINATE HELD("shift"), name COORDINATE HELD("alt"),        \
+        name COORDINATE HELD("super"), name COORDINATE HELD("ctrl+shift"), \
+        name COORDINATE HELD("ctrl+alt")
 
 static const char *const action_forms[] = {
-    "left_click" COORDINATE,
-    "left_click" COORDINATE MODIFIERS,
-    "right_click" COORDINATE,
-    "right_click" COORDINATE MODIFIERS,
-    "middle_click" COORDINATE,
-    "middle_click" COORDINATE MODIFIERS,
-    "double_click" COORDINATE,
-    "double_click" COORDINATE MODIFIERS,
-    "triple_click" COORDINATE,
-    "triple_click" COORDINATE MODIFIERS,
+    CLICK("left_click"),
+    CLICK("right_click"),
+    CLICK("middle_click"),
+    CLICK("double_click"),
+    CLICK("triple_click"),
     "mouse_move" COORDINATE,
     "left_mouse_down" COORDINATE,
     "left_mouse_up" COORDINATE,
