@@ -41,7 +41,8 @@ void dh_history_add(struct dh_history *h, struct dh_frame *frame,
 
 void dh_history_prune(struct dh_history *h, int keep_min, int chunk)
 {
-    int k = 0;
+    // The picture that is about to be shown is behind the first one, too.
+    int k = h->n_turns > 0;
     for (int i = 1; i < h->n_turns; i++)
         k += h->turns[i].frame != NULL;
     int drop = DH_MAX(0, k - keep_min);

@@ -26,9 +26,11 @@ void dh_history_finish(struct dh_history *h);
 void dh_history_add(struct dh_history *h, struct dh_frame *frame,
                     const char *answer, const char *step, const char *note);
 /*
- * Drop old pictures, never the first turn's: with k pictures behind the first,
- * r = max(0, k - keep_min) less r mod chunk go, so that the prompt's beginning
- * stays the same between two drops. actions.md 2.5.
+ * Drop old pictures before the next question, never the first turn's: with k
+ * pictures behind the first, the newest, which is no turn yet, among them,
+ * r = max(0, k - keep_min) less r mod chunk go. So never more than keep_min +
+ * chunk are shown, and the prompt's beginning stays the same between two drops.
+ * actions.md 2.5.
  */
 void dh_history_prune(struct dh_history *h, int keep_min, int chunk);
 

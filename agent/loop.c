@@ -150,8 +150,8 @@ static bool finish_with(struct run *r, const struct dh_action *a)
     return end(r, how, DH_OK);
 }
 
-// Wait until the screen is quiet again; a wait action ends early when something
-// was drawn and then stayed still.
+// Wait until the screen is quiet again; after a wait action, for as long as it
+// asks for.
 static enum dh_status settle(struct run *r, const struct dh_action *a,
                              struct dh_event *e)
 {
@@ -166,7 +166,7 @@ static enum dh_status settle(struct run *r, const struct dh_action *a,
         dh_source_settle(r->l->source, &how, r->l->cancel, &found);
     // Some programs take longer than a quiet moment to begin: what has not
     // changed yet is given a second look.
-    if (!st && !found.changed) {
+    if (!st && !found.changed && a->op != DH_ACTION_WAIT) {
         how.quiet_ns *= LATE_FACTOR;
         e->times.settle += found.waited_ns;
         st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);

@@ -128,11 +128,13 @@ static void put_end(struct dh_page *p, const struct dh_event *e)
     close_step(p);
     dh_buf_puts(&p->html, "<section><h2>");
     put_escaped(&p->html, e->text);
-    dh_buf_printf(&p->html,
-                  "</h2><div class=\"shot\"><img loading=\"lazy\" "
-                  "src=\"frames/%06d.png\" alt=\"the last picture\"></div>"
-                  "</section>",
-                  p->frame);
+    dh_buf_puts(&p->html, "</h2>");
+    if (p->frame)
+        dh_buf_printf(&p->html,
+                      "<div class=\"shot\"><img loading=\"lazy\" "
+                      "src=\"frames/%06d.png\" alt=\"the last picture\"></div>",
+                      p->frame);
+    dh_buf_puts(&p->html, "</section>\n");
 }
 
 void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,

@@ -63,12 +63,16 @@ static bool take_ints(const struct dh_json *o, struct dh_profile *p,
     return true;
 }
 
-static bool take_float(const struct dh_json *o, const char *key, float *out,
-                       struct dh_diag *diag)
+static bool take_float(const struct dh_json *o, const char *key, double hi,
+                       float *out, struct dh_diag *diag)
 {
     double v = (double)*out;
     if (dh_json_find(o, key) && !dh_json_get_double(o, key, &v, diag))
         return false;
+    if (!(v >= 0 && v <= hi)) {
+        dh_diag_set(diag, 0, "%s: %g is not in 0..%g", key, v, hi);
+        return false;
+    }
     *out = (float)v;
     return true;
 }
@@ -98,6 +102,10 @@ static bool take_all(const struct dh_json *o, struct dh_profile *p,
                                             "disabled", NULL };
     static const char *const history[] = { "turns", "summary", NULL };
     int think = p->thinking, hist = p->history;
+    if (dh_json_kind(o) != DH_JSON_OBJECT) {
+        dh_diag_set(diag, 0, "an object is expected");
+        return false;
+    }
     if (!take_text(o, "name", &p->name) || !take_text(o, "root", &p->root) ||
         !take_text(o, "developer", &p->developer)) {
         dh_diag_set(diag, 0, "name, root and developer must be texts");
@@ -106,8 +114,8 @@ static bool take_all(const struct dh_json *o, struct dh_profile *p,
     if (!take_ints(o, p, diag) ||
         !take_enum(o, "thinking", thinking, &think, diag) ||
         !take_enum(o, "history", history, &hist, diag) ||
-        !take_float(o, "temperature", &p->sampling.temperature, diag) ||
-        !take_float(o, "top_p", &p->sampling.top_p, diag))
+        !take_float(o, "temperature", 100, &p->sampling.temperature, diag) ||
+        !take_float(o, "top_p", 1, &p->sampling.top_p, diag))
         return false;
     p->thinking = (enum dh_thinking)think;
     p->history = (enum dh_history_kind)hist;

@@ -25,8 +25,8 @@ struct dh_profile {
     char *developer; /* the instructions */
     enum dh_thinking thinking;
     enum dh_history_kind history;
-    /* Pictures of a history in turns: the oldest go in blocks of `chunk` once
-     * more than keep_min + chunk are there (actions.md 2.5). */
+    /* Pictures of a history in turns: the oldest go in blocks of `chunk`, so
+     * that at most keep_min + chunk are shown (actions.md 2.5). */
     int keep_min, chunk;
     int max_steps_told; /* of a summary, the newest ones */
     int max_answer_tokens;
