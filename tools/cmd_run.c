@@ -33,22 +33,26 @@ static const struct dh_opt run_opts[] = {
     { "region", 0, DH_OPT_TEXT, offsetof(struct run_options, region), "WxH+X+Y",
       "Part of the screen to see and act in", 0, 0, NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
-      "N", "Stop after so many answers", 1, 10000, NULL },
+      "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "session", 's', DH_OPT_TEXT, offsetof(struct run_options, session), "DIR",
       "Where to leave the session folder (default: a new one under "
       "$XDG_STATE_HOME/deskhand/sessions)",
       0, 0, NULL },
     { "record", 0, DH_OPT_BOOL, offsetof(struct run_options, record), NULL,
-      "Leave a session folder", 0, 0, NULL },
+      "Leave a session folder (the default; --no-record leaves none)", 0, 0,
+      NULL },
     { "video", 0, DH_OPT_BOOL, offsetof(struct run_options, video), NULL,
-      "Put a video of the run into the session folder", 0, 0, NULL },
+      "Put a video into it (the default; --no-video saves some time)", 0, 0,
+      NULL },
     { "script", 0, DH_OPT_TEXT, offsetof(struct run_options, script), "FILE",
       "Take answers from a file, one action a line, in place of a model", 0, 0,
       NULL },
     { "quiet-ms", 0, DH_OPT_INT, offsetof(struct run_options, quiet_ms), "N",
-      "After an action the screen must be still for so long", 1, 60000, NULL },
+      "After an action the screen must be still for so long (default: 120)", 1,
+      60000, NULL },
     { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
-      "and is waited for no longer than this", 1, 600000, NULL },
+      "and is waited for no longer than this (default: 3000)", 1, 600000,
+      NULL },
     { 0 },
 };
 
@@ -183,6 +187,9 @@ static void print_stages(struct printer *p)
         if (!n)
             continue;
         qsort(p->ns[s], (size_t)n, sizeof *p->ns[s], by_size);
+        // A script has stages that never run.
+        if (!p->ns[s][n - 1])
+            continue;
         printf("%-10s %8.1f %8.1f %8.1f\n", stage_names[s], ms(p->ns[s][n / 2]),
                ms(p->ns[s][0]), ms(p->ns[s][n - 1]));
     }
@@ -321,14 +328,40 @@ static int exit_of(const struct dh_loop_result *result)
     return DH_EXIT_UNSOLVED;
 }
 
+static void print_result(struct run *r, const struct dh_loop_result *result,
+                         int64_t took)
+{
+    struct dh_buf out;
+    struct dh_json_writer w;
+    dh_buf_init(&out, 1 << 22);
+    dh_jw_init(&w, &out);
+    dh_jw_object(&w, NULL);
+    dh_jw_text(&w, "event", "result");
+    dh_jw_text(&w, "end", dh_loop_end_name(result->end));
+    dh_jw_i64(&w, "steps", result->steps);
+    dh_jw_double(&w, "seconds", (double)took / 1e9);
+    if (result->text)
+        dh_jw_text(&w, "text", result->text);
+    if (r->session)
+        dh_jw_text(&w, "session", r->session);
+    dh_jw_end_object(&w);
+    puts(dh_buf_text(&out));
+    dh_buf_finish(&out);
+}
+
 static void print_end(struct run *r, struct printer *p,
                       const struct dh_loop_result *result, int64_t took)
 {
-    if (r->app.json)
+    const char *text = result->text;
+    if (r->app.json) {
+        print_result(r, result, took);
         return;
-    printf("%s after %d steps, %.1f s%s%s\n", dh_loop_end_name(result->end),
-           result->steps, (double)took / 1e9, result->text ? ": " : "",
-           result->text ? result->text : "");
+    }
+    if (result->end == DH_LOOP_ERROR)
+        text = dh_status_name(result->status);
+    printf("%s after %d step%s, %.1f s%s%s\n", dh_loop_end_name(result->end),
+           result->steps, result->steps == 1 ? "" : "s", (double)took / 1e9,
+           text ? ": " : "", text ? text : "");
     print_stages(p);
     if (r->session)
         printf("session %s\n", r->session);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "tools/app.h"
 
 static const struct dh_command *const commands[] = {
@@ -89,12 +90,43 @@ static const struct dh_command *find_command(const char *name)
     return NULL;
 }
 
+// Of all commands the one that is meant, or NULL: a slip or two, or its start.
+static const char *nearest_command(const char *name)
+{
+    const char *best = NULL;
+    size_t best_d = 3, len = strlen(name);
+    for (size_t i = 0; i < DH_COUNTOF(commands); i++) {
+        const char *c = commands[i]->name;
+        size_t d = dh_str_distance(dh_str_of(name), dh_str_of(c));
+        if (len && strncmp(c, name, len) == 0)
+            d = 0;
+        if (d < best_d && d < strlen(c)) {
+            best = c;
+            best_d = d;
+        }
+    }
+    return best;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *guess = nearest_command(name);
+    fprintf(stderr, "deskhand: no command \"%.60s\"", name);
+    if (guess)
+        fprintf(stderr, "; did you mean %s?", guess);
+    fputs("\nTry 'deskhand help'.\n", stderr);
+    return DH_EXIT_USAGE;
+}
+
 static int help(int argc, char **argv)
 {
     struct dh_buf out;
     dh_buf_init(&out, 1 << 20);
     const struct dh_command *c = argc > 1 ? find_command(argv[1]) : NULL;
-    if (argc > 1 && strcmp(argv[1], "--man") == 0)
+    bool man = argc > 1 && strcmp(argv[1], "--man") == 0;
+    if (argc > 1 && !c && !man)
+        return unknown_command(argv[1]);
+    if (man)
         put_man(&out);
     else if (c)
         dh_command_help(c, &out);
@@ -102,10 +134,6 @@ static int help(int argc, char **argv)
         put_overview(&out);
     fputs(dh_buf_text(&out), stdout);
     dh_buf_finish(&out);
-    if (argc > 1 && !c && strcmp(argv[1], "--man") != 0) {
-        fprintf(stderr, "deskhand help: no command \"%s\"\n", argv[1]);
-        return DH_EXIT_USAGE;
-    }
     return DH_EXIT_OK;
 }
 
@@ -153,11 +181,8 @@ int main(int argc, char **argv)
         strcmp(name, "-h") == 0)
         return flushed(help(argc - (argc > 1), argv + (argc > 1)));
     const struct dh_command *c = find_command(name);
-    if (!c) {
-        fprintf(stderr, "deskhand: no command \"%s\"\nTry 'deskhand help'.\n",
-                name);
-        return DH_EXIT_USAGE;
-    }
+    if (!c)
+        return unknown_command(name);
     char *assets = find_assets();
     dh_app_set_assets(assets);
     int status = flushed(c->run(argc - 1, argv + 1));
