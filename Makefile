@@ -89,9 +89,13 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 	$(SAY) '  LINK $@'
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(B)/tools/main.o $(call libs,tools) $(LIBS)
 
-# Tests: one program per folder, each test in a process of its own.
+# Tests: one program per folder, each test in a process of its own. Some use
+# what the tests of another folder have: small checkpoints, X clients, servers.
+helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
+                 tests/capture/server.c
+helpers_tools := $(helpers_agent)
 define testbin
-$(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c)) $(call libs,$(1))
+$(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))
 	$(SAY) '  LINK $$@'
 	$(Q)$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 .PHONY: test-$(1)

@@ -1,0 +1,408 @@
+#include "agent/brain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "actions/parse.h"
+#include "agent/policy.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "capture/frame.h"
+#include "capture/source.h"
+#include "capture/synth.h"
+#include "model/session.h"
+#include "tests/dh_test.h"
+#include "tests/model/checkpoint.h"
+
+// A checkpoint of random weights with the tokenizer of the text tests: it
+// writes nonsense, but within the grammar.
+static const char *random_checkpoint(const char *profile)
+{
+    static const char *const edits[] = {
+        "\"vocab_size\": 256",
+        "\"vocab_size\": 512",
+        "\"image_token_index\": 250",
+        "\"image_token_index\": 418",
+        "\"video_token_index\": 251",
+        "\"video_token_index\": 419",
+        NULL,
+    };
+    const char *dir = dh_test_dir();
+    char *config = dh_checkpoint_edit(dh_checkpoint_config, edits);
+    struct dh_checkpoint_spec spec = { .config = config };
+    char *text, *path = dh_path_join(dir, "tokenizer.json");
+    size_t len;
+    dh_checkpoint_write(dir, &spec);
+    dh_free(config);
+    CHECK_INT(dh_file_read("tests/vectors/text/tiny_tokenizer.json", 1 << 22,
+                           &text, &len),
+              DH_OK);
+    CHECK_INT(dh_file_write(path, text, len), DH_OK);
+    dh_big_free(text);
+    dh_free(path);
+    path = dh_path_join(dir, "deskhand.json");
+    CHECK_INT(dh_file_write(path, profile, strlen(profile)), DH_OK);
+    dh_free(path);
+    return dir;
+}
+
+#define PROFILE                                                     \
+    "{\"name\":\"tiny\",\"root\":\"r\",\"developer\":\"You act.\"," \
+    "\"thinking\":\"disabled\",\"history\":\"turns\","              \
+    "\"keep_min\":2,\"chunk\":2,\"max_answer_tokens\":400,"         \
+    "\"temperature\":1.5,\"constrain\":true}"
+
+static struct dh_brain *brain_of(const char *profile, uint64_t seed,
+                                 struct dh_cancel *cancel)
+{
+    struct dh_brain_options o = { .model_dir = random_checkpoint(profile),
+                                  .prompts_dir = "assets/prompts",
+                                  .threads = 1,
+                                  .context = 2048,
+                                  .seed = seed,
+                                  .cancel = cancel };
+    struct dh_brain *b;
+    CHECK_INT(dh_brain_create(&b, &o), DH_OK);
+    CHECK_STR(dh_brain_get_profile(b)->name, "tiny");
+    return b;
+}
+
+static struct dh_source *pictures(void)
+{
+    struct dh_synth_options o = { .width = 64, .height = 48, .seed = 3 };
+    struct dh_source *s;
+    CHECK_INT(dh_synth_create(&s, &o), DH_OK);
+    return s;
+}
+
+static struct dh_frame *picture(struct dh_source *s)
+{
+    struct dh_frame *f;
+    CHECK_INT(dh_source_grab(s, &f), DH_OK);
+    return f;
+}
+
+static enum dh_status ask(struct dh_brain *b, struct dh_frame *f,
+                          const char *task, enum dh_brain_form form,
+                          struct dh_brain_answer *out)
+{
+    struct dh_part head = { DH_PART_TEXT, "You act." };
+    struct dh_part user[] = { { DH_PART_IMAGE, NULL }, { DH_PART_TEXT, task } };
+    struct dh_message messages[] = {
+        { .role = DH_ROLE_DEVELOPER, .parts = &head, .n_parts = 1 },
+        { .role = DH_ROLE_USER, .parts = user, .n_parts = 2 },
+    };
+    struct dh_brain_request r = { .messages = messages,
+                                  .n_messages = 2,
+                                  .images = &f,
+                                  .n_images = 1,
+                                  .form = form };
+    return dh_brain_ask(b, &r, out);
+}
+
+static void check_point(struct dh_point p)
+{
+    CHECK(p.x >= 0 && p.x <= 1000 && p.y >= 0 && p.y <= 1000);
+}
+
+// Whatever the weights are, an answer under the grammar is one legal action,
+// needs no repair and is known to the parser.
+static void check_legal(const char *text, unsigned *ops)
+{
+    struct dh_answer a;
+    struct dh_diag diag = { 0 };
+    if (dh_answer_parse(text, strlen(text), &a, &diag)) {
+        fprintf(stderr, "%s\n", text);
+        CHECK_STR(diag.text, "");
+    }
+    CHECK_INT(a.n, 1);
+    if (a.action[0].repairs)
+        CHECK_STR(text, "without repairs");
+    check_point(a.action[0].at);
+    check_point(a.action[0].start);
+    *ops |= 1U << a.action[0].op;
+    dh_answer_finish(&a);
+}
+
+static void test_a_random_model_only_writes_legal_actions(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(PROFILE, 1, NULL);
+    unsigned ops = 0;
+    int whole = 0;
+    for (int i = 0; i < 60; i++) {
+        struct dh_frame *f = picture(s);
+        struct dh_brain_answer a;
+        char task[32];
+        snprintf(task, sizeof task, "Task: number %d", i);
+        CHECK_INT(ask(b, f, task, DH_FORM_ACTION, &a), DH_OK);
+        CHECK(a.usage.answer_tokens > 0);
+        if (!a.cut) {
+            check_legal(a.text, &ops);
+            whole++;
+        }
+        dh_brain_answer_finish(&a);
+        dh_frame_unref(f);
+    }
+    // It was no single action over and over.
+    CHECK(whole >= 30);
+    CHECK((ops & (ops - 1)) != 0);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+static void test_locate_only_writes_points(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(PROFILE, 2, NULL);
+    struct dh_frame *f = picture(s);
+    unsigned ops = 0;
+    for (int i = 0; i < 20; i++) {
+        struct dh_brain_answer a;
+        CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_LOCATE, &a), DH_OK);
+        if (!a.cut)
+            check_legal(a.text, &ops);
+        dh_brain_answer_finish(&a);
+    }
+    CHECK_INT(ops, 1U << DH_ACTION_CLICK);
+    dh_frame_unref(f);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+static void test_the_same_seed_gives_the_same_answers(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_frame *f = picture(s);
+    char *first[3];
+    for (int round = 0; round < 2; round++) {
+        struct dh_brain *b = brain_of(PROFILE, 5, NULL);
+        for (int i = 0; i < 3; i++) {
+            struct dh_brain_answer a;
+            CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_ACTION, &a), DH_OK);
+            if (round)
+                CHECK_STR(a.text, first[i]);
+            else
+                first[i] = dh_strdup(a.text);
+            dh_brain_answer_finish(&a);
+        }
+        dh_brain_destroy(b);
+    }
+    for (int i = 0; i < 3; i++)
+        dh_free(first[i]);
+    dh_frame_unref(f);
+    dh_source_destroy(s);
+}
+
+// Greedy, so that what is kept may not change what is said.
+#define GREEDY                                              \
+    "{\"name\":\"tiny\",\"developer\":\"You act.\","        \
+    "\"thinking\":\"disabled\",\"history\":\"turns\","      \
+    "\"keep_min\":2,\"chunk\":2,\"max_answer_tokens\":120," \
+    "\"temperature\":0,\"constrain\":true}"
+
+static void test_a_second_question_keeps_what_is_the_same(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(GREEDY, 1, NULL);
+    struct dh_frame *f = picture(s), *other = picture(s);
+    struct dh_brain_answer one, two, three, four;
+    CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_ACTION, &one), DH_OK);
+    CHECK_INT(one.usage.cached_tokens, 0);
+    CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_ACTION, &two), DH_OK);
+    CHECK_STR(two.text, one.text);
+    // All but the last token, which has to give the logits.
+    CHECK_INT(two.usage.prompt_tokens, one.usage.prompt_tokens);
+    CHECK_INT(two.usage.cached_tokens, two.usage.prompt_tokens - 1);
+    CHECK(two.times.vision < one.times.vision || two.times.vision == 0);
+    // Another task behind the same picture keeps the picture.
+    CHECK_INT(ask(b, f, "Task: Press F1.", DH_FORM_ACTION, &three), DH_OK);
+    CHECK(three.usage.cached_tokens >= 48);
+    CHECK(three.usage.cached_tokens < three.usage.prompt_tokens - 1);
+    // Another picture does not, though its ids are equal.
+    CHECK_INT(ask(b, other, "Task: Press F1.", DH_FORM_ACTION, &four), DH_OK);
+    CHECK(four.usage.cached_tokens + 48 <= three.usage.cached_tokens);
+    dh_brain_answer_finish(&one);
+    dh_brain_answer_finish(&two);
+    dh_brain_answer_finish(&three);
+    dh_brain_answer_finish(&four);
+    dh_frame_unref(f);
+    dh_frame_unref(other);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+/* --- stopping --- */
+
+struct stop {
+    struct dh_cancel cancel;
+    int pieces;
+};
+
+static void stop_on_text(void *user, const char *piece, size_t len)
+{
+    struct stop *s = user;
+    (void)piece;
+    (void)len;
+    if (++s->pieces == 3)
+        dh_cancel_set(&s->cancel);
+}
+
+static void test_a_stop_ends_an_answer(void)
+{
+    struct dh_source *s = pictures();
+    struct stop stop = { 0 };
+    struct dh_brain *b = brain_of(PROFILE, 1, &stop.cancel);
+    struct dh_frame *f = picture(s);
+    struct dh_part user[] = { { DH_PART_IMAGE, NULL },
+                              { DH_PART_TEXT, "Task: Write." } };
+    struct dh_message message = { .role = DH_ROLE_USER,
+                                  .parts = user,
+                                  .n_parts = 2 };
+    struct dh_brain_request r = { .messages = &message,
+                                  .n_messages = 1,
+                                  .images = &f,
+                                  .n_images = 1,
+                                  .form = DH_FORM_FREE,
+                                  .on_text = stop_on_text,
+                                  .user = &stop };
+    struct dh_brain_answer a;
+    CHECK_INT(dh_brain_ask(b, &r, &a), DH_ERR_CANCELLED);
+    CHECK_INT(stop.pieces, 3);
+    // And it can be asked again.
+    stop = (struct stop){ .pieces = 3 };
+    CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_ACTION, &a), DH_OK);
+    dh_brain_answer_finish(&a);
+    dh_frame_unref(f);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+/* --- the policy --- */
+
+static void decide(struct dh_policy *p, const struct dh_history *h,
+                   struct dh_frame *f, int attempt, const char *why,
+                   struct dh_decision *d)
+{
+    CHECK_INT(p->ops->decide(p, h, f, attempt, why, d), DH_OK);
+    CHECK(d->text[0]);
+}
+
+static void check_policy(const char *profile, bool turns)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(profile, 1, NULL);
+    struct dh_policy *p = dh_policy_model_create(b);
+    struct dh_history h;
+    int before = 0, most = 0;
+    dh_history_init(&h, "Click OK.");
+    for (int i = 0; i < 9; i++) {
+        struct dh_frame *f = picture(s);
+        struct dh_decision d;
+        unsigned ops = 0;
+        int images = 1;
+        p->ops->prune(p, &h);
+        for (int k = 0; k < h.n_turns; k++)
+            images += h.turns[k].frame != NULL;
+        most = DH_MAX(most, images);
+        decide(p, &h, f, 0, NULL, &d);
+        check_legal(d.text, &ops);
+        // Between two drops the beginning is what it was.
+        if (turns && images > before && before > 0)
+            CHECK(d.usage.cached_tokens >= 48 * before);
+        before = images;
+        dh_history_add(&h, f, d.text, "Click.", i == 2 ? "a finding" : NULL);
+        dh_decision_finish(&d);
+        dh_frame_unref(f);
+    }
+    CHECK_INT(most, turns ? 4 : 2);
+    dh_history_finish(&h);
+    dh_policy_destroy(p);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+#define SHORT                                                             \
+    "\"name\":\"tiny\",\"developer\":\"Act.\",\"thinking\":\"disabled\"," \
+    "\"keep_min\":2,\"chunk\":2,\"temperature\":1,\"constrain\":true,"    \
+    "\"max_answer_tokens\":1000"
+
+static void test_a_policy_in_turns_reuses_the_past(void)
+{
+    check_policy("{" SHORT ",\"history\":\"turns\"}", true);
+}
+
+static void test_a_policy_in_words_shows_one_picture(void)
+{
+    check_policy("{" SHORT ",\"history\":\"summary\",\"max_steps_told\":3}",
+                 false);
+}
+
+static void test_a_second_try_is_told_why(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(PROFILE, 1, NULL);
+    struct dh_policy *p = dh_policy_model_create(b);
+    struct dh_frame *f = picture(s);
+    struct dh_history h;
+    struct dh_decision one, two;
+    dh_history_init(&h, "Click OK.");
+    decide(p, &h, f, 0, NULL, &one);
+    decide(p, &h, f, 1, "no action in it", &two);
+    CHECK(two.usage.prompt_tokens > one.usage.prompt_tokens);
+    dh_decision_finish(&one);
+    dh_decision_finish(&two);
+    dh_history_finish(&h);
+    dh_frame_unref(f);
+    dh_policy_destroy(p);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+static void test_a_prompt_that_does_not_fit_is_refused(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(PROFILE, 1, NULL);
+    struct dh_frame *f = picture(s);
+    struct dh_brain_answer a;
+    char *task = dh_zalloc(20001);
+    for (int i = 0; i < 20000; i++)
+        task[i] = i % 2 ? ' ' : (char)('a' + i / 2 % 26);
+    CHECK_INT(ask(b, f, task, DH_FORM_ACTION, &a), DH_ERR_RANGE);
+    CHECK_INT(ask(b, f, "Task: Click.", DH_FORM_ACTION, &a), DH_OK);
+    dh_brain_answer_finish(&a);
+    dh_free(task);
+    dh_frame_unref(f);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
+static void test_a_model_without_a_tokenizer_is_refused(void)
+{
+    const char *dir = random_checkpoint(PROFILE);
+    char *path = dh_path_join(dir, "tokenizer.json");
+    struct dh_brain_options o = { .model_dir = dir,
+                                  .prompts_dir = "assets/prompts",
+                                  .threads = 1 };
+    struct dh_brain *b = NULL;
+    CHECK_INT(remove(path), 0);
+    CHECK_INT(dh_brain_create(&b, &o), DH_ERR_NOTFOUND);
+    CHECK_INT(dh_file_write(path, "{}", 2), DH_OK);
+    CHECK(dh_brain_create(&b, &o) != DH_OK);
+    CHECK(!b);
+    dh_free(path);
+}
+
+DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
+         DH_TEST(locate_only_writes_points),
+         DH_TEST(the_same_seed_gives_the_same_answers),
+         DH_TEST(a_second_question_keeps_what_is_the_same),
+         DH_TEST(a_stop_ends_an_answer),
+         DH_TEST(a_policy_in_turns_reuses_the_past),
+         DH_TEST(a_policy_in_words_shows_one_picture),
+         DH_TEST(a_second_try_is_told_why),
+         DH_TEST(a_prompt_that_does_not_fit_is_refused),
+         DH_TEST(a_model_without_a_tokenizer_is_refused));
