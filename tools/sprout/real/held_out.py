@@ -66,6 +66,19 @@ def picture(root, park):
     return Image.frombytes("RGB", SIZE, raw.data, "raw", "BGRX")
 
 
+def bar_buttons(out, tops):
+    """The buttons of the window manager's title bar, when only one window has one."""
+    from common import Rig
+    active = shell("xdotool", "getactivewindow")
+    if not active or sum(not t[4] for t in tops.values()) != 1:
+        return []
+    rig = Rig(out, "", "", ["icon", "minimize", "maximize", "close"])
+    win = rig.dpy.create_resource_object("window", int(active))
+    found = rig.frame_elements(rig.frame_of(win.id), win.id, rig.geometry(win), "") or []
+    return [{"kind": "winbutton", "label": e["role"], "box": e["box"], "top": None, "popup": False, "checked": False, "text": "", "about": ""}
+            for e in found if e["kind"] == "winbutton"]
+
+
 def one(args):
     """Runs inside the message bus: one application."""
     from Xlib import display
@@ -98,7 +111,7 @@ def one(args):
             file = f"{name}-{args.one:02d}-{len(shots)}.png"
             picture(root, not held).save(os.path.join(args.out, file))
             tops = top_windows(root)
-            every = reader.read_all()
+            every = reader.read_all() + bar_buttons(args.out, tops)
             for e in every:
                 e["seen"] = bool(on_top(e, root, tops))
             shots.append({"file": file, "app": name, "toolkit": toolkit, "elements": every})
@@ -146,7 +159,7 @@ def prepare(home):
     os.chmod(os.path.join(home, ".run"), 0o700)
     for name in ("budget.csv", "notes.txt", "route.txt", "poem.txt"):
         with open(os.path.join(home, name), "w", encoding="utf-8") as fh:
-            fh.write("First line of the file\nanother line\n")
+            fh.write(f"First line of {name}\nanother line\n")
     if not os.path.isdir(os.path.join(home, "repo")):
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
         subprocess.run(["git", "init", "-q", "-b", "main", "repo"], cwd=home, check=True)

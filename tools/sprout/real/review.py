@@ -9,8 +9,8 @@ import argparse
 import glob
 import json
 import os
+import subprocess
 
-import numpy
 from PIL import Image, ImageDraw
 
 ICON_WORDS = {  # a name the tree gives -> what the icon shows, as people ask for it
@@ -27,20 +27,25 @@ def plain(label):
 
 
 def is_icon(e):
-    """A small button with the name of a common icon, or with no room for its name."""
+    """A small button with the name of a common icon, or with no room for its name.
+
+    Only the accessibility tree names icons; the other readers give shown text alone.
+    """
     width, name = e["box"][2] - e["box"][0], e["label"]
-    if e["kind"] != "button" or len(name) < 2:
+    if e["kind"] != "button" or len(name) < 2 or e["top"] is None:
         return False
     return width <= 46 and name.lower() in ICON_WORDS or width <= 56 and len(name) > 2 and len(name) * 5.5 > width - 6
 
 
 def has_text(e):
-    return e["box"][2] - e["box"][0] >= len(e["label"]) * 5.5 + 4
+    return e["top"] is None or e["box"][2] - e["box"][0] >= len(e["label"]) * 5.5 + 4
 
 
 def ask_of(e, captions):
     """(what to ask, its type), or None when what the tree calls it cannot be seen."""
     kind, label = e["kind"], e["label"]
+    if kind == "winbutton":
+        return f"the {label} icon", "icon"
     icon = is_icon(e)
     if icon or kind in ("check", "radio") and not has_text(e):
         word = ICON_WORDS.get(label.lower())
@@ -85,16 +90,30 @@ def correct(items, fixes):
     return out
 
 
-def small(image):
-    """The same pixels with a palette, where there are few enough colours."""
-    pixels = numpy.asarray(image.convert("RGB"))
-    colours, index = numpy.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-    if len(colours) > 256:
-        return image
-    out = Image.fromarray(index.reshape(pixels.shape[:2]).astype(numpy.uint8), "P")
-    out.putpalette(colours.astype(numpy.uint8).tobytes())
-    assert (numpy.asarray(out.convert("RGB")) == pixels).all()
-    return out
+def save(src, dst):
+    """The same pixels in fewer bytes."""
+    Image.open(src).save(dst, optimize=True)
+    subprocess.run(["optipng", "-quiet", "-o2", dst], check=False)
+
+
+def row(shot, c):
+    x0, y0, x1, y1 = c["box"]
+    return {"img_filename": shot["file"], "bbox": [x0, y0, x1 - x0, y1 - y0], "instruction": c["instruction"], "data_type": c["data_type"],
+            "data_source": shot["toolkit"], "application": shot["app"], "label": c["label"], "kind": c["kind"]}
+
+
+def shrink(rows, folder, limit):
+    """Drops the pictures that hold least for their size, never a program's last one."""
+    size = {f: os.path.getsize(os.path.join(folder, f)) for f in {r["img_filename"] for r in rows}}
+    app = {r["img_filename"]: r["application"] for r in rows}
+    worth = {f: sum(2 if r["data_type"] != "text" else 1 for r in rows if r["img_filename"] == f) / size[f] for f in size}
+    for f in sorted(size, key=worth.get):
+        if sum(size.values()) <= limit:
+            break
+        if sum(app[g] == app[f] for g in size) > 1:
+            del size[f]
+            os.unlink(os.path.join(folder, f))
+    return [r for r in rows if r["img_filename"] in size]
 
 
 def draw(src, items, dst):
@@ -115,6 +134,7 @@ def main():
     ap.add_argument("raw")
     ap.add_argument("out")
     ap.add_argument("--look")
+    ap.add_argument("--limit", type=int, default=2680, help="KiB of pictures: beyond it those with the fewest elements for their size go")
     args = ap.parse_args()
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "corrections.json"), encoding="utf-8") as fh:
@@ -126,20 +146,17 @@ def main():
             known_wrong = {**fixes.get(shot["file"].rsplit("-", 1)[0], {}), **fixes.get(shot["file"], {})}
             items = correct(candidates(shot), known_wrong)
             # the same element on the next picture of the program says nothing new
-            known = asked.setdefault(shot["app"] + path, set())
+            known = asked.setdefault(path, set())
             fresh = [c for c in items if (c["instruction"], tuple(c["box"])) not in known]
+            if len(fresh) < 3 and shot["app"] != "zenity":
+                continue
             if args.look:
                 os.makedirs(args.look, exist_ok=True)
                 draw(os.path.join(args.raw, shot["file"]), fresh, os.path.join(args.look, shot["file"]))
-            if len(fresh) < 3 and shot["app"] != "zenity":
-                continue
             known.update((c["instruction"], tuple(c["box"])) for c in fresh)
-            small(Image.open(os.path.join(args.raw, shot["file"]))).save(os.path.join(args.out, shot["file"]), optimize=True)
-            for c in fresh:
-                x0, y0, x1, y1 = c["box"]
-                rows.append({"img_filename": shot["file"], "bbox": [x0, y0, x1 - x0, y1 - y0], "instruction": c["instruction"],
-                             "data_type": c["data_type"], "data_source": shot["toolkit"], "application": shot["app"], "label": c["label"],
-                             "kind": c["kind"]})
+            save(os.path.join(args.raw, shot["file"]), os.path.join(args.out, shot["file"]))
+            rows += [row(shot, c) for c in fresh]
+    rows = shrink(rows, args.out, args.limit * 1024)
     with open(os.path.join(args.out, "real.json"), "w", encoding="utf-8") as fh:
         fh.write("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
     count = lambda key: {k: sum(r[key] == k for r in rows) for k in sorted({r[key] for r in rows})}  # noqa: E731

@@ -84,7 +84,7 @@ static void walk(Widget w, int popup, FILE *out)
 {
     if (XtIsShell(w)) {
         Boolean over = False;
-        XtVaGetValues(w, XtNoverrideRedirect, &over, NULL);
+        XtVaGetValues(w, "overrideRedirect", &over, NULL);
         popup = over != False;
     }
     tell(w, popup, out);
