@@ -134,7 +134,7 @@ def main():
     ap.add_argument("raw")
     ap.add_argument("out")
     ap.add_argument("--look")
-    ap.add_argument("--limit", type=int, default=2680, help="KiB of pictures: beyond it those with the fewest elements for their size go")
+    ap.add_argument("--limit", type=int, default=2640, help="KiB of pictures: beyond it those with the fewest elements for their size go")
     args = ap.parse_args()
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "corrections.json"), encoding="utf-8") as fh:
