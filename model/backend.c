@@ -69,12 +69,7 @@ static void run_dot(void *arg, size_t begin, size_t end, int worker)
     const struct product *p = arg;
     (void)worker;
     p->b->k->dot(p->y + begin, p->ldy, p->x, p->ldx, p->m, p->w, (int)begin,
-                 (int)(end - begin));
-    if (!p->bias)
-        return;
-    for (int i = 0; i < p->m; i++)
-        p->b->k->add_scaled(p->y + (size_t)i * p->ldy + begin, p->bias + begin,
-                            1, end - begin);
+                 (int)(end - begin), p->bias ? p->bias + begin : NULL);
 }
 
 static void run_pack(void *arg, size_t begin, size_t end, int worker)

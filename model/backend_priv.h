@@ -53,10 +53,11 @@ struct dh_kernels {
      * w are `cols` apart, `depth` of them are taken from column k0 on. */
     void (*pack)(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
                  int depth);
-    /* y[i * ldy + r] = dot(x + i * ldx, row row0 + r of w) for i < m <= 4 and
-     * r < rows. */
+    /* y[i * ldy + r] = bias[r] + dot(x + i * ldx, row row0 + r of w) for
+     * i < m <= 4 and r < rows, summed in the order of k as `tile` does; bias
+     * may be NULL. */
     void (*dot)(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows);
+                const struct dh_mat *w, int row0, int rows, const float *bias);
     /* Scores s[0..n) become exp(s - max) with the new maximum; the factor by
      * which everything summed before must be multiplied is returned. n is a
      * multiple of 32; scores may be -inf. */
@@ -105,7 +106,8 @@ DH_MUST_USE enum dh_status dh_backend_init(struct dh_backend *b,
 void dh_backend_finish(struct dh_backend *b);
 
 /* y[m][w->rows] = x[m][w->cols] w^T + bias; bias may be NULL. Rows of x and y
- * are ldx and ldy floats apart. */
+ * are ldx and ldy floats apart. A row of y depends on its row of x alone, to
+ * the last bit, whatever m is. */
 void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
                        const float *x, size_t ldx, int m,
                        const struct dh_mat *w, const float *bias);

@@ -41,11 +41,11 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
 }
 
 static void dot(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows)
+                const struct dh_mat *w, int row0, int rows, const float *bias)
 {
     for (int r = 0; r < rows; r++) {
         for (int i = 0; i < m; i++) {
-            float s = 0;
+            float s = bias ? bias[r] : 0;
             for (int k = 0; k < w->cols; k++)
                 s += x[(size_t)i * ldx + k] *
                      element(w, (size_t)(row0 + r) * w->cols + k);

@@ -127,84 +127,82 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
     }
 }
 
-// m rows of x against four rows of w at once: eight or more sums in flight hide
-// the latency of the multiply-add.
-INLINE void dot_rows(float *y, size_t ldy, const float *x, size_t ldx,
-                     const int m, const struct dh_mat *w, int row, const int nr,
-                     const enum dh_dtype type)
+// m rows of x against W rows of w. Squares of w are turned in registers, so
+// that a lane is a row of w and the sum runs over k one by one: as in `tile`,
+// and with the same result to the last bit.
+INLINE void dot_square(float *y, size_t ldy, const float *x, size_t ldx,
+                       const int m, const struct dh_mat *w, int row, int rows,
+                       const float *bias, const enum dh_dtype type)
 {
-    const int size = type == DH_F32 ? 4 : 2;
-    const int step = m == 1 ? 2 : 1;
+    const size_t size = type == DH_F32 ? 4 : 2;
     size_t bytes = row_bytes(w);
-    const uint8_t *from = (const uint8_t *)w->data + (size_t)row * bytes;
-    vec acc[4][4], second[4];
+    const uint8_t *from[W];
+    float lane[W] = { 0 };
+    vec acc[4], square[W];
+    for (int j = 0; j < W; j++)
+        from[j] = (const uint8_t *)w->data +
+                  (size_t)(row + (j < rows ? j : 0)) * bytes;
+    if (bias)
+        memcpy(lane, bias, (size_t)rows * sizeof(*lane));
 #pragma GCC unroll 4
-    for (int r = 0; r < nr; r++) {
-        second[r] = set1(0);
-#pragma GCC unroll 4
-        for (int i = 0; i < m; i++)
-            acc[r][i] = set1(0);
-    }
+    for (int i = 0; i < m; i++)
+        acc[i] = load(lane);
     int k = 0;
-    for (; k + step * W <= w->cols; k += step * W) {
-#pragma GCC unroll 4
-        for (int r = 0; r < nr; r++) {
-            const uint8_t *at = from + (size_t)r * bytes + (size_t)k * size;
-            vec v = widen(type, at);
+    for (; k + W <= w->cols; k += W) {
+#pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            square[j] = widen(type, from[j] + (size_t)k * size);
+        transpose(square);
+#pragma GCC unroll 16
+        for (int j = 0; j < W; j++) {
 #pragma GCC unroll 4
             for (int i = 0; i < m; i++)
-                acc[r][i] = fma(load(x + (size_t)i * ldx + k), v, acc[r][i]);
-            if (m == 1)
-                second[r] =
-                    fma(load(x + k + W), widen(type, at + W * size), second[r]);
+                acc[i] =
+                    fma(set1(x[(size_t)i * ldx + k + j]), square[j], acc[i]);
         }
     }
+    for (; k < w->cols; k++) {
+        for (int j = 0; j < W; j++)
+            dh_tensor_to_f32(type, from[j] + (size_t)k * size, 1, &lane[j]);
 #pragma GCC unroll 4
-    for (int r = 0; r < nr; r++) {
+        for (int i = 0; i < m; i++)
+            acc[i] = fma(set1(x[(size_t)i * ldx + k]), load(lane), acc[i]);
+    }
 #pragma GCC unroll 4
-        for (int i = 0; i < m; i++) {
-            float s = sum_of(m == 1 ? add(acc[r][i], second[r]) : acc[r][i]);
-            for (int t = k; t < w->cols; t++) {
-                float v;
-                dh_tensor_to_f32(
-                    type, from + (size_t)r * bytes + (size_t)t * size, 1, &v);
-                s += x[(size_t)i * ldx + t] * v;
-            }
-            y[(size_t)i * ldy + r] = s;
-        }
+    for (int i = 0; i < m; i++) {
+        store(lane, acc[i]);
+        memcpy(y + (size_t)i * ldy, lane, (size_t)rows * sizeof(*lane));
     }
 }
 
 INLINE void dot_type(float *y, size_t ldy, const float *x, size_t ldx,
                      const int m, const struct dh_mat *w, int row0, int rows,
-                     const enum dh_dtype type)
+                     const float *bias, const enum dh_dtype type)
 {
-    int r = 0;
-    for (; r + 4 <= rows; r += 4)
-        dot_rows(y + r, ldy, x, ldx, m, w, row0 + r, 4, type);
-    for (; r < rows; r++)
-        dot_rows(y + r, ldy, x, ldx, m, w, row0 + r, 1, type);
+    for (int r = 0; r < rows; r += W)
+        dot_square(y + r, ldy, x, ldx, m, w, row0 + r,
+                   rows - r < W ? rows - r : W, bias ? bias + r : NULL, type);
 }
 
 INLINE void dot_m(float *y, size_t ldy, const float *x, size_t ldx, const int m,
-                  const struct dh_mat *w, int row0, int rows)
+                  const struct dh_mat *w, int row0, int rows, const float *bias)
 {
     if (w->dtype == DH_BF16)
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_BF16);
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_BF16);
     else if (w->dtype == DH_F16)
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_F16);
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_F16);
     else
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, DH_F32);
+        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_F32);
 }
 
 static void dot(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows)
+                const struct dh_mat *w, int row0, int rows, const float *bias)
 {
     switch (m) {
-    case 1: dot_m(y, ldy, x, ldx, 1, w, row0, rows); break;
-    case 2: dot_m(y, ldy, x, ldx, 2, w, row0, rows); break;
-    case 3: dot_m(y, ldy, x, ldx, 3, w, row0, rows); break;
-    default: dot_m(y, ldy, x, ldx, 4, w, row0, rows); break;
+    case 1: dot_m(y, ldy, x, ldx, 1, w, row0, rows, bias); break;
+    case 2: dot_m(y, ldy, x, ldx, 2, w, row0, rows, bias); break;
+    case 3: dot_m(y, ldy, x, ldx, 3, w, row0, rows, bias); break;
+    default: dot_m(y, ldy, x, ldx, 4, w, row0, rows, bias); break;
     }
 }
 
