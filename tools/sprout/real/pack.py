@@ -18,6 +18,7 @@ from scene import KINDS, ROLES, BankWriter  # noqa: E402
 
 TOOLKITS = {"gtk3": 1, "qt5": 2, "tk": 3, "motif": 4, "xaw": 4, "fltk": 5}
 FRAMED = 1
+SHOWN = set("text button menu menu_item check radio tab item cell header key link title group status toolbutton toggle".split())
 
 
 def ready(e):
@@ -29,6 +30,15 @@ def ready(e):
     if e["kind"] == "icon" and not role:
         return None
     return dict(e, role=role, label=e["label"][:63], anchor=e["anchor"][:47], value=e["value"][:47])
+
+
+def legible(pixels, e):
+    """Whether what shows the label stands out at all: some themes draw text in the colour of its ground."""
+    if not e["label"] or e["kind"] not in SHOWN:
+        return True
+    x0, y0, x1, y1 = e["box"]
+    grey = pixels[y0 + 2:y1 - 2, x0 + 2:x1 - 2].mean(axis=2)
+    return grey.size == 0 or grey.max() - grey.min() >= 24
 
 
 def main():
@@ -45,8 +55,13 @@ def main():
     for stem in stems:
         with open(stem + ".json", encoding="utf-8") as fh:
             window = json.load(fh)
-        found = [e for e in map(ready, window["elements"]) if e]
-        bank.add(numpy.asarray(Image.open(stem + ".png").convert("RGB")), found, title=window["title"][:63],
+        pixels = numpy.asarray(Image.open(stem + ".png").convert("RGB"))
+        every = [e for e in map(ready, window["elements"]) if e]
+        found = [e for e in every if legible(pixels, e)]
+        if len(found) < 0.7 * len(every):
+            count["illegible"] += 1
+            continue
+        bank.add(pixels, found, title=window["title"][:63],
                  toolkit=TOOLKITS[window["toolkit"]], flags=FRAMED if window["framed"] else 0)
         count[window["toolkit"]] += 1
         elements += len(found)

@@ -123,7 +123,7 @@ class SpecMaker:
                 items.append({"label": w.fresh(), "kind": kind, "on": rng.random() < 0.5, "accel": accel if kind == "item" else "",
                               "sep": rng.random() < 0.15, "off": rng.random() < 0.08, "dots": rng.random() < 0.2})
             menus.append({"title": t, "items": items})
-        opened = rng.randrange(len(menus)) if may_open and rng.random() < 0.5 else -1
+        opened = rng.randrange(len(menus)) if may_open and rng.random() < 0.65 else -1
         return {"t": "menubar", "menus": menus, "open": opened}
 
     def keypad(self):
@@ -178,7 +178,7 @@ class SpecMaker:
     def window(self):
         rng, w = self.rng, self.words
         w.clear()
-        kind = rng.choices(["form", "dialog", "editor", "calculator", "browser", "prefs", "mixed", "pad"], [4, 2.5, 1.5, 1.5, 1.8, 1.8, 6, 0.8])[0]
+        kind = rng.choices(["form", "dialog", "editor", "calculator", "browser", "prefs", "mixed", "pad"], [3.5, 2, 3, 1.5, 2.5, 1.8, 5, 0.8])[0]
         title = w.fresh(lambda: rng.choice([w.any_label(), w.file(), f"{w.word()} - {rng.choice(UI_TITLES)}".capitalize(), w.person()]))
         make = getattr(self, "win_" + kind)
         return {"title": title, "kind": kind, "blocks": make(), "w": rng.randint(240, 640), "h": rng.randint(120, 440),
