@@ -60,6 +60,14 @@ static inline __attribute__((always_inline)) vec widen(enum dh_dtype type,
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
+#    define load_bits(p) \
+        _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(p)))
+#    define low_half(v) \
+        _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16))
+#    define high_half(v)                      \
+        _mm256_castsi256_ps(_mm256_and_si256( \
+            _mm256_castps_si256(v), _mm256_set1_epi32((int)0xffff0000)))
+
 static inline __attribute__((always_inline)) void transpose(vec v[W])
 {
     vec t[W];

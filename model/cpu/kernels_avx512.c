@@ -38,6 +38,13 @@ static inline __attribute__((always_inline)) vec widen(enum dh_dtype type,
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 
+#    define load_bits(p) _mm512_castsi512_ps(_mm512_loadu_si512(p))
+#    define low_half(v) \
+        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))
+#    define high_half(v)                      \
+        _mm512_castsi512_ps(_mm512_and_si512( \
+            _mm512_castps_si512(v), _mm512_set1_epi32((int)0xffff0000)))
+
 // Rows of 16 floats to columns: pairs, then fours inside each 128-bit lane,
 // then the lanes.
 static inline __attribute__((always_inline)) void transpose(vec v[W])

@@ -5,7 +5,8 @@
  * of W floats; TILE_MAX rows and 2 vectors wide tiles that fit its registers;
  * and load, store, set1, add, sub, mul, fma, divide, vmax, vmin, nearest, pow2
  * (2^n for integral floats; 0 below the smallest normal), widen (W elements of
- * a type to floats), sum_of, max_of.
+ * a type to floats), load_bits (W words), low_half and high_half (of words, two
+ * bfloat16, as floats), transpose (W x W), sum_of, max_of.
  */
 
 #define INLINE static inline __attribute__((always_inline))
@@ -127,51 +128,94 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
     }
 }
 
-// m rows of x against W rows of w. Squares of w are turned in registers, so
-// that a lane is a row of w and the sum runs over k one by one: as in `tile`,
-// and with the same result to the last bit.
-INLINE void dot_square(float *y, size_t ldy, const float *x, size_t ldx,
-                       const int m, const struct dh_mat *w, int row, int rows,
-                       const float *bias, const enum dh_dtype type)
+// What `dot` reads: rows of w in groups of W.
+struct dots {
+    const uint8_t *from[4 * W]; // rows beyond the last repeat it
+    const float *x;
+    size_t ldx, size; // bytes of an element of w
+};
+
+// Turn squares of w, so that a lane is a row of w and the sums run over k one
+// by one: as in `tile`, and with the same result to the last bit. Pairs of
+// bfloat16 are turned as one word: half the shuffles.
+INLINE void dot_block(const struct dots *d, vec acc[4][4], int k, const int m,
+                      const int ng, const enum dh_dtype type)
 {
-    const size_t size = type == DH_F32 ? 4 : 2;
-    size_t bytes = row_bytes(w);
-    const uint8_t *from[W];
-    float lane[W] = { 0 };
-    vec acc[4], square[W];
-    for (int j = 0; j < W; j++)
-        from[j] = (const uint8_t *)w->data +
-                  (size_t)(row + (j < rows ? j : 0)) * bytes;
-    if (bias)
-        memcpy(lane, bias, (size_t)rows * sizeof(*lane));
+    float turned[4][W * W];
+    vec square[W];
 #pragma GCC unroll 4
-    for (int i = 0; i < m; i++)
-        acc[i] = load(lane);
-    int k = 0;
-    for (; k + W <= w->cols; k += W) {
-#pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            square[j] = widen(type, from[j] + (size_t)k * size);
-        transpose(square);
+    for (int g = 0; g < ng; g++) {
 #pragma GCC unroll 16
         for (int j = 0; j < W; j++) {
+            const uint8_t *at = d->from[g * W + j] + (size_t)k * d->size;
+            square[j] = type == DH_BF16 ? load_bits(at) : widen(type, at);
+        }
+        transpose(square);
+#pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            store(turned[g] + j * W, square[j]);
+    }
+    const int per = type == DH_BF16 ? 2 : 1;
+    for (int j = 0; j < W; j++) {
+#pragma GCC unroll 2
+        for (int half = 0; half < per; half++) {
+            vec x[4];
 #pragma GCC unroll 4
             for (int i = 0; i < m; i++)
-                acc[i] =
-                    fma(set1(x[(size_t)i * ldx + k + j]), square[j], acc[i]);
+                x[i] = set1(d->x[(size_t)i * d->ldx + k + j * per + half]);
+#pragma GCC unroll 4
+            for (int g = 0; g < ng; g++) {
+                vec v = load(turned[g] + j * W);
+                if (type == DH_BF16)
+                    v = half ? high_half(v) : low_half(v);
+#pragma GCC unroll 4
+                for (int i = 0; i < m; i++)
+                    acc[g][i] = fma(x[i], v, acc[g][i]);
+            }
         }
     }
-    for (; k < w->cols; k++) {
-        for (int j = 0; j < W; j++)
-            dh_tensor_to_f32(type, from[j] + (size_t)k * size, 1, &lane[j]);
+}
+
+// m rows of x against up to ng * W rows of w.
+INLINE void dot_groups(float *y, size_t ldy, const float *x, size_t ldx,
+                       const int m, const struct dh_mat *w, int row, int rows,
+                       const float *bias, const int ng,
+                       const enum dh_dtype type)
+{
+    struct dots d = { .x = x, .ldx = ldx, .size = type == DH_F32 ? 4 : 2 };
+    const int step = type == DH_BF16 ? 2 * W : W;
+    float lanes[4 * W] = { 0 };
+    vec acc[4][4]; // [group][row of x]
+    for (int j = 0; j < ng * W; j++)
+        d.from[j] = (const uint8_t *)w->data +
+                    (size_t)(row + (j < rows ? j : rows - 1)) * row_bytes(w);
+    if (bias)
+        memcpy(lanes, bias, (size_t)rows * sizeof(*lanes));
+#pragma GCC unroll 4
+    for (int g = 0; g < ng; g++)
 #pragma GCC unroll 4
         for (int i = 0; i < m; i++)
-            acc[i] = fma(set1(x[(size_t)i * ldx + k]), load(lane), acc[i]);
+            acc[g][i] = load(lanes + g * W);
+    int k = 0;
+    for (; k + step <= w->cols; k += step)
+        dot_block(&d, acc, k, m, ng, type);
+    for (; k < w->cols; k++) {
+        for (int j = 0; j < ng * W; j++)
+            dh_tensor_to_f32(type, d.from[j] + (size_t)k * d.size, 1,
+                             &lanes[j]);
+#pragma GCC unroll 4
+        for (int g = 0; g < ng; g++)
+#pragma GCC unroll 4
+            for (int i = 0; i < m; i++)
+                acc[g][i] = fma(set1(x[(size_t)i * ldx + k]),
+                                load(lanes + g * W), acc[g][i]);
     }
 #pragma GCC unroll 4
     for (int i = 0; i < m; i++) {
-        store(lane, acc[i]);
-        memcpy(y + (size_t)i * ldy, lane, (size_t)rows * sizeof(*lane));
+#pragma GCC unroll 4
+        for (int g = 0; g < ng; g++)
+            store(lanes + g * W, acc[g][i]);
+        memcpy(y + (size_t)i * ldy, lanes, (size_t)rows * sizeof(*lanes));
     }
 }
 
@@ -179,9 +223,14 @@ INLINE void dot_type(float *y, size_t ldy, const float *x, size_t ldx,
                      const int m, const struct dh_mat *w, int row0, int rows,
                      const float *bias, const enum dh_dtype type)
 {
-    for (int r = 0; r < rows; r += W)
-        dot_square(y + r, ldy, x, ldx, m, w, row0 + r,
-                   rows - r < W ? rows - r : W, bias ? bias + r : NULL, type);
+    // As many sums in flight as the registers hold: the multiply-add's latency
+    // is what limits a single one.
+    const int ng = m <= 2 ? 4 : 2;
+    for (int r = 0; r < rows; r += ng * W) {
+        int n = rows - r < ng * W ? rows - r : ng * W;
+        dot_groups(y + r, ldy, x, ldx, m, w, row0 + r, n,
+                   bias ? bias + r : NULL, ng, type);
+    }
 }
 
 INLINE void dot_m(float *y, size_t ldy, const float *x, size_t ldx, const int m,
