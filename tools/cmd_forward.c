@@ -191,29 +191,40 @@ static enum dh_status open_logits(struct forward *f, const char *dir)
     return f->logits ? DH_OK : DH_ERR_IO;
 }
 
-// The most likely token, again and again; prints the case's line.
+static void print_greedy(const struct forward *f, const int32_t *ids)
+{
+    printf("{\"case\":%d,\"greedy\":[", f->index);
+    for (int i = 0; i < f->greedy; i++)
+        printf(i ? ",%d" : "%d", ids[i]);
+    printf("]}\n");
+    fflush(stdout);
+}
+
+// The most likely token, again and again; prints the case's line once all of
+// them are there.
 static enum dh_status go_on(struct forward *f)
 {
     int vocab = dh_model_get_info(f->model)->vocab_size;
     struct dh_sampling greedy = { 0 };
     enum dh_status st = DH_OK;
     float *scratch;
+    int32_t *ids;
     dh_array(scratch, (size_t)vocab);
-    printf("{\"case\":%d,\"greedy\":[", f->index);
+    dh_array(ids, (size_t)f->greedy);
     for (int i = 0; i < f->greedy && !st; i++) {
-        int32_t id = dh_sample(dh_session_logits(f->session), vocab, NULL,
-                               &greedy, NULL, scratch);
-        if (id < 0) {
+        ids[i] = dh_sample(dh_session_logits(f->session), vocab, NULL, &greedy,
+                           NULL, scratch);
+        if (ids[i] < 0) {
             dh_error("case %d: no finite logit", f->index);
             st = DH_ERR_RANGE;
-            break;
+        } else if (i + 1 < f->greedy) {
+            st = dh_session_feed(f->session, &ids[i], 1, NULL, 0);
         }
-        printf(i ? ",%d" : "%d", id);
-        if (i + 1 < f->greedy)
-            st = dh_session_feed(f->session, &id, 1, NULL, 0);
     }
-    printf("]}\n");
+    if (!st)
+        print_greedy(f, ids);
     dh_free(scratch);
+    dh_free(ids);
     return st;
 }
 

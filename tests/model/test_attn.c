@@ -58,7 +58,7 @@ static void check_row(const struct head *h, const float *q, const float *got,
         double want = 0;
         for (int t = 0; t < TOKENS; t++)
             want += s[t] / sum * (double)h->values[t * h->ldv + d];
-        CHECK_NEAR(got[d], want, 3e-6);
+        CHECK_NEAR((double)got[d], want, 3e-6);
     }
 }
 
@@ -150,10 +150,10 @@ static void test_angles_in_float_steps(void)
         for (int j = 0; j < 32; j++) {
             float inv = 1.0f / powf(5e6f, (float)(2 * j) / 64.0f);
             double angle = (double)((float)at[i] * inv);
-            CHECK_NEAR(c[j], cos(angle), 1e-6);
-            CHECK_NEAR(s[j], sin(angle), 1e-6);
+            CHECK_NEAR((double)c[j], cos(angle), 1e-6);
+            CHECK_NEAR((double)s[j], sin(angle), 1e-6);
         }
-        CHECK_NEAR(1.0f / powf(5e6f, 2.0f / 64.0f), 0.61752876, 1e-7);
+        CHECK_NEAR((double)(1.0f / powf(5e6f, 2.0f / 64.0f)), 0.61752876, 1e-7);
     }
 }
 

@@ -90,7 +90,8 @@ static void check_matmul(const struct dh_kernels *k, struct dh_pool *pool,
                                  1, &v);
                 want += (double)x[(size_t)i * ldx + d] * (double)v;
             }
-            CHECK_NEAR(y[(size_t)i * ldy + j], want, 2e-6 * depth + 1e-6);
+            CHECK_NEAR((double)y[(size_t)i * ldy + j], want,
+                       2e-6 * depth + 1e-6);
         }
     }
     CHECK_MEM(&y[n], &edge, sizeof(edge)); // nothing past the last column
@@ -175,7 +176,7 @@ static void curves(const struct dh_kernels *k)
     k->gelu(g, COUNT);
     for (int i = 0; i < COUNT; i++) {
         double v = (double)x[i], want = v / 2 * (1 + erf(v / sqrt(2)));
-        CHECK_NEAR(g[i], want, 5e-7 * fmax(1, fabs(want)));
+        CHECK_NEAR((double)g[i], want, 5e-7 * fmax(1, fabs(want)));
     }
     for (int i = 0; i < COUNT; i++)
         u[i] = x[(i * 7919) % COUNT];
@@ -184,13 +185,13 @@ static void curves(const struct dh_kernels *k)
         double a = fmin((double)x[i], 7);
         double b = fmax(fmin((double)u[i], 7), -7);
         double want = (b + 1) * a / (1 + exp(-1.702 * a));
-        CHECK_NEAR(g[i], want, 1e-6 * fmax(1, fabs(want)));
+        CHECK_NEAR((double)g[i], want, 1e-6 * fmax(1, fabs(want)));
     }
     float far[4] = { -1e30f, 1e30f, -INFINITY, 200 }, one[4] = { 1, 1, 1, 1 };
     k->swiglu(far, far, one, 4, 1.702f, 7);
-    CHECK_NEAR(far[0], 0, 1e-6);
-    CHECK_NEAR(far[1], 14, 1e-4);
-    CHECK_NEAR(far[3], 14, 1e-4);
+    CHECK_NEAR((double)far[0], 0, 1e-6);
+    CHECK_NEAR((double)far[1], 14, 1e-4);
+    CHECK_NEAR((double)far[3], 14, 1e-4);
 }
 
 static void test_curves(void)
@@ -209,31 +210,31 @@ static void softens(const struct dh_kernels *k)
         was[i] = s[i] = i % 5 == 0 ? -INFINITY : 10 - (float)i * 0.37f;
     float keep = k->soften(s, COUNT, &state);
     CHECK(keep == 0 || keep == 1);
-    CHECK_NEAR(state.max, was[1], 0);
+    CHECK_NEAR((double)state.max, (double)was[1], 0);
     double sum = 0;
     for (int i = 0; i < COUNT; i++) {
         double want = exp((double)(was[i] - was[1]));
         if (want > 1e-37)
             CHECK_NEAR((double)s[i] / want, 1, 1e-6);
         else
-            CHECK_NEAR(s[i], 0, 1e-37);
+            CHECK_NEAR((double)s[i], 0, 1e-37);
         sum += want;
     }
     CHECK_NEAR((double)state.sum / sum, 1, 1e-6);
     for (int i = 0; i < 32; i++)
         s[i] = -INFINITY;
     struct dh_soft before = state;
-    CHECK_NEAR(k->soften(s, 32, &state), 1, 0);
-    CHECK_NEAR(state.sum, before.sum, 0);
-    CHECK_NEAR(s[31], 0, 0);
+    CHECK_NEAR((double)k->soften(s, 32, &state), 1, 0);
+    CHECK_NEAR((double)state.sum, (double)before.sum, 0);
+    CHECK_NEAR((double)s[31], 0, 0);
     s[3] = was[1] + 2;
-    CHECK_NEAR(k->soften(s, 32, &state), exp(-2), 1e-7);
+    CHECK_NEAR((double)k->soften(s, 32, &state), exp(-2), 1e-7);
     for (int i = 0; i < 32; i++)
         s[i] = -INFINITY;
     struct dh_soft fresh = { -INFINITY, 0 };
-    CHECK_NEAR(k->soften(s, 32, &fresh), 1, 0);
-    CHECK_NEAR(fresh.sum, 0, 0);
-    CHECK_NEAR(s[0], 0, 0);
+    CHECK_NEAR((double)k->soften(s, 32, &fresh), 1, 0);
+    CHECK_NEAR((double)fresh.sum, 0, 0);
+    CHECK_NEAR((double)s[0], 0, 0);
 }
 
 static void test_softmax_in_pieces(void)

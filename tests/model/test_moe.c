@@ -21,8 +21,8 @@ static void test_bias_only_chooses(void)
     CHECK_INT(experts[0], 0);
     CHECK_INT(experts[1], 2);
     double sum = sigmoid(2) + sigmoid(0);
-    CHECK_NEAR(shares[0], sigmoid(2) / sum, 1e-6);
-    CHECK_NEAR(shares[1], sigmoid(0) / sum, 1e-6);
+    CHECK_NEAR((double)shares[0], sigmoid(2) / sum, 1e-6);
+    CHECK_NEAR((double)shares[1], sigmoid(0) / sum, 1e-6);
 }
 
 static void test_ties_go_to_the_lower(void)
@@ -34,7 +34,7 @@ static void test_ties_go_to_the_lower(void)
     const int32_t want[3] = { 1, 2, 3 };
     CHECK_MEM(experts, want, sizeof(want));
     for (int i = 0; i < 3; i++)
-        CHECK_NEAR(shares[i], 1.0 / 3, 1e-6);
+        CHECK_NEAR((double)shares[i], 1.0 / 3, 1e-6);
 }
 
 /* All of them, in order; scores that vanish do not divide by zero; a NaN does
@@ -48,7 +48,7 @@ static void test_odd_logits(void)
     dh_moe_pick(all, bias, 3, 3, experts, shares);
     for (int i = 0; i < 3; i++)
         CHECK_INT(experts[i], i);
-    CHECK_NEAR(shares[0] + shares[1] + shares[2], 1, 1e-6);
+    CHECK_NEAR((double)(shares[0] + shares[1] + shares[2]), 1, 1e-6);
     dh_moe_pick(tiny, bias, 3, 2, experts, shares);
     CHECK_INT(experts[0], 1);
     CHECK_INT(experts[1], 2);

@@ -540,8 +540,10 @@ static void test_text_angles(void)
         float c[64], s[64];
         dh_attn_angles(p.text, (size_t)pos[i], 1, c, s);
         for (int j = 0; j < dim; j++) {
-            CHECK_NEAR(c[j % (dim / 2)], cos_[i * (size_t)dim + j], 1e-6);
-            CHECK_NEAR(s[j % (dim / 2)], sin_[i * (size_t)dim + j], 1e-6);
+            CHECK_NEAR((double)c[j % (dim / 2)],
+                       (double)cos_[i * (size_t)dim + j], 1e-6);
+            CHECK_NEAR((double)s[j % (dim / 2)],
+                       (double)sin_[i * (size_t)dim + j], 1e-6);
         }
     }
     dh_free(pos);

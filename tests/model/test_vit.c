@@ -165,14 +165,14 @@ static void test_angles_of_the_released_shape(void)
     // Row 7 is square 1, its last patch: group 0, row 1, column 3.
     const float *c = cos_ + 7 * 39, *s = sin_ + 7 * 39;
     for (int j = 0; j < 13; j++)
-        CHECK_NEAR(c[j], 1, 0);
-    CHECK_NEAR(s[13], sin(1), 1e-6);
-    CHECK_NEAR(s[14], sin(0.49238826), 1e-6);
-    CHECK_NEAR(s[26], sin(3), 1e-6);
-    CHECK_NEAR(c[38], cos(3 * 0.00020309176), 1e-6);
+        CHECK_NEAR((double)c[j], 1, 0);
+    CHECK_NEAR((double)s[13], sin(1), 1e-6);
+    CHECK_NEAR((double)s[14], sin(0.49238826), 1e-6);
+    CHECK_NEAR((double)s[26], sin(3), 1e-6);
+    CHECK_NEAR((double)c[38], cos(3 * 0.00020309176), 1e-6);
     // The same place in the second group.
-    CHECK_NEAR(sin_[(24 + 7) * 39 + 12], sin(0.00020309176), 1e-9);
-    CHECK_NEAR(sin_[(24 + 7) * 39 + 26], sin(3), 1e-6);
+    CHECK_NEAR((double)sin_[(24 + 7) * 39 + 12], sin(0.00020309176), 1e-9);
+    CHECK_NEAR((double)sin_[(24 + 7) * 39 + 26], sin(3), 1e-6);
 }
 
 static void test_a_cancel_stops_the_tower(void)

@@ -104,7 +104,7 @@ double dh_max_diff(const float *a, const float *b, size_t n)
         double d = fabs((double)a[i] - (double)b[i]);
         most = d > most || isnan(d) ? d : most;
         if (isnan(d))
-            return INFINITY;
+            return (double)INFINITY;
     }
     return most;
 }
@@ -115,7 +115,7 @@ double dh_max_diff_d(const float *a, const double *b, size_t n)
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - b[i]);
         if (isnan(d))
-            return INFINITY;
+            return (double)INFINITY;
         most = d > most ? d : most;
     }
     return most;

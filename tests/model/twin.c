@@ -113,7 +113,7 @@ static void mask_blocks(const struct dh_text_config *t, const double *iq,
         }
     }
     for (int l = 0; l < t->index_local_blocks; l++)
-        best[p / size - l > 0 ? p / size - l : 0] = INFINITY;
+        best[p / size - l > 0 ? p / size - l : 0] = (double)INFINITY;
     for (int j = 0; j <= p; j++) {
         int better = 0;
         for (int b = 0; b < n; b++)
