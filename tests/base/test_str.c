@@ -165,8 +165,30 @@ static void test_hash_is_fnv1a(void)
     CHECK(dh_hash_bytes("foobar", 6) == UINT64_C(0x85944171f73967e8));
 }
 
+static size_t distance(const char *a, const char *b)
+{
+    size_t there = dh_str_distance(dh_str_of(a), dh_str_of(b));
+    CHECK_INT(dh_str_distance(dh_str_of(b), dh_str_of(a)), there);
+    return there;
+}
+
+static void test_distance_counts_slips(void)
+{
+    CHECK_INT(distance("", ""), 0);
+    CHECK_INT(distance("", "abc"), 3);
+    CHECK_INT(distance("run", "run"), 0);
+    CHECK_INT(distance("run", "rnu"), 1);
+    CHECK_INT(distance("grab", "grb"), 1);
+    CHECK_INT(distance("locate", "lcoatte"), 2);
+    CHECK_INT(distance("kitten", "sitting"), 3);
+    CHECK_INT(distance("abc", "xyz"), 3);
+    char text[101] = { 0 };
+    memset(text, 'a', 100);
+    CHECK(distance(text, "a") == SIZE_MAX);
+}
+
 DH_TESTS(DH_TEST(views_compare_find_and_cut),
          DH_TEST(utf8_reads_what_unicode_says),
          DH_TEST(utf8_of_every_character_comes_back),
          DH_TEST(numbers_are_strict), DH_TEST(doubles_are_strict),
-         DH_TEST(hash_is_fnv1a));
+         DH_TEST(hash_is_fnv1a), DH_TEST(distance_counts_slips));
