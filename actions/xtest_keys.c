@@ -3,11 +3,16 @@
 #include <X11/keysym.h>
 
 #include "actions/xtest_priv.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/x11.h"
 
 #define DH_LOG_TAG "xtest"
 #include "base/log.h"
+
+// A program looks a key up when it gets to it, which may be after we have gone;
+// a lent key has to be there for so long.
+#define LENT_FOR_NS (200 * DH_MS)
 
 enum dh_status dh_xkeys_refresh(struct dh_xkeys *k)
 {
@@ -49,6 +54,8 @@ void dh_xkeys_finish(struct dh_xkeys *k)
     if (!k->dpy)
         return;
     if (!dh_x11_is_lost(k->dpy)) {
+        if (k->n_lent)
+            dh_sleep_for(LENT_FOR_NS);
         KeySym none[2] = { NoSymbol, NoSymbol };
         for (int i = 0; i < k->n_lent; i++)
             XChangeKeyboardMapping(k->dpy, k->spare[i], 2, none, 1);
