@@ -55,10 +55,13 @@ static int run(int argc, char **argv)
     else if (found.raw)
         fprintf(stderr, "deskhand locate: the model names no point: %s\n",
                 found.raw);
+    // Only a model that did answer has not solved it.
+    status =
+        found.raw && st == DH_ERR_FORMAT ? DH_EXIT_UNSOLVED : dh_app_exit(st);
     dh_ground_finish(&found);
     dh_brain_destroy(brain);
     dh_frame_unref(frame);
-    return st == DH_ERR_FORMAT ? DH_EXIT_UNSOLVED : dh_app_exit(st);
+    return status;
 }
 
 const struct dh_command dh_cmd_locate = {
