@@ -51,7 +51,7 @@ static const struct dh_opt run_opts[] = {
       "After an action the screen must be still for so long (default: 120)", 1,
       60000, NULL },
     { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
-      "and is waited for no longer than this (default: 3000)", 1, 600000,
+      "Wait no longer than this for a still screen (default: 3000)", 1, 600000,
       NULL },
     { 0 },
 };

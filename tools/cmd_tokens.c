@@ -185,7 +185,8 @@ const struct dh_command dh_cmd_tokens = {
     "tokens",
     "[TEXT]",
     "Cut text into the tokens of a model",
-    "Reads standard input where no TEXT is given. One line for each token: its "
+    "Reads standard input where no TEXT is given. One line for each token: "
+    "its\n"
     "id and its text, \"control\" where it is an added token.",
     { tokens_opts, dh_app_opts },
     run,
