@@ -1,0 +1,420 @@
+// The commands that read checkpoints, on small random ones and on broken ones.
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "capture/frame.h"
+#include "capture/png.h"
+#include "capture/source.h"
+#include "capture/synth.h"
+#include "tests/dh_test.h"
+#include "tests/model/checkpoint.h"
+#include "tests/tools/program.h"
+
+#define VOCAB 256 // of the small checkpoint
+#define IMAGE 250 // its placeholder
+
+static char *in_dir(const char *name)
+{
+    return dh_path_join(dh_test_dir(), name);
+}
+
+static void put_file(const char *path, const void *data, size_t len)
+{
+    CHECK_INT(dh_file_write(path, data, len), DH_OK);
+}
+
+static char *checkpoint(const struct dh_checkpoint_spec *spec)
+{
+    char *dir = in_dir("model");
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    dh_checkpoint_write(dir, spec);
+    return dir;
+}
+
+static void write_picture(const char *path, int w, int h)
+{
+    struct dh_synth_options o = { .width = w, .height = h, .seed = 1 };
+    struct dh_source *s;
+    struct dh_frame *f;
+    CHECK_INT(dh_synth_create(&s, &o), DH_OK);
+    CHECK_INT(dh_source_grab(s, &f), DH_OK);
+    CHECK_INT(dh_png_write(path, f), DH_OK);
+    dh_frame_unref(f);
+    dh_source_destroy(s);
+}
+
+/* --- inspect, doctor --- */
+
+static void test_inspect_tells_the_shapes(void)
+{
+    struct dh_checkpoint_spec spec = { .shards = 2, .dtype = DH_BF16 };
+    char *dir = checkpoint(&spec);
+    struct said s;
+    RUN(&s, "inspect", dir);
+    CHECK_SAID(&s, 0, "6 layers of 64, vocabulary 256, context 4096", "");
+    CHECK_SAID(&s, 0, "BF16", "");
+    said_finish(&s);
+    RUN(&s, "inspect", "--tensors", dir);
+    CHECK_SAID(&s, 0, "language_model.model.norm.weight\n", "");
+    said_finish(&s);
+    RUN(&s, "inspect", "--json", "--tensors", dir);
+    CHECK_SAID(&s, 0, "\"vocab_size\":256", "");
+    CHECK(json_lines(s.out) > 50);
+    said_finish(&s);
+    dh_free(dir);
+}
+
+static void check_refused(const char *dir, const char *err)
+{
+    static const char *const commands[] = { "inspect", "doctor" };
+    struct said s;
+    RUN(&s, commands[0], dir);
+    CHECK_SAID(&s, 1, "", err);
+    // One line says it, not a page.
+    CHECK(strlen(s.err) < 1000);
+    said_finish(&s);
+    RUN(&s, commands[1], "--model", dir);
+    CHECK_SAID(&s, 1, "BROKEN  model ", err);
+    said_finish(&s);
+}
+
+static void test_a_checkpoint_with_wrong_shapes_is_refused(void)
+{
+    struct dh_checkpoint_spec spec = { .narrow =
+                                           "language_model.model.norm.weight" };
+    char *dir = checkpoint(&spec);
+    check_refused(dir, "language_model.model.norm.weight");
+    dh_free(dir);
+}
+
+static void test_a_checkpoint_with_a_hole_is_refused(void)
+{
+    struct dh_checkpoint_spec spec = {
+        .skip = "language_model.model.layers.3.self_attn.k_proj.weight"
+    };
+    char *dir = checkpoint(&spec);
+    check_refused(dir, "layers.3.self_attn.k_proj.weight");
+    dh_free(dir);
+}
+
+static void test_a_checkpoint_cut_short_is_refused(void)
+{
+    struct dh_checkpoint_spec spec = { 0 };
+    char *dir = checkpoint(&spec);
+    char *path = dh_path_join(dir, "model.safetensors");
+    struct stat st;
+    CHECK_INT(stat(path, &st), 0);
+    const off_t sizes[] = { st.st_size - 1, st.st_size / 2, 100, 7, 0 };
+    for (size_t i = 0; i < DH_COUNTOF(sizes); i++) {
+        CHECK_INT(truncate(path, sizes[i]), 0);
+        check_refused(dir, "model.safetensors");
+    }
+    CHECK_INT(remove(path), 0);
+    check_refused(dir, "model.safetensors");
+    dh_free(path);
+    dh_free(dir);
+}
+
+static void test_a_lying_header_is_refused(void)
+{
+    static const uint64_t lengths[] = { UINT64_MAX, UINT64_MAX / 2,
+                                        UINT64_C(1) << 40, 3, 0 };
+    struct dh_checkpoint_spec spec = { 0 };
+    char *dir = checkpoint(&spec);
+    char *path = dh_path_join(dir, "model.safetensors");
+    for (size_t i = 0; i < DH_COUNTOF(lengths); i++) {
+        int fd = open(path, O_WRONLY);
+        CHECK(fd >= 0);
+        CHECK_INT(pwrite(fd, &lengths[i], 8, 0), 8);
+        close(fd);
+        check_refused(dir, "model.safetensors");
+    }
+    dh_free(path);
+    dh_free(dir);
+}
+
+static void test_a_bad_configuration_is_refused(void)
+{
+    static const char *const texts[] = { "", "{", "[]", "{}",
+                                         "{\"model_type\":\"llama\"}" };
+    struct dh_checkpoint_spec spec = { 0 };
+    char *dir = checkpoint(&spec);
+    char *path = dh_path_join(dir, "config.json");
+    for (size_t i = 0; i < DH_COUNTOF(texts); i++) {
+        put_file(path, texts[i], strlen(texts[i]));
+        check_refused(dir, "config.json");
+    }
+    dh_free(path);
+    dh_free(dir);
+}
+
+static void test_a_checkpoint_without_a_tokenizer_cannot_talk(void)
+{
+    struct dh_checkpoint_spec spec = { 0 };
+    char *dir = checkpoint(&spec), *png = in_dir("a.png");
+    struct said s;
+    write_picture(png, 64, 48);
+    RUN(&s, "inspect", dir);
+    CHECK_SAID(&s, 0, "6 layers", "");
+    said_finish(&s);
+    RUN(&s, "doctor", "--model", dir);
+    CHECK_SAID(&s, 1, "BROKEN  tokenizer ", NULL);
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "Who?");
+    CHECK_SAID(&s, 1, "", "tokenizer.json");
+    said_finish(&s);
+    RUN(&s, "locate", "--model", dir, png, "OK");
+    CHECK_SAID(&s, 1, "", "tokenizer.json");
+    said_finish(&s);
+    dh_free(png);
+    dh_free(dir);
+}
+
+/* --- locate --- */
+
+static uint32_t crc_of(const uint8_t *p, size_t n)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+    }
+    return ~crc;
+}
+
+static void put_u32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static void put_chunk(struct dh_buf *out, const char *type, const void *data,
+                      size_t len)
+{
+    uint8_t number[4];
+    put_u32(number, (uint32_t)len);
+    dh_buf_put(out, number, 4);
+    size_t from = out->len;
+    dh_buf_put(out, type, 4);
+    dh_buf_put(out, data, len);
+    put_u32(number, crc_of((uint8_t *)out->data + from, len + 4));
+    dh_buf_put(out, number, 4);
+}
+
+// A whole file that promises w x h pixels and brings none.
+static void write_claim(const char *path, uint32_t w, uint32_t h)
+{
+    uint8_t head[13] = { [8] = 8, [9] = 2 };
+    struct dh_buf png;
+    put_u32(head, w);
+    put_u32(head + 4, h);
+    dh_buf_init(&png, 1 << 16);
+    dh_buf_put(&png, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(&png, "IHDR", head, sizeof head);
+    put_chunk(&png, "IDAT", "\x78\x9c\x03\0\0\0\0\x01", 8);
+    put_chunk(&png, "IEND", "", 0);
+    put_file(path, png.data, png.len);
+    dh_buf_finish(&png);
+}
+
+static void test_an_absurd_picture_is_refused(void)
+{
+    static const uint32_t sizes[][2] = { { 100000, 100000 },
+                                         { 0x7fffffff, 0x7fffffff },
+                                         { 1, 2000000000 },
+                                         { 30000, 30000 } };
+    char *png = in_dir("a.png");
+    struct said s;
+    for (size_t i = 0; i < DH_COUNTOF(sizes); i++) {
+        write_claim(png, sizes[i][0], sizes[i][1]);
+        RUN(&s, "locate", png, "OK");
+        CHECK_SAID(&s, 1, "", png);
+        said_finish(&s);
+    }
+    dh_free(png);
+}
+
+static void test_what_is_no_picture_is_refused(void)
+{
+    static const char text[] = "not a picture at all\n";
+    char *name = in_dir("a.png"), *missing = in_dir("missing.png");
+    struct said s;
+    put_file(name, text, sizeof text);
+    RUN(&s, "locate", name, "OK");
+    CHECK_SAID(&s, 1, "", "a.png");
+    said_finish(&s);
+    put_file(name, "", 0);
+    RUN(&s, "locate", name, "OK");
+    CHECK_SAID(&s, 1, "", "a.png");
+    said_finish(&s);
+    RUN(&s, "locate", missing, "OK");
+    CHECK_SAID(&s, 1, "", "missing.png: No such file");
+    said_finish(&s);
+    RUN(&s, "locate", dh_test_dir(), "OK");
+    CHECK_SAID(&s, 1, "", dh_test_dir());
+    said_finish(&s);
+    dh_free(name);
+    dh_free(missing);
+}
+
+/* --- forward --- */
+
+struct forward {
+    char *model, *cases, *out;
+};
+
+static void forward_init(struct forward *f)
+{
+    struct dh_checkpoint_spec spec = { 0 };
+    f->model = checkpoint(&spec);
+    f->cases = in_dir("cases.json");
+    f->out = in_dir("logits");
+}
+
+static void forward_finish(struct forward *f)
+{
+    dh_free(f->model);
+    dh_free(f->cases);
+    dh_free(f->out);
+}
+
+static void forward_run(struct forward *f, const char *cases, struct said *s)
+{
+    put_file(f->cases, cases, strlen(cases));
+    RUN(s, "forward", "--model", f->model, "--input", f->cases, "--out",
+        f->out);
+}
+
+static long size_of(const char *name)
+{
+    struct stat st;
+    char *path = in_dir(name);
+    CHECK_INT(stat(path, &st), 0);
+    dh_free(path);
+    return (long)st.st_size;
+}
+
+static void test_forward_writes_logits(void)
+{
+    struct forward f;
+    struct said s;
+    forward_init(&f);
+    forward_run(&f,
+                "[{\"ids\":[1,2,3,4,5],\"greedy\":4},{\"ids\":[9]},"
+                "{\"ids\":[1,2,3,4,5],\"images\":[],\"greedy\":0}]",
+                &s);
+    CHECK_SAID(&s, 0, "{\"case\":0,\"greedy\":[", "");
+    CHECK_SAID(&s, 0, "]}\n{\"case\":1,\"greedy\":[]}\n", "");
+    CHECK_INT(json_lines(s.out), 3);
+    CHECK_INT(size_of("logits/case0.logits.f32"), 5 * VOCAB * 4);
+    CHECK_INT(size_of("logits/case1.logits.f32"), VOCAB * 4);
+    char *first = in_dir("logits/case0.logits.f32"), *a, *b;
+    char *third = in_dir("logits/case2.logits.f32");
+    size_t n;
+    CHECK_INT(dh_file_read(first, 1 << 20, &a, &n), DH_OK);
+    CHECK_INT(dh_file_read(third, 1 << 20, &b, &n), DH_OK);
+    CHECK_MEM(a, b, n);
+    dh_big_free(a);
+    dh_big_free(b);
+    dh_free(first);
+    dh_free(third);
+    said_finish(&s);
+    forward_finish(&f);
+}
+
+// Pictures lie beside the input file and fill the placeholders in order.
+static void test_forward_takes_pictures(void)
+{
+    struct forward f;
+    struct said s;
+    struct dh_buf cases;
+    char *png = in_dir("a.png");
+    forward_init(&f);
+    write_picture(png, 64, 64);
+    // Patches of 4 pixels, 2 x 2 of them to a token.
+    for (int tokens = 63; tokens <= 65; tokens++) {
+        dh_buf_init(&cases, 1 << 16);
+        dh_buf_puts(&cases, "[{\"ids\":[1");
+        for (int i = 0; i < tokens; i++)
+            dh_buf_printf(&cases, ",%d", IMAGE);
+        dh_buf_puts(&cases, ",7],\"images\":[\"a.png\"],\"greedy\":2}]");
+        forward_run(&f, dh_buf_text(&cases), &s);
+        if (tokens == 64)
+            CHECK_SAID(&s, 0, "{\"case\":0,\"greedy\":[", "");
+        else
+            CHECK_SAID(&s, 1, "", NULL);
+        CHECK_INT(s.err[0] != 0, tokens != 64);
+        said_finish(&s);
+        dh_buf_finish(&cases);
+    }
+    dh_free(png);
+    forward_finish(&f);
+}
+
+static void test_forward_refuses_bad_cases(void)
+{
+    static const char *const rows[][2] = {
+        { "", "cases.json" },
+        { "{", "cases.json" },
+        { "{\"ids\":[1]}", "a list of cases" },
+        { "[7]", "case 0" },
+        { "[{}]", "ids" },
+        { "[{\"ids\":[]}]", "ids" },
+        { "[{\"ids\":\"1 2\"}]", "ids" },
+        { "[{\"ids\":[1,-1]}]", "ids" },
+        { "[{\"ids\":[1.5]}]", "ids" },
+        { "[{\"ids\":[256]}]", "256" },
+        { "[{\"ids\":[1e300]}]", "ids" },
+        { "[{\"ids\":[1,250]}]", "picture" },
+        { "[{\"ids\":[1],\"images\":[\"none.png\"]}]", "none.png" },
+        { "[{\"ids\":[1],\"images\":[7]}]", "images" },
+        { "[{\"ids\":[1],\"greedy\":-1}]", "greedy" },
+        { "[{\"ids\":[1],\"greedy\":\"two\"}]", "greedy" },
+        { "[{\"ids\":[1],\"greedy\":100000}]", "positions" },
+    };
+    struct forward f;
+    struct said s;
+    forward_init(&f);
+    for (size_t i = 0; i < DH_COUNTOF(rows); i++) {
+        forward_run(&f, rows[i][0], &s);
+        CHECK_SAID(&s, 1, "", rows[i][1]);
+        said_finish(&s);
+    }
+    // What was good before the bad one is there.
+    forward_run(&f, "[{\"ids\":[1]},{\"ids\":[300]}]", &s);
+    CHECK_SAID(&s, 1, "{\"case\":0,\"greedy\":[]}\n", "300");
+    said_finish(&s);
+    forward_finish(&f);
+}
+
+static void test_forward_needs_a_place_to_write(void)
+{
+    struct forward f;
+    struct said s;
+    forward_init(&f);
+    put_file(f.out, "x", 1);
+    forward_run(&f, "[{\"ids\":[1]}]", &s);
+    CHECK_SAID(&s, 1, "", "logits");
+    said_finish(&s);
+    forward_finish(&f);
+}
+
+DH_TESTS(DH_TEST(inspect_tells_the_shapes),
+         DH_TEST(a_checkpoint_with_wrong_shapes_is_refused),
+         DH_TEST(a_checkpoint_with_a_hole_is_refused),
+         DH_TEST(a_checkpoint_cut_short_is_refused),
+         DH_TEST(a_lying_header_is_refused),
+         DH_TEST(a_bad_configuration_is_refused),
+         DH_TEST(a_checkpoint_without_a_tokenizer_cannot_talk),
+         DH_TEST(an_absurd_picture_is_refused),
+         DH_TEST(what_is_no_picture_is_refused), DH_TEST(forward_writes_logits),
+         DH_TEST(forward_takes_pictures), DH_TEST(forward_refuses_bad_cases),
+         DH_TEST(forward_needs_a_place_to_write));
