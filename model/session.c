@@ -489,6 +489,15 @@ enum dh_status dh_session_feed(struct dh_session *s, const int32_t *ids,
     return st;
 }
 
+enum dh_status dh_session_feed_text(struct dh_session *s, const int32_t *ids,
+                                    size_t n)
+{
+    struct plan p = { 0 };
+    bool any;
+    enum dh_status st = check_ids(s, ids, n, &any);
+    return st || n == 0 ? st : append(s, &p, ids, n, 0, NULL);
+}
+
 enum dh_status dh_session_set(struct dh_session *s, const int32_t *ids,
                               size_t n, const struct dh_session_image *images,
                               size_t n_images, size_t *reused)

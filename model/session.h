@@ -27,9 +27,9 @@ struct dh_session_options {
 
 /* DH_ERR_NOMEM where the cache does not fit; DH_ERR_RANGE for a length beyond
  * the model's. */
-DH_MUST_USE enum dh_status dh_session_create(struct dh_session **out,
-                                             struct dh_model *model,
-                                             const struct dh_session_options *o);
+DH_MUST_USE enum dh_status
+dh_session_create(struct dh_session **out, struct dh_model *model,
+                  const struct dh_session_options *o);
 void dh_session_destroy(struct dh_session *s);
 
 /* A picture or video on its way into the prompt. */
@@ -50,15 +50,22 @@ dh_session_feed(struct dh_session *s, const int32_t *ids, size_t n,
                 const struct dh_session_image *images, size_t n_images);
 
 /*
+ * Append ids that are text all of them: a placeholder that the model itself
+ * emitted stands for its own embedding, as the published code has it.
+ */
+DH_MUST_USE enum dh_status dh_session_feed_text(struct dh_session *s,
+                                                const int32_t *ids, size_t n);
+
+/*
  * Make the timeline equal to ids[0..n): keep the longest common prefix that
  * ends outside a picture or holds the same picture (by hash), rewind to it,
  * feed the rest. At least the last token is fed, so that logits are there.
  * *reused is the length of the prefix; may be NULL.
  */
-DH_MUST_USE enum dh_status
-dh_session_set(struct dh_session *s, const int32_t *ids, size_t n,
-               const struct dh_session_image *images, size_t n_images,
-               size_t *reused);
+DH_MUST_USE enum dh_status dh_session_set(struct dh_session *s,
+                                          const int32_t *ids, size_t n,
+                                          const struct dh_session_image *images,
+                                          size_t n_images, size_t *reused);
 
 /* Forget all tokens from position n on. n <= length. */
 void dh_session_rewind(struct dh_session *s, size_t n);

@@ -297,7 +297,7 @@ static void check_greedy(struct parity *p, const char *name)
         int32_t id = dh_sample(dh_session_logits(p->t.session), p->t.vocab,
                                NULL, &greedy, NULL, scratch);
         CHECK_INT(id, want[i]);
-        CHECK_INT(dh_session_feed(p->t.session, &id, 1, NULL, 0), DH_OK);
+        CHECK_INT(dh_session_feed_text(p->t.session, &id, 1), DH_OK);
     }
     dh_free(scratch);
     dh_free(want);

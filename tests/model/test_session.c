@@ -326,6 +326,23 @@ static void test_mismatched_pictures_are_refused(void)
     dh_tiny_close(&t);
 }
 
+/* A placeholder that came out of the model is a token like any other. */
+static void test_sampled_placeholders_are_text(void)
+{
+    struct dh_tiny t;
+    dh_tiny_open(&t, &(struct dh_tiny_spec){ 0 });
+    dh_tiny_ids(13, ids, 20);
+    CHECK_INT(dh_session_feed(t.session, ids, 20, NULL, 0), DH_OK);
+    ids[20] = 250;
+    CHECK_INT(dh_session_feed_text(t.session, ids + 20, 1), DH_OK);
+    double *want = dh_twin_text(t.model, ids, 21, NULL);
+    CHECK_NEAR(dh_max_diff_d(dh_session_logits(t.session),
+                             want + 20 * (size_t)t.vocab, (size_t)t.vocab),
+               0, 1e-4);
+    dh_free(want);
+    dh_tiny_close(&t);
+}
+
 /* A full cache says so and stays as it was. */
 static void test_full_cache_is_refused(void)
 {
@@ -405,5 +422,5 @@ DH_TESTS(DH_TEST(logits_are_the_twins), DH_TEST(variants_are_the_twins),
          DH_TEST(set_reuses_the_common_prefix), DH_TEST(set_compares_pictures),
          DH_TEST(many_pictures_in_one_prompt),
          DH_TEST(mismatched_pictures_are_refused),
-         DH_TEST(full_cache_is_refused), DH_TEST(cancel_leaves_the_timeline),
-         DH_TEST(no_memory_is_an_error));
+         DH_TEST(sampled_placeholders_are_text), DH_TEST(full_cache_is_refused),
+         DH_TEST(cancel_leaves_the_timeline), DH_TEST(no_memory_is_an_error));
