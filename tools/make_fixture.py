@@ -14,6 +14,7 @@ transformers 5.17.0 lacks the third axis; it is repaired before anything runs.
 import argparse
 import copy
 import hashlib
+import importlib
 import json
 import os
 import struct
@@ -25,6 +26,7 @@ import traceback
 import numpy as np
 
 MASK = (1 << 64) - 1
+PACKAGE = "transformers.models.minimax_m3_vl."
 START = time.time()
 VERSIONS = {}
 
@@ -271,7 +273,7 @@ class Oracle:
     def __init__(self):
         import torch
         import transformers
-        from transformers.models.minimax_m3_vl import modeling_minimax_m3_vl as m
+        m = importlib.import_module(PACKAGE + "modeling_minimax_m3_vl")
         self.torch, self.m, self.repaired = torch, m, True
         torch.manual_seed(0)
         torch.set_grad_enabled(False)
@@ -331,7 +333,8 @@ class Oracle:
                     c._experts_implementation = "eager"
                 except Exception as e:  # an older transformers: eager is all it has
                     say("  experts implementation:", e)
-        bad = {k: list(v)[:6] for k, v in info.items()
+        info = info.items() if hasattr(info, "items") else vars(info).items()
+        bad = {k: list(v)[:6] for k, v in info
                if k in ("missing_keys", "mismatched_keys", "unexpected_keys") and v}
         say("  loaded", cls.__name__, "problems:", bad or "none")
         if "missing_keys" in bad or "mismatched_keys" in bad:
@@ -395,7 +398,7 @@ class Tap:
 
 def blocks_of(found, n, heads):
     """[n, heads, k] int32: kept blocks in rising order, -1 at the end."""
-    ints = [x for x in found if not x.is_floating_point()]
+    ints = [x for x in found if "int" in str(x.dtype)]
     if not ints:
         raise RuntimeError(f"the indexer returned {[tuple(x.shape) for x in found]}")
     a = ints[0].detach().cpu().numpy()
@@ -411,12 +414,13 @@ def blocks_of(found, n, heads):
 
 def experts_of(found):
     """Chosen experts [n, k] in rising order and their weights before scaling."""
-    ids = [x for x in found if not x.is_floating_point()][0].cpu().numpy()
+    ids = [x for x in found if "int" in str(x.dtype)][0].cpu().numpy()
     weights = [x for x in found if x.is_floating_point() and x.shape == ids.shape]
     order = np.argsort(ids, axis=-1)
     out = [np.take_along_axis(ids, order, -1).astype(np.int32)]
     if weights:
         w = numpy_of(weights[-1])
+        w = w / w.sum(-1, keepdims=True)
         out.append(np.take_along_axis(w, order, -1).astype(np.float32))
     return out
 
@@ -523,7 +527,7 @@ def run_text_case(r, name, ids, features, greedy, keep_rows, out, detail):
 
 
 def processor_of(oracle, conf):
-    from transformers.models.minimax_m3_vl import image_processing_minimax_m3_vl as ip
+    ip = importlib.import_module(PACKAGE + "image_processing_minimax_m3_vl")
     cls = ip.MiniMaxM3VLImageProcessor
     conf = {k: v for k, v in conf.items() if k != "image_processor_type"}
     p = cls(**conf)
@@ -779,7 +783,7 @@ def saved_variants(oracle, r, cfg, root, out):
 
 def preprocess_vectors(oracle, folder):
     os.makedirs(folder, exist_ok=True)
-    from transformers.models.minimax_m3_vl import image_processing_minimax_m3_vl as ip
+    ip = importlib.import_module(PACKAGE + "image_processing_minimax_m3_vl")
     sides = [15, 27, 28, 42, 56, 70, 98, 100, 333, 480, 600, 672, 720, 768, 1000,
              1024, 1050, 1080, 1200, 1366, 1440, 1920, 2160]
     tops = (451584, 1003520, 3686400)
