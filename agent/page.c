@@ -42,7 +42,8 @@ static void put_escaped(struct dh_buf *out, const char *text)
     }
 }
 
-void dh_page_init(struct dh_page *p, const char *task, const char *model)
+void dh_page_init(struct dh_page *p, const char *task, const char *model,
+                  bool video)
 {
     memset(p, 0, sizeof *p);
     dh_buf_init(&p->html, PAGE_MAX_BYTES);
@@ -51,8 +52,9 @@ void dh_page_init(struct dh_page *p, const char *task, const char *model)
     put_escaped(&p->html, task ? task : "session");
     dh_buf_puts(&p->html, "</h1><p class=\"sub\">deskhand " DH_VERSION ", ");
     put_escaped(&p->html, model ? model : "no model");
-    dh_buf_puts(&p->html, " &middot; <a href=\"video.mkv\">video</a> &middot; "
-                          "<a href=\"events.jsonl\">events</a></p>");
+    if (video)
+        dh_buf_puts(&p->html, " &middot; <a href=\"video.mkv\">video</a>");
+    dh_buf_puts(&p->html, " &middot; <a href=\"events.jsonl\">events</a></p>");
 }
 
 void dh_page_finish(struct dh_page *p)

@@ -14,7 +14,8 @@ struct dh_page {
     bool step_open;
 };
 
-void dh_page_init(struct dh_page *p, const char *task, const char *model);
+void dh_page_init(struct dh_page *p, const char *task, const char *model,
+                  bool video);
 void dh_page_finish(struct dh_page *p);
 /* `frame` and `size` are those of the newest picture written. */
 void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,

@@ -176,7 +176,7 @@ enum dh_status dh_recorder_create(struct dh_recorder **out,
                                     o->video };
     dh_new(r);
     dh_queue_init(&r->queue, sizeof(struct dh_event), QUEUE_EVENTS);
-    dh_page_init(&r->page, o->task, o->model);
+    dh_page_init(&r->page, o->task, o->model, o->video);
     enum dh_status st = dh_session_file_create(&r->file, o->dir, &head);
     if (!st)
         st = dh_thread_start(&r->thread, "dh-record", write_all, r);

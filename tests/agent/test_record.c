@@ -274,7 +274,10 @@ static void test_equal_pictures_are_kept_once(void)
     CHECK_INT(pictures_in(dir), 1);
     check_head(dir, "Click.", "done", &l);
     char *video = dh_path_join(dir, "video.mkv");
+    char *page = read_text(dir, "index.html");
     CHECK(!dh_path_exists(video));
+    CHECK(!strstr(page, "video.mkv"));
+    dh_big_free(page);
     dh_free(video);
     dh_buf_finish(&l.kinds);
     dh_free(dir);
@@ -322,6 +325,7 @@ static void test_the_page_shows_hostile_text_as_text(void)
     CHECK(!strstr(page, "<b>model"));
     CHECK(strstr(page, "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;"));
     CHECK(strstr(page, "&lt;b&gt;model"));
+    CHECK(strstr(page, "video.mkv"));
     CHECK(strstr(page, "src=\"frames/000001.png\""));
     CHECK(strstr(page, "</html>"));
     read_lines(&l, dir);
