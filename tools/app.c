@@ -157,6 +157,31 @@ enum dh_status dh_app_brain(struct dh_brain **out,
     return st;
 }
 
+// Control characters are below 0x20, 0x7f, and U+0080 to U+009F, which UTF-8
+// writes as 0xc2 and the byte itself.
+void dh_app_print_text(FILE *to, const char *text, size_t len, bool *held)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (*held && c >= 0x80 && c < 0xa0)
+            c = '?';
+        else if (*held)
+            fputc(0xc2, to);
+        *held = c == 0xc2;
+        if (*held)
+            continue;
+        bool obeyed = c < 0x20 && c != '\n' && c != '\t';
+        fputc(obeyed || c == 0x7f ? '?' : c, to);
+    }
+}
+
+void dh_app_print(FILE *to, const char *text)
+{
+    bool held = false;
+    if (text)
+        dh_app_print_text(to, text, strlen(text), &held);
+}
+
 int dh_app_exit(enum dh_status st)
 {
     if (st == DH_OK)

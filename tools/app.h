@@ -3,7 +3,9 @@
 #define DH_TOOLS_APP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/opts.h"
 #include "base/status.h"
@@ -59,6 +61,15 @@ struct dh_cancel *dh_app_cancel(void);
 /* Load the model that the options name. */
 DH_MUST_USE enum dh_status dh_app_brain(struct dh_brain **out,
                                         const struct dh_model_opts *o);
+
+/*
+ * Print text that came from a model, which may have it from a hostile screen:
+ * what a terminal would obey becomes "?". *held is false at the start and kept
+ * between the pieces of one text.
+ */
+void dh_app_print_text(FILE *to, const char *text, size_t len, bool *held);
+/* The same for a whole text; NULL is "". */
+void dh_app_print(FILE *to, const char *text);
 
 /* The exit status of a failure. */
 int dh_app_exit(enum dh_status st);

@@ -64,8 +64,7 @@ static enum dh_status read_media(struct media *m, const struct ask_options *o)
 
 static void print_piece(void *user, const char *piece, size_t len)
 {
-    (void)user;
-    fwrite(piece, 1, len, stdout);
+    dh_app_print_text(stdout, piece, len, user);
     fflush(stdout);
 }
 
@@ -89,6 +88,7 @@ static enum dh_status ask(struct dh_brain *brain, struct media *m,
         { .role = DH_ROLE_USER, .parts = parts, .n_parts = n },
     };
     size_t skip = p->root ? 0 : 1;
+    bool held = false;
     struct dh_brain_request r = { .messages = messages + skip,
                                   .n_messages = DH_COUNTOF(messages) - skip,
                                   .images = m->image,
@@ -96,7 +96,8 @@ static enum dh_status ask(struct dh_brain *brain, struct media *m,
                                   .videos = m->video,
                                   .n_videos = m->n_videos,
                                   .form = DH_FORM_FREE,
-                                  .on_text = stream ? print_piece : NULL };
+                                  .on_text = stream ? print_piece : NULL,
+                                  .user = &held };
     return dh_brain_ask(brain, &r, out);
 }
 

@@ -52,9 +52,11 @@ static int run(int argc, char **argv)
         st = dh_ground_find(brain, frame, argv[2], &found);
     if (!st)
         print_found(&found, app.json);
-    else if (found.raw)
-        fprintf(stderr, "deskhand locate: the model names no point: %s\n",
-                found.raw);
+    else if (found.raw) {
+        fputs("deskhand locate: the model names no point: ", stderr);
+        dh_app_print(stderr, found.raw);
+        fputc('\n', stderr);
+    }
     // Only a model that did answer has not solved it.
     status =
         found.raw && st == DH_ERR_FORMAT ? DH_EXIT_UNSOLVED : dh_app_exit(st);

@@ -94,6 +94,13 @@ static void count_times(struct printer *p, const struct dh_event *e)
     }
 }
 
+static void print_line(const char *before, const char *text, const char *after)
+{
+    fputs(before, stdout);
+    dh_app_print(stdout, text);
+    fputs(after, stdout);
+}
+
 static void print_text(const struct dh_event *e)
 {
     struct dh_buf action;
@@ -110,15 +117,16 @@ static void print_text(const struct dh_event *e)
         break;
     case DH_EVENT_ACT:
         dh_action_text(&e->action, &action);
-        printf("        %s  [%s]\n", e->step_text, dh_buf_text(&action));
+        print_line("        ", e->step_text, "  [");
+        print_line("", dh_buf_text(&action), "]\n");
         break;
     case DH_EVENT_DONE:
         if (e->text)
-            printf("        ! %s\n", e->text);
+            print_line("        ! ", e->text, "\n");
         printf("        acted %.1f ms, settled %.0f ms%s\n", ms(e->times.act),
                ms(e->times.settle), e->changed ? "" : ", nothing changed");
         break;
-    case DH_EVENT_NOTE: printf("        ! %s\n", e->text); break;
+    case DH_EVENT_NOTE: print_line("        ! ", e->text, "\n"); break;
     case DH_EVENT_END: break;
     }
     dh_buf_finish(&action);
@@ -181,7 +189,7 @@ static int by_size(const void *a, const void *b)
 
 static void print_stages(struct printer *p)
 {
-    printf("stage, ms    median      min      max\n");
+    bool begun = false;
     for (int s = 0; s < STAGES; s++) {
         int n = p->n[s];
         if (!n)
@@ -190,6 +198,9 @@ static void print_stages(struct printer *p)
         // A script has stages that never run.
         if (!p->ns[s][n - 1])
             continue;
+        if (!begun)
+            printf("stage, ms    median      min      max\n");
+        begun = true;
         printf("%-10s %8.1f %8.1f %8.1f\n", stage_names[s], ms(p->ns[s][n / 2]),
                ms(p->ns[s][0]), ms(p->ns[s][n - 1]));
     }
@@ -359,9 +370,9 @@ static void print_end(struct run *r, struct printer *p,
     }
     if (result->end == DH_LOOP_ERROR)
         text = dh_status_name(result->status);
-    printf("%s after %d step%s, %.1f s%s%s\n", dh_loop_end_name(result->end),
-           result->steps, result->steps == 1 ? "" : "s", (double)took / 1e9,
-           text ? ": " : "", text ? text : "");
+    printf("%s after %d step%s, %.1f s", dh_loop_end_name(result->end),
+           result->steps, result->steps == 1 ? "" : "s", (double)took / 1e9);
+    print_line(text ? ": " : "", text, "\n");
     print_stages(p);
     if (r->session)
         printf("session %s\n", r->session);

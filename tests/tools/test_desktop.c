@@ -201,6 +201,24 @@ static void test_a_task_that_is_not_solved_exits_with_3(void)
     check_unsolved("done\n", 0, "done after 1 step,");
 }
 
+// What a model writes is printed, but a terminal does not obey it.
+static void test_text_of_a_model_is_printed_harmless(void)
+{
+    struct said s;
+    char *script = write_script(
+        "raw Action: \x1b]0;evil\x07 \xc2\x9b\xc3\xa4 <tool_call>{\"name\":"
+        "\"computer\",\"arguments\":{\"action\":\"key\",\"text\":\"a\"}}"
+        "</tool_call>\nraw {\"action\":\"\x1b[31mred\"}\n");
+    RUN(&s, "run", "--no-record", "--quiet-ms=10", "--script", script, "x");
+    CHECK_SAID(&s, 0, "?]0;evil? ?\xc3\xa4", "");
+    CHECK_SAID(&s, 0, "[31mred", "");
+    for (const char *p = s.out; *p; p++)
+        CHECK(*p == '\n' || (unsigned char)*p >= 0x20);
+    CHECK(!strstr(s.out, "\xc2\x9b"));
+    said_finish(&s);
+    dh_free(script);
+}
+
 static void check_signal(int sig)
 {
     struct dh_listener l;
@@ -402,6 +420,7 @@ DH_TESTS(DH_TEST(grab_saves_the_screen), DH_TEST(grab_says_why_it_cannot),
          DH_TEST(a_script_runs_and_leaves_a_session),
          DH_TEST(a_run_tells_programs_in_json),
          DH_TEST(a_task_that_is_not_solved_exits_with_3),
+         DH_TEST(text_of_a_model_is_printed_harmless),
          DH_TEST(ctrl_c_stops_and_lets_go),
          DH_TEST(a_polite_kill_stops_and_lets_go),
          DH_TEST(a_display_that_goes_away_is_an_error),
