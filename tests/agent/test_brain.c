@@ -14,40 +14,8 @@
 #include "capture/source.h"
 #include "capture/synth.h"
 #include "model/session.h"
+#include "tests/agent/talker.h"
 #include "tests/dh_test.h"
-#include "tests/model/checkpoint.h"
-
-// A checkpoint of random weights with the tokenizer of the text tests: it
-// writes nonsense, but within the grammar.
-static const char *random_checkpoint(const char *profile)
-{
-    static const char *const edits[] = {
-        "\"vocab_size\": 256",
-        "\"vocab_size\": 512",
-        "\"image_token_index\": 250",
-        "\"image_token_index\": 418",
-        "\"video_token_index\": 251",
-        "\"video_token_index\": 419",
-        NULL,
-    };
-    const char *dir = dh_test_dir();
-    char *config = dh_checkpoint_edit(dh_checkpoint_config, edits);
-    struct dh_checkpoint_spec spec = { .config = config };
-    char *text, *path = dh_path_join(dir, "tokenizer.json");
-    size_t len;
-    dh_checkpoint_write(dir, &spec);
-    dh_free(config);
-    CHECK_INT(dh_file_read("tests/vectors/text/tiny_tokenizer.json", 1 << 22,
-                           &text, &len),
-              DH_OK);
-    CHECK_INT(dh_file_write(path, text, len), DH_OK);
-    dh_big_free(text);
-    dh_free(path);
-    path = dh_path_join(dir, "deskhand.json");
-    CHECK_INT(dh_file_write(path, profile, strlen(profile)), DH_OK);
-    dh_free(path);
-    return dir;
-}
 
 #define PROFILE                                                     \
     "{\"name\":\"tiny\",\"root\":\"r\",\"developer\":\"You act.\"," \
@@ -58,13 +26,14 @@ static const char *random_checkpoint(const char *profile)
 static struct dh_brain *brain_of(const char *profile, uint64_t seed,
                                  struct dh_cancel *cancel)
 {
-    struct dh_brain_options o = { .model_dir = random_checkpoint(profile),
+    struct dh_brain_options o = { .model_dir = dh_test_dir(),
                                   .prompts_dir = "assets/prompts",
                                   .threads = 1,
                                   .context = 2048,
                                   .seed = seed,
                                   .cancel = cancel };
     struct dh_brain *b;
+    talker_write(dh_test_dir(), profile);
     CHECK_INT(dh_brain_create(&b, &o), DH_OK);
     CHECK_STR(dh_brain_get_profile(b)->name, "tiny");
     return b;
@@ -382,12 +351,13 @@ static void test_a_prompt_that_does_not_fit_is_refused(void)
 
 static void test_a_model_without_a_tokenizer_is_refused(void)
 {
-    const char *dir = random_checkpoint(PROFILE);
+    const char *dir = dh_test_dir();
     char *path = dh_path_join(dir, "tokenizer.json");
     struct dh_brain_options o = { .model_dir = dir,
                                   .prompts_dir = "assets/prompts",
                                   .threads = 1 };
     struct dh_brain *b = NULL;
+    talker_write(dir, PROFILE);
     CHECK_INT(remove(path), 0);
     CHECK_INT(dh_brain_create(&b, &o), DH_ERR_NOTFOUND);
     CHECK_INT(dh_file_write(path, "{}", 2), DH_OK);

@@ -13,6 +13,7 @@
 #include "capture/png.h"
 #include "capture/source.h"
 #include "capture/synth.h"
+#include "tests/agent/talker.h"
 #include "tests/dh_test.h"
 #include "tests/model/checkpoint.h"
 #include "tests/tools/program.h"
@@ -265,6 +266,113 @@ static void test_what_is_no_picture_is_refused(void)
     dh_free(missing);
 }
 
+/* --- a model that talks nonsense --- */
+
+static char *talker(void)
+{
+    char *dir = in_dir("model");
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    talker_write(dir, "{\"name\":\"tiny\",\"developer\":\"Act.\","
+                      "\"thinking\":\"disabled\",\"history\":\"summary\","
+                      "\"temperature\":1,\"constrain\":true,"
+                      "\"max_answer_tokens\":1500,\"max_pixels\":10000}");
+    return dir;
+}
+
+static void test_locate_prints_a_pixel_of_the_picture(void)
+{
+    char *dir = talker(), *png = in_dir("a.png"), *end;
+    struct said s;
+    write_picture(png, 300, 200);
+    RUN(&s, "locate", "--model", dir, png, "Click OK.");
+    CHECK_SAID(&s, 0, " ", "");
+    long x = strtol(s.out, &end, 10);
+    CHECK(end > s.out && *end == ' ');
+    long y = strtol(end, &end, 10);
+    CHECK_STR(end, "\n");
+    CHECK(x >= 0 && x < 300 && y >= 0 && y < 200);
+    said_finish(&s);
+    RUN(&s, "locate", "--json", "--model", dir, png, "Click OK.");
+    CHECK_SAID(&s, 0, "\"raw\":\"Action: ", "");
+    CHECK_INT(json_lines(s.out), 1);
+    said_finish(&s);
+    dh_free(png);
+    dh_free(dir);
+}
+
+static void test_ask_answers(void)
+{
+    char *dir = talker(), *png = in_dir("a.png");
+    struct said s;
+    write_picture(png, 100, 80);
+    RUN(&s, "ask", "--model", dir, "--image", png, "-i", png, "What?");
+    CHECK_SAID(&s, 0, NULL, "");
+    // It may say nothing, but it ends its line.
+    CHECK(s.out[0] && s.out[strlen(s.out) - 1] == '\n');
+    said_finish(&s);
+    RUN(&s, "ask", "--json", "--model", dir, "What?");
+    CHECK_SAID(&s, 0, "{\"answer\":\"", "");
+    CHECK_INT(json_lines(s.out), 1);
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--image", "/none.png", "What?");
+    CHECK_SAID(&s, 1, "", "/none.png");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--video", "/none.mkv", "What?");
+    CHECK_SAID(&s, 1, "", "/none.mkv");
+    said_finish(&s);
+    dh_free(png);
+    dh_free(dir);
+}
+
+// It acts on the screen, is recorded, and what was recorded can be watched.
+static void test_a_model_runs_and_is_recorded(void)
+{
+    char *dir = talker(), *session = in_dir("session");
+    char *video = in_dir("session/video.mkv");
+    struct said s;
+    RUN(&s, "run", "--model", dir, "--session", session, "--max-steps=3",
+        "--quiet-ms=10", "--settle-ms=200", "--region=160x120+100+100", "Go.");
+    CHECK(s.status == 0 || s.status == 3);
+    CHECK_SAID(&s, s.status, "task    Go.\nstep 1  saw ", "");
+    CHECK_SAID(&s, s.status, "\nprefill ", "");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--video", video, "--fps=10", "What?");
+    CHECK_SAID(&s, 0, "\n", "");
+    said_finish(&s);
+    RUN(&s, "run", "--model", dir, "--no-record", "--context=50", "Go.");
+    CHECK_SAID(&s, 1, "error after 1 step", "the cache holds 50");
+    said_finish(&s);
+    RUN(&s, "run", "--model", dir, "--no-record", "--kernels=sse9", "Go.");
+    CHECK_SAID(&s, 2, "", "sse9");
+    said_finish(&s);
+    dh_free(dir);
+    dh_free(session);
+    dh_free(video);
+}
+
+static void test_tokens_come_back_as_text(void)
+{
+    char *dir = talker();
+    struct said s, back;
+    RUN(&s, "tokens", "--model", dir, "Click OK.");
+    CHECK_SAID(&s, 0, " bytes\n", "");
+    said_finish(&s);
+    RUN(&s, "tokens", "--model", dir, "--json", "Click OK.");
+    CHECK_INT(json_lines(s.out), 1);
+    char *ids = strstr(s.out, "\"ids\":[");
+    CHECK(ids != NULL);
+    ids += strlen("\"ids\":");
+    strchr(ids, ']')[1] = '\0';
+    RUN(&back, "tokens", "--model", dir, "--decode", ids);
+    CHECK_SAID(&back, 0, "Click OK.\n", "");
+    said_finish(&back);
+    said_finish(&s);
+    RUN(&s, "tokens", "--model", dir, "--decode", "99999999");
+    CHECK_SAID(&s, 2, "", "99999999");
+    said_finish(&s);
+    dh_free(dir);
+}
+
 /* --- forward --- */
 
 struct forward {
@@ -415,6 +523,9 @@ DH_TESTS(DH_TEST(inspect_tells_the_shapes),
          DH_TEST(a_bad_configuration_is_refused),
          DH_TEST(a_checkpoint_without_a_tokenizer_cannot_talk),
          DH_TEST(an_absurd_picture_is_refused),
-         DH_TEST(what_is_no_picture_is_refused), DH_TEST(forward_writes_logits),
+         DH_TEST(what_is_no_picture_is_refused),
+         DH_TEST(locate_prints_a_pixel_of_the_picture), DH_TEST(ask_answers),
+         DH_TEST(a_model_runs_and_is_recorded),
+         DH_TEST(tokens_come_back_as_text), DH_TEST(forward_writes_logits),
          DH_TEST(forward_takes_pictures), DH_TEST(forward_refuses_bad_cases),
          DH_TEST(forward_needs_a_place_to_write));
