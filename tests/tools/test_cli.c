@@ -138,7 +138,8 @@ static void test_the_manual_is_clean(void)
         _exit(127);
     }
     int status;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(pid > 0);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         dh_test_skip("groff is not installed");
     CHECK_INT(status, 0);
@@ -169,7 +170,8 @@ static void test_a_full_standard_output_is_a_failure(void)
             execl("/bin/sh", "sh", "-c", command, (char *)NULL);
             _exit(127);
         }
-        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CHECK(pid > 0);
+        CHECK_INT(waitpid(pid, &status, 0), pid);
         CHECK(WIFEXITED(status));
         CHECK_INT(WEXITSTATUS(status), 1);
     }
