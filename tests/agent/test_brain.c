@@ -339,7 +339,7 @@ static void test_a_prompt_that_does_not_fit_is_refused(void)
     struct dh_brain_answer a;
     char *task = dh_zalloc(20001);
     for (int i = 0; i < 20000; i++)
-        task[i] = i % 2 ? ' ' : (char)('a' + i / 2 % 26);
+        task[i] = "a b c d e f "[i % 12];
     CHECK_INT(ask(b, f, task, DH_FORM_ACTION, &a), DH_ERR_RANGE);
     CHECK_INT(ask(b, f, "Task: Click.", DH_FORM_ACTION, &a), DH_OK);
     dh_brain_answer_finish(&a);
