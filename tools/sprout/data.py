@@ -144,8 +144,9 @@ def char_labels(out, w, h, sw, sh):
         ok = (r >= 0) & (r < gh) & (q >= 0) & (q < 2 * gw)
         cm[r[ok].astype(int), q[ok].astype(int)] = lab[ok]
     for u in out.unknown:
-        x0, x1 = int(u["x0"] * w / sw) // 14 * 2, (int(u["x1"] * w / sw) // 14 + 1) * 2
-        y0, y1 = int(u["y0"] * h / sh) // 14, int(u["y1"] * h / sh) // 14 + 1
+        ux0, uy0, ux1, uy1 = (int(u[k]) for k in ("x0", "y0", "x1", "y1"))
+        x0, x1 = int(ux0 * w / sw) // 14 * 2, (int(ux1 * w / sw) // 14 + 1) * 2
+        y0, y1 = int(uy0 * h / sh) // 14, int(uy1 * h / sh) // 14 + 1
         cm[max(0, y0):y1, max(0, x0):x1] = 255
     return cm
 

@@ -286,10 +286,10 @@ class Run:
         ok = 0.0
         if not A.no_compile and hasattr(torch, "compile"):
             try:
-                import torch._dynamo
+                import torch._dynamo as dynamo
                 for k, v in (("cache_size_limit", 64), ("recompile_limit", 64), ("accumulated_cache_size_limit", 512)):
                     try:
-                        setattr(torch._dynamo.config, k, v)
+                        setattr(dynamo.config, k, v)
                     except Exception:
                         pass
                 t = time.time()
