@@ -54,6 +54,11 @@ for folder in "$@"; do
         # shellcheck disable=SC2086
         count tests/x11/with_xvfb.sh -- "$program" -j 1 ${TESTS:-}
         ;;
+    # With how far the numbers are from the published ones.
+    model)
+        # shellcheck disable=SC2086
+        count "$program" -v ${TESTS:-}
+        ;;
     *)
         # shellcheck disable=SC2086
         count "$program" ${TESTS:-}

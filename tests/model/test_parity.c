@@ -1,5 +1,6 @@
 // The runtime against numbers that the published code gave. tools/make_fixture
-// wrote them; tests/vectors/model/README says how.
+// wrote them; tests/vectors/model/README.md says how. Each test prints how far
+// it came from them.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +25,18 @@ struct seen {
     float *shares[LAYERS];
 };
 
+// The largest differences, and how much was compared.
+struct tally {
+    double logits, vision, shares, states[LAYERS];
+    size_t rows, blocks, experts, greedy, pixels;
+};
+
 struct parity {
     struct dh_tiny t;
     struct dh_safetensors *want;
     const struct dh_text_config *text;
     struct seen seen;
+    struct tally tally;
     char dir[512];
 };
 
@@ -109,18 +117,34 @@ static void write_variant(struct parity *p, const char *variant, char *to,
     dh_free(rule);
 }
 
-static void parity_open(struct parity *p, const char *variant)
+// kernels: NULL for the fastest.
+static void parity_open(struct parity *p, const char *variant,
+                        const char *kernels)
 {
     char checkpoint[600], expected[600];
     memset(p, 0, sizeof(*p));
     snprintf(p->dir, sizeof(p->dir), VECTORS "%s", variant);
     snprintf(expected, sizeof(expected), "%s/expected", p->dir);
-    if (!dh_path_is_dir(expected))
-        dh_test_skip("no vectors of this variant");
     CHECK_INT(dh_safetensors_open(&p->want, expected), DH_OK);
     write_variant(p, variant, checkpoint, sizeof(checkpoint));
-    dh_tiny_open(&p->t, &(struct dh_tiny_spec){ .dir = checkpoint });
+    dh_tiny_open(
+        &p->t, &(struct dh_tiny_spec){ .dir = checkpoint, .kernels = kernels });
     p->text = &p->t.model->config.text;
+}
+
+static void parity_print(const struct parity *p, const char *what)
+{
+    const struct tally *t = &p->tally;
+    printf("%s, %s: logits %.1e of 1e-4", what,
+           dh_model_get_info(p->t.model)->kernels, t->logits);
+    if (t->pixels)
+        printf(", vision %.1e of 2e-5, %zu pixels exact", t->vision, t->pixels);
+    printf(", layers");
+    for (int i = 0; i <= p->text->num_hidden_layers; i++)
+        printf(" %.1e", t->states[i]);
+    printf(" of 2e-5, shares %.1e of 1e-5; equal: %zu lists of blocks, %zu of "
+           "experts, %zu greedy ids; %zu rows of logits\n",
+           t->shares, t->blocks, t->experts, t->greedy, t->rows);
 }
 
 static void parity_close(struct parity *p)
@@ -171,7 +195,7 @@ static void seen_init(struct parity *p, int n)
                         .topk = t->index_topk_blocks,
                         .experts = t->num_experts_per_tok };
     CHECK(t->num_hidden_layers < LAYERS);
-    for (int i = 0; i < t->num_hidden_layers; i++) {
+    for (int i = 0; i <= t->num_hidden_layers; i++) {
         dh_array(s->x[i], (size_t)(n * s->hidden));
         dh_array(s->blocks[i], (size_t)(n * s->heads * s->topk));
         dh_array(s->chosen[i], (size_t)(n * s->experts));
@@ -191,9 +215,14 @@ static void seen_finish(struct seen *s)
 
 // --- comparing --------------------------------------------------------------
 
+static void keep_worst(double *worst, double d)
+{
+    *worst = d > *worst ? d : *worst;
+}
+
 // Largest difference within 2e-5 of the larger of 1 and the rms, and the whole
-// within 1e-5.
-static void check_states(const float *got, const float *want, size_t n)
+// within 1e-5. Returns the largest as a part of that larger one.
+static double check_states(const float *got, const float *want, size_t n)
 {
     double squares = 0, wrong = 0;
     for (size_t i = 0; i < n; i++) {
@@ -201,48 +230,72 @@ static void check_states(const float *got, const float *want, size_t n)
         squares += (double)want[i] * (double)want[i];
         wrong += d * d;
     }
-    double rms = sqrt(squares / (double)n);
-    CHECK_NEAR(dh_max_diff(got, want, n), 0, 2e-5 * fmax(1, rms));
+    double rms = sqrt(squares / (double)n), most = dh_max_diff(got, want, n);
+    CHECK_NEAR(most, 0, 2e-5 * fmax(1, rms));
     CHECK_NEAR(sqrt(wrong / squares), 0, 1e-5);
+    return most / fmax(1, rms);
 }
 
-static void check_hidden(const struct parity *p, const char *name, int layer)
+// The last 8 positions after a layer, or after the last norm.
+static void check_tail(struct parity *p, const char *name, const char *key,
+                       int layer)
+{
+    const struct seen *s = &p->seen;
+    const struct dh_tensor *t = need(p, name, key);
+    size_t n = 8 * (size_t)s->hidden;
+    CHECK_INT(t->bytes, n * sizeof(float));
+    float *want = floats_of(t);
+    keep_worst(
+        &p->tally.states[layer],
+        check_states(s->x[layer] + (size_t)(s->n - 8) * (size_t)s->hidden, want,
+                     n));
+    dh_free(want);
+}
+
+// Four projections of each stored position.
+static void check_projections(struct parity *p, const char *name, int layer,
+                              const int32_t *rows)
 {
     char key[32];
-    const struct seen *s = &p->seen;
-    const float *x = s->x[layer];
-    snprintf(key, sizeof(key), ".hidden.%d", layer);
-    float *want = floats_of(need(p, name, key));
-    check_states(x + (size_t)(s->n - 8) * (size_t)s->hidden, want,
-                 8 * (size_t)s->hidden);
-    dh_free(want);
-
     snprintf(key, sizeof(key), ".proj.%d", layer);
     const struct dh_tensor *t = need(p, name, key);
-    if (t->shape[0] != s->n)
-        return; // only some rows are stored
-    want = floats_of(t);
-    float *by = floats_of(need(p, "projection", ""));
+    size_t hidden = (size_t)p->seen.hidden, n = t->bytes / 4;
+    float *want = floats_of(t), *by = floats_of(need(p, "projection", ""));
     float *got;
-    dh_array(got, (size_t)s->n * 4);
-    for (int i = 0; i < s->n * 4; i++) {
+    dh_array(got, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = t->shape[0] == p->seen.n ? i / 4 : (size_t)rows[i / 4];
         double sum = 0;
-        for (int d = 0; d < s->hidden; d++)
-            sum += (double)x[i / 4 * s->hidden + d] *
-                   (double)by[i % 4 * s->hidden + d];
+        for (size_t d = 0; d < hidden; d++)
+            sum += (double)p->seen.x[layer][at * hidden + d] *
+                   (double)by[i % 4 * hidden + d];
         got[i] = (float)sum;
     }
-    check_states(got, want, (size_t)s->n * 4);
+    keep_worst(&p->tally.states[layer], check_states(got, want, n));
     dh_free(got);
     dh_free(by);
     dh_free(want);
 }
 
+static void check_hidden(struct parity *p, const char *name,
+                         const int32_t *rows)
+{
+    int n = p->text->num_hidden_layers;
+    for (int i = 0; i < n; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), ".hidden.%d", i);
+        check_tail(p, name, key, i);
+        check_projections(p, name, i, rows);
+    }
+    check_tail(p, name, ".norm", n);
+}
+
 // Stored row r of a list of `width` integers is that of position rows[r], or of
 // position r where all are stored.
-static void check_choice(const struct parity *p, const char *name,
-                         const char *kind, int layer, const int32_t *got,
-                         int width, const int32_t *rows)
+// Returns how many rows there were.
+static size_t check_choice(const struct parity *p, const char *name,
+                           const char *kind, int layer, const int32_t *got,
+                           int width, const int32_t *rows)
 {
     char key[32];
     snprintf(key, sizeof(key), ".%s.%d", kind, layer);
@@ -266,23 +319,67 @@ static void check_choice(const struct parity *p, const char *name,
                       (size_t)each * sizeof(*want));
     }
     dh_free(want);
+    return (size_t)t->shape[0];
 }
 
-static void check_shares(const struct parity *p, const char *name, int layer,
+static void check_shares(struct parity *p, const char *name, int layer,
                          const int32_t *rows)
 {
     char key[32];
     snprintf(key, sizeof(key), ".weights.%d", layer);
-    const struct dh_tensor *t = find(p, name, key);
-    if (!t)
-        return;
+    const struct dh_tensor *t = need(p, name, key);
     float *want = floats_of(t);
     size_t k = (size_t)p->seen.experts;
     for (size_t r = 0; r < (size_t)t->shape[0]; r++) {
         size_t at = t->shape[0] == p->seen.n ? r : (size_t)rows[r];
-        CHECK_NEAR(dh_max_diff(p->seen.shares[layer] + at * k, want + r * k, k),
-                   0, 1e-5);
+        double d = dh_max_diff(p->seen.shares[layer] + at * k, want + r * k, k);
+        CHECK_NEAR(d, 0, 1e-5);
+        keep_worst(&p->tally.shares, d);
     }
+    dh_free(want);
+}
+
+static void check_layers(struct parity *p, const char *name,
+                         const int32_t *rows)
+{
+    for (int i = 0; i < p->text->num_hidden_layers; i++) {
+        int heads = p->seen.heads, kept = p->seen.topk, k = p->seen.experts;
+        if (p->text->layer_sparse[i])
+            p->tally.blocks +=
+                (size_t)heads * check_choice(p, name, "blocks", i,
+                                             p->seen.blocks[i], heads * kept,
+                                             rows);
+        if (p->text->layer_moe[i]) {
+            p->tally.experts +=
+                check_choice(p, name, "experts", i, p->seen.chosen[i], k, rows);
+            check_shares(p, name, i, rows);
+        }
+    }
+    check_hidden(p, name, rows);
+}
+
+// got[n][vocab] are the logits of positions from `first` on.
+static void check_logits(struct parity *p, const char *name, const float *got,
+                         size_t first)
+{
+    const struct dh_tensor *kept = need(p, name, ".rows");
+    const struct dh_tensor *t = need(p, name, ".logits");
+    int32_t *rows = ints_of(kept);
+    float *want = floats_of(t);
+    size_t v = (size_t)p->t.vocab, n = kept->bytes / 4, compared = 0;
+    CHECK_INT(t->bytes / 4, n * v);
+    for (size_t r = 0; r < n; r++) {
+        size_t at = (size_t)rows[r];
+        if (at < first)
+            continue;
+        double d = dh_max_diff(got + (at - first) * v, want + r * v, v);
+        CHECK_NEAR(d, 0, 1e-4);
+        keep_worst(&p->tally.logits, d);
+        compared++;
+    }
+    CHECK(compared > 0);
+    p->tally.rows += compared;
+    dh_free(rows);
     dh_free(want);
 }
 
@@ -299,6 +396,7 @@ static void check_greedy(struct parity *p, const char *name)
         CHECK_INT(id, want[i]);
         CHECK_INT(dh_session_feed_text(p->t.session, &id, 1), DH_OK);
     }
+    p->tally.greedy += t->bytes / 4;
     dh_free(scratch);
     dh_free(want);
 }
@@ -307,11 +405,8 @@ static void check_case(struct parity *p, const char *name, int chunk,
                        const struct dh_session_image *images, size_t n_images)
 {
     const struct dh_tensor *t = need(p, name, ".ids");
-    const struct dh_tensor *kept = need(p, name, ".rows");
     int n = (int)(t->bytes / 4);
-    int32_t *ids = ints_of(t), *rows = ints_of(kept);
-    float *want = floats_of(need(p, name, ".logits"));
-    size_t v = (size_t)p->t.vocab;
+    int32_t *ids = ints_of(t), *rows = ints_of(need(p, name, ".rows"));
     seen_init(p, n);
     struct dh_probe probe = { .user = &p->seen,
                               .hidden = on_hidden,
@@ -321,25 +416,41 @@ static void check_case(struct parity *p, const char *name, int chunk,
     dh_session_set_probe(p->t.session, &probe);
     const float *got = dh_tiny_feed(&p->t, ids, (size_t)n, images, n_images);
     dh_session_set_probe(p->t.session, NULL);
-    for (int i = 0; i < p->text->num_hidden_layers; i++) {
-        if (p->text->layer_sparse[i])
-            check_choice(p, name, "blocks", i, p->seen.blocks[i],
-                         p->seen.heads * p->seen.topk, rows);
-        if (p->text->layer_moe[i]) {
-            check_choice(p, name, "experts", i, p->seen.chosen[i],
-                         p->seen.experts, rows);
-            check_shares(p, name, i, rows);
-        }
-        check_hidden(p, name, i);
-    }
-    for (size_t r = 0; r < kept->bytes / 4; r++)
-        CHECK_NEAR(dh_max_diff(got + (size_t)rows[r] * v, want + r * v, v), 0,
-                   1e-4);
+    check_layers(p, name, rows);
+    check_logits(p, name, got, 0);
     check_greedy(p, name);
     seen_finish(&p->seen);
     dh_free(ids);
     dh_free(rows);
-    dh_free(want);
+}
+
+// After check_case: back to `keep` tokens, on to the end, and the same again.
+static void check_rewound(struct parity *p, const char *name, size_t keep)
+{
+    const struct dh_tensor *t = need(p, name, ".ids");
+    size_t n = t->bytes / 4;
+    int32_t *ids = ints_of(t);
+    dh_session_rewind(p->t.session, keep);
+    check_logits(p, name, dh_tiny_feed(&p->t, ids + keep, n - keep, NULL, 0),
+                 keep);
+    check_greedy(p, name);
+    dh_free(ids);
+}
+
+// After check_case: the prompt asked for anew keeps all but its last token.
+static void check_set_again(struct parity *p, const char *name,
+                            const struct dh_session_image *images,
+                            size_t n_images)
+{
+    const struct dh_tensor *t = need(p, name, ".ids");
+    size_t n = t->bytes / 4, reused;
+    int32_t *ids = ints_of(t);
+    CHECK_INT(dh_session_set(p->t.session, ids, n, images, n_images, &reused),
+              DH_OK);
+    CHECK_INT(reused, n - 1);
+    check_logits(p, name, dh_session_logits(p->t.session), n - 1);
+    check_greedy(p, name);
+    dh_free(ids);
 }
 
 // --- pictures ---------------------------------------------------------------
@@ -374,7 +485,7 @@ static void on_stage(void *user, int stage, int n, const float *h)
 }
 
 // The tower's stages where they are stored, and the merged tokens.
-static void check_picture(const struct parity *p, const char *name,
+static void check_picture(struct parity *p, const char *name,
                           const struct dh_patches *patches)
 {
     struct dh_backend b;
@@ -395,19 +506,40 @@ static void check_picture(const struct parity *p, const char *name,
         if (t && s.x[i]) {
             float *state = floats_of(t);
             CHECK_INT(t->bytes, s.bytes[i]);
-            check_states(s.x[i], state, t->bytes / 4);
+            keep_worst(&p->tally.vision,
+                       check_states(s.x[i], state, t->bytes / 4));
             dh_free(state);
         }
         dh_free(s.x[i]);
     }
-    check_states(got, want, n);
+    CHECK_INT(need(p, name, ".merged")->bytes, n * sizeof(*want));
+    keep_worst(&p->tally.vision, check_states(got, want, n));
+    const struct dh_tensor *old = find(p, name, ".merged_5_17_unrepaired");
+    if (old) { // two axes of three: what this runtime must not compute
+        float *other = floats_of(old);
+        CHECK(dh_max_diff(got, other, n) > 1e-2);
+        dh_free(other);
+    }
     dh_free(got);
     dh_free(want);
     dh_backend_finish(&b);
 }
 
+static void check_pixels(struct parity *p, const struct dh_patches *got,
+                         const struct dh_patches *want)
+{
+    size_t n = (size_t)want->grid_t * (size_t)want->grid_h *
+               (size_t)want->grid_w * (size_t)want->row_len;
+    CHECK_INT(got->grid_t, want->grid_t);
+    CHECK_INT(got->grid_h, want->grid_h);
+    CHECK_INT(got->grid_w, want->grid_w);
+    CHECK_INT(got->row_len, want->row_len);
+    CHECK_MEM(got->rows, want->rows, n * sizeof(float));
+    p->tally.pixels += n;
+}
+
 // The stored PNG through our own decoder, resize and patches: bit for bit.
-static void check_png(const struct parity *p, int index,
+static void check_png(struct parity *p, int index,
                       const struct dh_patches *want)
 {
     char path[600];
@@ -418,14 +550,36 @@ static void check_png(const struct parity *p, int index,
     CHECK_INT(dh_patches_of_frame(dh_model_get_image_rule(p->t.model), frame,
                                   NULL, &got),
               DH_OK);
-    CHECK_INT(got.grid_h, want->grid_h);
-    CHECK_INT(got.grid_w, want->grid_w);
-    CHECK_INT(got.row_len, want->row_len);
-    CHECK_MEM(got.rows, want->rows,
-              (size_t)got.grid_h * (size_t)got.grid_w * (size_t)got.row_len *
-                  sizeof(float));
+    check_pixels(p, &got, want);
     dh_patches_finish(&got);
     dh_frame_unref(frame);
+}
+
+// The stored frames through our own patches: bit for bit.
+static void check_frames(struct parity *p, const struct dh_patches *want)
+{
+    const struct dh_tensor *t = need(p, "video", ".frames");
+    struct dh_frame *frames[16];
+    struct dh_patches got;
+    const uint8_t *rgb = t->data;
+    int n = (int)t->shape[0], h = (int)t->shape[1], w = (int)t->shape[2];
+    CHECK(n <= 16 && t->dtype == DH_U8);
+    for (int i = 0; i < n; i++) {
+        CHECK_INT(dh_frame_create(&frames[i], NULL, w, h), DH_OK);
+        for (int at = 0; at < w * h; at++, rgb += 3) {
+            uint8_t *to = dh_frame_at(frames[i], at % w, at / w);
+            for (int c = 0; c < 3; c++)
+                to[c] = rgb[2 - c];
+        }
+        dh_frame_publish(frames[i]);
+    }
+    CHECK_INT(dh_patches_of_video(dh_model_get_image_rule(p->t.model), frames,
+                                  n, NULL, &got),
+              DH_OK);
+    check_pixels(p, &got, want);
+    dh_patches_finish(&got);
+    for (int i = 0; i < n; i++)
+        dh_frame_unref(frames[i]);
 }
 
 static void check_pictures(struct parity *p)
@@ -442,20 +596,31 @@ static void check_pictures(struct parity *p)
     }
     check_case(p, "case1", 0, images, 2);
     check_case(p, "case1", 5, images, 2);
+    check_set_again(p, "case1", images, 2);
     for (int i = 0; i < 2; i++)
         dh_patches_finish(&patches[i]);
 }
 
 // --- the tests --------------------------------------------------------------
 
+// g, h and i have no pictures.
 static void check_variant(const char *variant)
 {
-    struct parity p;
-    parity_open(&p, variant);
-    check_case(&p, "case0", 0, NULL, 0);
-    if (find(&p, "case1.ids", ""))
-        check_pictures(&p);
-    parity_close(&p);
+    static const char *const kernels[] = { "ref", "avx2", "avx512" };
+    for (size_t i = 0; i < DH_COUNTOF(kernels); i++) {
+        struct parity p;
+        if (!dh_kernels_find(kernels[i])) {
+            printf("%s, %s: not on this machine\n", variant, kernels[i]);
+            continue;
+        }
+        parity_open(&p, variant, kernels[i]);
+        check_case(&p, "case0", 0, NULL, 0);
+        check_rewound(&p, "case0", (size_t)p.seen.n - 43);
+        if (*variant < 'g')
+            check_pictures(&p);
+        parity_print(&p, variant);
+        parity_close(&p);
+    }
 }
 
 static void test_base(void)
@@ -507,9 +672,13 @@ static void test_prefill_then_decode(void)
 {
     static const int chunks[] = { 0, 1, 3, 4, 5, 17 };
     struct parity p;
-    parity_open(&p, "a");
-    for (size_t i = 0; i < DH_COUNTOF(chunks); i++)
+    parity_open(&p, "a", NULL);
+    for (size_t i = 0; i < DH_COUNTOF(chunks); i++) {
         check_case(&p, "case2", chunks[i], NULL, 0);
+        for (size_t keep = 0; keep < 60; keep += 7)
+            check_rewound(&p, "case2", keep);
+    }
+    parity_print(&p, "a in chunks and rewound");
     parity_close(&p);
 }
 
@@ -517,11 +686,14 @@ static void test_video_in_segments(void)
 {
     struct parity p;
     struct dh_patches patches;
-    parity_open(&p, "a");
+    parity_open(&p, "a", NULL);
     stored_patches(&p, "video", &patches);
+    check_frames(&p, &patches);
     struct dh_session_image video = { &patches, 251 };
     check_picture(&p, "video", &patches);
     check_case(&p, "video", 0, &video, 1);
+    check_case(&p, "video", 7, &video, 1);
+    parity_print(&p, "a, a video");
     dh_patches_finish(&patches);
     parity_close(&p);
 }
@@ -530,7 +702,8 @@ static void test_video_in_segments(void)
 static void test_text_angles(void)
 {
     struct parity p;
-    parity_open(&p, "a");
+    double worst = 0;
+    parity_open(&p, "a", NULL);
     const struct dh_tensor *at = need(&p, "rope", ".positions");
     int32_t *pos = ints_of(at);
     float *cos_ = floats_of(need(&p, "rope", ".cos"));
@@ -544,8 +717,13 @@ static void test_text_angles(void)
                        (double)cos_[i * (size_t)dim + j], 1e-6);
             CHECK_NEAR((double)s[j % (dim / 2)],
                        (double)sin_[i * (size_t)dim + j], 1e-6);
+            keep_worst(&worst, fabs((double)c[j % (dim / 2)] -
+                                    (double)cos_[i * (size_t)dim + j]));
+            keep_worst(&worst, fabs((double)s[j % (dim / 2)] -
+                                    (double)sin_[i * (size_t)dim + j]));
         }
     }
+    printf("angles up to position 1048575: %.1e of 1e-6\n", worst);
     dh_free(pos);
     dh_free(cos_);
     dh_free(sin_);
@@ -560,7 +738,7 @@ static void test_saved_names(void)
     for (int i = 0; i < 2; i++) {
         struct parity p;
         size_t len, n = 0;
-        parity_open(&p, variants[i]);
+        parity_open(&p, variants[i], NULL);
         char *text = read_text(p.dir, "saved_names.json", &len);
         struct dh_diag diag = { 0 };
         struct dh_json *names = dh_json_parse(text, len, &diag);
