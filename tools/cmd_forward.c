@@ -218,7 +218,7 @@ static enum dh_status go_on(struct forward *f)
             dh_error("case %d: no finite logit", f->index);
             st = DH_ERR_RANGE;
         } else if (i + 1 < f->greedy) {
-            st = dh_session_feed(f->session, &ids[i], 1, NULL, 0);
+            st = dh_session_feed_text(f->session, &ids[i], 1);
         }
     }
     if (!st)
