@@ -9,16 +9,13 @@
 #include "vision/view.h"
 
 static enum dh_status ask(struct dh_brain *brain, struct dh_frame *frame,
-                          const char *instruction, struct dh_brain_answer *out)
+                          const char *text, enum dh_brain_form form,
+                          struct dh_brain_answer *out)
 {
     const struct dh_profile *p = dh_brain_get_profile(brain);
-    struct dh_buf task;
-    dh_buf_init(&task, 1 << 20);
-    dh_buf_printf(&task, "Task: %s", instruction);
     struct dh_part root = { DH_PART_TEXT, p->root };
     struct dh_part developer = { DH_PART_TEXT, p->developer };
-    struct dh_part user[] = { { DH_PART_IMAGE, NULL },
-                              { DH_PART_TEXT, dh_buf_text(&task) } };
+    struct dh_part user[] = { { DH_PART_IMAGE, NULL }, { DH_PART_TEXT, text } };
     struct dh_message messages[] = {
         { .role = DH_ROLE_ROOT, .parts = &root, .n_parts = 1 },
         { .role = DH_ROLE_DEVELOPER, .parts = &developer, .n_parts = 1 },
@@ -29,10 +26,8 @@ static enum dh_status ask(struct dh_brain *brain, struct dh_frame *frame,
                                   .n_messages = DH_COUNTOF(messages) - skip,
                                   .images = &frame,
                                   .n_images = 1,
-                                  .form = DH_FORM_LOCATE };
-    enum dh_status st = dh_brain_ask(brain, &r, out);
-    dh_buf_finish(&task);
-    return st;
+                                  .form = form };
+    return dh_brain_ask(brain, &r, out);
 }
 
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
@@ -41,8 +36,13 @@ enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
     struct dh_brain_answer answer;
     struct dh_answer parsed;
     struct dh_diag diag = { 0 };
+    struct dh_buf task;
     memset(out, 0, sizeof *out);
-    enum dh_status st = ask(brain, frame, instruction, &answer);
+    dh_buf_init(&task, 1 << 20);
+    dh_buf_printf(&task, "Task: %s", instruction);
+    enum dh_status st =
+        ask(brain, frame, dh_buf_text(&task), DH_FORM_LOCATE, &answer);
+    dh_buf_finish(&task);
     if (st)
         return st;
     st = dh_answer_parse(answer.text, strlen(answer.text), &parsed, &diag);
@@ -57,6 +57,20 @@ enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
     out->usage = answer.usage;
     out->times = answer.times;
     return st;
+}
+
+enum dh_status dh_ground_read(struct dh_brain *brain, struct dh_frame *frame,
+                              const char *question, struct dh_ground *out)
+{
+    struct dh_brain_answer answer;
+    memset(out, 0, sizeof *out);
+    enum dh_status st = ask(brain, frame, question, DH_FORM_FREE, &answer);
+    if (st)
+        return st;
+    out->raw = answer.text;
+    out->usage = answer.usage;
+    out->times = answer.times;
+    return DH_OK;
 }
 
 void dh_ground_finish(struct dh_ground *g)

@@ -1,4 +1,4 @@
-/* agent/ground.h - where in a picture is what an instruction names. */
+/* agent/ground.h - where in a picture something is, and what stands there. */
 #ifndef DH_AGENT_GROUND_H
 #define DH_AGENT_GROUND_H
 
@@ -16,6 +16,11 @@ struct dh_ground {
 DH_MUST_USE enum dh_status dh_ground_find(struct dh_brain *brain,
                                           struct dh_frame *frame,
                                           const char *instruction,
+                                          struct dh_ground *out);
+/* The model's words for a question about the picture; out->pixel is not set. */
+DH_MUST_USE enum dh_status dh_ground_read(struct dh_brain *brain,
+                                          struct dh_frame *frame,
+                                          const char *question,
                                           struct dh_ground *out);
 void dh_ground_finish(struct dh_ground *g);
 

@@ -16,7 +16,9 @@
 #include "tools/app.h"
 
 // A set is a JSON array in ScreenSpot's form: img_filename, bbox [x,y,w,h] in
-// pixels, instruction, data_type, data_source, and where known application.
+// pixels, instruction, data_type, data_source, and where known application. An
+// item with an answer in place of a bbox is a question: the words must be
+// equal.
 
 #define SET_MAX_BYTES (256 * 1024 * 1024)
 #define MAX_GROUPS    64
@@ -80,7 +82,8 @@ static void count(struct eval *e, const char *column, const char *value,
 
 struct item {
     const char *image, *instruction, *type, *source, *application;
-    double box[4]; // x, y, w, h
+    const char *answer; // NULL: a place is asked for
+    double box[4];      // x, y, w, h
 };
 
 static const char *text_or_empty(const struct dh_json *v, const char *key)
@@ -100,7 +103,10 @@ static bool read_item(const struct dh_json *v, struct item *it,
     for (const struct dh_json *b = box ? dh_json_first(box) : NULL; b && n < 4;
          b = dh_json_next(b))
         it->box[n++] = dh_json_number(b);
-    if (n != 4) {
+    if (dh_json_find(v, "answer")) {
+        if (!dh_json_get_text(v, "answer", &it->answer, diag))
+            return false;
+    } else if (n != 4) {
         dh_diag_set(diag, 0, "bbox: four numbers expected");
         return false;
     }
@@ -158,9 +164,12 @@ static enum dh_status eval_one(struct eval *e, const struct item *it)
     if (st)
         return st;
     int64_t start = dh_now_ns();
-    st = dh_ground_find(e->brain, e->frame, it->instruction, &g);
+    st = it->answer ? dh_ground_read(e->brain, e->frame, it->instruction, &g)
+                    : dh_ground_find(e->brain, e->frame, it->instruction, &g);
     e->seconds[e->n++] = (double)(dh_now_ns() - start) / 1e9;
-    bool point = st == DH_OK, hit = point && in_box(it, g.pixel);
+    bool point = st == DH_OK && !it->answer;
+    bool hit = it->answer ? !st && strcmp(g.raw, it->answer) == 0
+                          : point && in_box(it, g.pixel);
     if (point)
         e->miss_px[e->n_miss++] =
             hypot(it->box[0] + it->box[2] / 2 - g.pixel.x,
@@ -169,7 +178,7 @@ static enum dh_status eval_one(struct eval *e, const struct item *it)
         e->no_point++;
         st = DH_OK;
     }
-    count(e, "all", "all", hit);
+    count(e, "all", it->answer ? "read" : "located", hit);
     count(e, "type", it->type, hit);
     count(e, "source", it->source, hit);
     count(e, "application", it->application, hit);
