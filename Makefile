@@ -6,6 +6,7 @@
 #                   X display with real applications
 #   make test-base  one folder's tests; also capture, actions, vision, model,
 #                   agent, tools
+#   make bench      measure the embedded model on real applications
 #   make gates      format, order of the folders, banned calls
 #   MODE=debug|asan|tsan|release picks the kind of build, V=1 shows commands.
 
@@ -134,7 +135,7 @@ demo:
 	tools/demo.sh
 
 bench: $(B)/deskhand
-	$(B)/deskhand bench
+	$(B)/deskhand eval assets/eval/real/real.json
 
 install: $(B)/deskhand
 	install -D -m 755 $(B)/deskhand $(DESTDIR)$(PREFIX)/bin/deskhand
