@@ -27,7 +27,8 @@ static void lines_read(int fd, void (*on_line)(char **fields))
         }
         pending[len] = 0;
         len = 0;
-        char *fields[LINE_FIELDS] = {none, none, none, none, none, none, none, none};
+        char *fields[LINE_FIELDS] = { none, none, none, none,
+                                      none, none, none, none };
         char *rest = pending;
         for (int n = 0; rest && n < LINE_FIELDS; n++) {
             fields[n] = rest;

@@ -41,8 +41,10 @@ static Widget labelled(Widget parent, WidgetClass cls, const char *label)
 static Widget toggle(Widget parent, const char *label, int state, int radio)
 {
     Widget w = labelled(parent, xmToggleButtonWidgetClass, label);
-    XtVaSetValues(w, XmNindicatorType, radio ? XmONE_OF_MANY : XmN_OF_MANY, XmNset, state & 1 ? XmSET : XmUNSET, XmNalignment,
-                  XmALIGNMENT_BEGINNING, XmNmarginHeight, 0, XmNhighlightThickness, 1, NULL);
+    XtVaSetValues(w, XmNindicatorType, radio ? XmONE_OF_MANY : XmN_OF_MANY,
+                  XmNset, state & 1 ? XmSET : XmUNSET, XmNalignment,
+                  XmALIGNMENT_BEGINNING, XmNmarginHeight, 0,
+                  XmNhighlightThickness, 1, NULL);
     return w;
 }
 
@@ -61,9 +63,12 @@ static Widget menu_item(const char *label, const char *accel, int state)
 {
     if (state & 64)
         XtManageChild(XmCreateSeparator(pane, "sep", NULL, 0));
-    Widget w = labelled(pane, state & 128 ? xmToggleButtonWidgetClass : xmPushButtonWidgetClass, label);
+    Widget w = labelled(
+        pane, state & 128 ? xmToggleButtonWidgetClass : xmPushButtonWidgetClass,
+        label);
     if (state & 128)
-        XtVaSetValues(w, XmNset, state & 1 ? XmSET : XmUNSET, XmNvisibleWhenOff, True, NULL);
+        XtVaSetValues(w, XmNset, state & 1 ? XmSET : XmUNSET, XmNvisibleWhenOff,
+                      True, NULL);
     if (*accel) {
         XmString s = text_of(accel);
         XtVaSetValues(w, XmNacceleratorText, s, NULL);
@@ -76,7 +81,8 @@ static Widget menu_item(const char *label, const char *accel, int state)
 static Widget combo(const char *value)
 {
     XmString s = text_of(value);
-    Widget w = XtVaCreateWidget("part", xmComboBoxWidgetClass, board, XmNcomboBoxType, XmDROP_DOWN_LIST, NULL);
+    Widget w = XtVaCreateWidget("part", xmComboBoxWidgetClass, board,
+                                XmNcomboBoxType, XmDROP_DOWN_LIST, NULL);
     XmComboBoxAddItem(w, s, 0, False);
     XmComboBoxSelectItem(w, s);
     XmStringFree(s);
@@ -86,20 +92,26 @@ static Widget combo(const char *value)
 static Widget make_input(const char *kind, const char *value)
 {
     if (!strcmp(kind, "field"))
-        return XtVaCreateWidget("field", xmTextFieldWidgetClass, board, XmNvalue, value, XmNmarginHeight, 2, NULL);
+        return XtVaCreateWidget("field", xmTextFieldWidgetClass, board,
+                                XmNvalue, value, XmNmarginHeight, 2, NULL);
     if (!strcmp(kind, "textarea"))
-        return XtVaCreateWidget("field", xmTextWidgetClass, board, XmNeditMode, XmMULTI_LINE_EDIT, XmNvalue, value, NULL);
+        return XtVaCreateWidget("field", xmTextWidgetClass, board, XmNeditMode,
+                                XmMULTI_LINE_EDIT, XmNvalue, value, NULL);
     if (!strcmp(kind, "combo"))
         return combo(value);
     if (!strcmp(kind, "spin"))
-        return XtVaCreateWidget("field", xmSimpleSpinBoxWidgetClass, board, XmNspinBoxChildType, XmNUMERIC, XmNmaximumValue, 1000, XmNposition,
-                                atoi(value), NULL);
+        return XtVaCreateWidget("field", xmSimpleSpinBoxWidgetClass, board,
+                                XmNspinBoxChildType, XmNUMERIC, XmNmaximumValue,
+                                1000, XmNposition, atoi(value), NULL);
     if (!strcmp(kind, "slider"))
-        return XtVaCreateWidget("part", xmScaleWidgetClass, board, XmNorientation, XmHORIZONTAL, XmNvalue, atoi(value), NULL);
+        return XtVaCreateWidget("part", xmScaleWidgetClass, board,
+                                XmNorientation, XmHORIZONTAL, XmNvalue,
+                                atoi(value), NULL);
     return NULL;
 }
 
-static Widget make(const char *kind, int state, const char *label, const char *value)
+static Widget make(const char *kind, int state, const char *label,
+                   const char *value)
 {
     Widget w = make_input(kind, value);
     if (w)
@@ -109,7 +121,9 @@ static Widget make(const char *kind, int state, const char *label, const char *v
     if (!strcmp(kind, "check") || !strcmp(kind, "radio"))
         return toggle(board, label, state, *kind == 'r');
     if (!strcmp(kind, "list"))
-        return last_list = XtVaCreateWidget("part", xmListWidgetClass, board, XmNselectionPolicy, XmBROWSE_SELECT, XmNlistSizePolicy, XmCONSTANT, NULL);
+        return last_list = XtVaCreateWidget(
+                   "part", xmListWidgetClass, board, XmNselectionPolicy,
+                   XmBROWSE_SELECT, XmNlistSizePolicy, XmCONSTANT, NULL);
     w = labelled(board, xmLabelWidgetClass, label);
     XtVaSetValues(w, XmNalignment, XmALIGNMENT_BEGINNING, NULL);
     return w;
@@ -122,7 +136,7 @@ static void add_row(const char *label, int state)
     if (state & 8)
         XmListSelectPos(last_list, n_rows + 1, False);
     XmStringFree(s);
-    parts[n_parts++] = (struct part){last_list, ++n_rows};
+    parts[n_parts++] = (struct part){ last_list, ++n_rows };
 }
 
 static void add_part(char **f)
@@ -142,12 +156,13 @@ static void add_part(char **f)
     } else {
         w = make(f[0], state, f[6], f[7]);
         n_rows = strcmp(f[0], "list") ? n_rows : 0;
-        XtVaSetValues(w, XmNx, atoi(f[1]), XmNy, atoi(f[2]), XmNwidth, atoi(f[3]), XmNheight, atoi(f[4]), NULL);
+        XtVaSetValues(w, XmNx, atoi(f[1]), XmNy, atoi(f[2]), XmNwidth,
+                      atoi(f[3]), XmNheight, atoi(f[4]), NULL);
         XtManageChild(w);
     }
     if (state & 2)
         XtSetSensitive(w, False);
-    parts[n_parts++] = (struct part){w, 0};
+    parts[n_parts++] = (struct part){ w, 0 };
 }
 
 static void print_box(int i)
@@ -156,14 +171,18 @@ static void print_box(int i)
     Window child;
     int x, y;
     XWindowAttributes a;
-    if (!XtIsRealized(w) || !XGetWindowAttributes(XtDisplay(w), XtWindow(w), &a) || a.map_state != IsViewable)
+    if (!XtIsRealized(w) ||
+        !XGetWindowAttributes(XtDisplay(w), XtWindow(w), &a) ||
+        a.map_state != IsViewable)
         return;
-    XTranslateCoordinates(XtDisplay(w), XtWindow(w), a.root, 0, 0, &x, &y, &child);
+    XTranslateCoordinates(XtDisplay(w), XtWindow(w), a.root, 0, 0, &x, &y,
+                          &child);
     Dimension width = (Dimension)a.width, height = (Dimension)a.height;
     if (parts[i].row) {
         Position rx, ry;
         Dimension rw, rh;
-        if (!XmListPosToBounds(w, parts[i].row, &rx, &ry, &rw, &rh) || ry + rh > height)
+        if (!XmListPosToBounds(w, parts[i].row, &rx, &ry, &rw, &rh) ||
+            ry + rh > height)
             return;
         x += rx;
         y += ry;
@@ -175,19 +194,25 @@ static void print_box(int i)
 
 static void start(char **f)
 {
-    Widget form = XtVaCreateManagedWidget("main", xmFormWidgetClass, shell, XmNwidth, atoi(f[2]), XmNheight, atoi(f[3]), NULL);
+    Widget form =
+        XtVaCreateManagedWidget("main", xmFormWidgetClass, shell, XmNwidth,
+                                atoi(f[2]), XmNheight, atoi(f[3]), NULL);
     XtVaSetValues(shell, XmNtitle, f[1], NULL);
-    board = XtVaCreateManagedWidget("board", xmBulletinBoardWidgetClass, form, XmNmarginWidth, 0, XmNmarginHeight, 0, XmNresizePolicy, XmRESIZE_NONE,
-                                    XmNleftAttachment, XmATTACH_FORM, XmNrightAttachment, XmATTACH_FORM, XmNbottomAttachment, XmATTACH_FORM,
-                                    XmNtopAttachment, XmATTACH_FORM, NULL);
+    board = XtVaCreateManagedWidget(
+        "board", xmBulletinBoardWidgetClass, form, XmNmarginWidth, 0,
+        XmNmarginHeight, 0, XmNresizePolicy, XmRESIZE_NONE, XmNleftAttachment,
+        XmATTACH_FORM, XmNrightAttachment, XmATTACH_FORM, XmNbottomAttachment,
+        XmATTACH_FORM, XmNtopAttachment, XmATTACH_FORM, NULL);
 }
 
 static void show(void)
 {
     if (bar) {
-        XtVaSetValues(bar, XmNleftAttachment, XmATTACH_FORM, XmNrightAttachment, XmATTACH_FORM, XmNtopAttachment, XmATTACH_FORM, NULL);
+        XtVaSetValues(bar, XmNleftAttachment, XmATTACH_FORM, XmNrightAttachment,
+                      XmATTACH_FORM, XmNtopAttachment, XmATTACH_FORM, NULL);
         XtManageChild(bar);
-        XtVaSetValues(board, XmNtopAttachment, XmATTACH_WIDGET, XmNtopWidget, bar, NULL);
+        XtVaSetValues(board, XmNtopAttachment, XmATTACH_WIDGET, XmNtopWidget,
+                      bar, NULL);
     }
     XtRealizeWidget(shell);
     XFlush(XtDisplay(shell));
@@ -220,7 +245,8 @@ static void on_input(XtPointer data, int *fd, XtInputId *id)
 int main(int argc, char **argv)
 {
     XtSetLanguageProc(NULL, NULL, NULL);
-    shell = XtVaAppInitialize(&app, "Window", NULL, 0, &argc, argv, NULL, XmNallowShellResize, False, NULL);
+    shell = XtVaAppInitialize(&app, "Window", NULL, 0, &argc, argv, NULL,
+                              XmNallowShellResize, False, NULL);
     XtAppAddInput(app, 0, (XtPointer)XtInputReadMask, on_input, NULL);
     XtAppMainLoop(app);
     return 0;

@@ -35,7 +35,8 @@ static _Xconst char *rows[MAX_ROWS];
 
 static Widget make_toggle(int radio, int state, char *label)
 {
-    Widget w = XtVaCreateWidget("part", toggleWidgetClass, form, XtNlabel, label, XtNstate, state & 1, NULL);
+    Widget w = XtVaCreateWidget("part", toggleWidgetClass, form, XtNlabel,
+                                label, XtNstate, state & 1, NULL);
     if (radio && radio_group)
         XtVaSetValues(w, XtNradioGroup, radio_group, NULL);
     radio_group = radio ? w : NULL;
@@ -46,7 +47,8 @@ static Widget make_menu(char *label)
 {
     char name[32];
     snprintf(name, sizeof name, "menu%d", n_parts);
-    Widget w = XtVaCreateWidget("part", menuButtonWidgetClass, form, XtNlabel, label, XtNmenuName, strdup(name), NULL);
+    Widget w = XtVaCreateWidget("part", menuButtonWidgetClass, form, XtNlabel,
+                                label, XtNmenuName, strdup(name), NULL);
     pane = XtCreatePopupShell(name, simpleMenuWidgetClass, w, NULL, 0);
     return w;
 }
@@ -54,26 +56,35 @@ static Widget make_menu(char *label)
 static Widget make(const char *kind, int state, char *label, char *value)
 {
     if (!strcmp(kind, "button") || !strcmp(kind, "key"))
-        return XtVaCreateWidget("part", commandWidgetClass, form, XtNlabel, label, NULL);
+        return XtVaCreateWidget("part", commandWidgetClass, form, XtNlabel,
+                                label, NULL);
     if (!strcmp(kind, "check") || !strcmp(kind, "radio"))
         return make_toggle(*kind == 'r', state, label);
     if (!strcmp(kind, "field") || !strcmp(kind, "textarea"))
-        return XtVaCreateWidget("field", asciiTextWidgetClass, form, XtNstring, value, XtNeditType, XawtextEdit, XtNdisplayCaret, False, NULL);
+        return XtVaCreateWidget("field", asciiTextWidgetClass, form, XtNstring,
+                                value, XtNeditType, XawtextEdit,
+                                XtNdisplayCaret, False, NULL);
     if (!strcmp(kind, "slider"))
-        return XtVaCreateWidget("part", scrollbarWidgetClass, form, XtNorientation, XtorientHorizontal, NULL);
+        return XtVaCreateWidget("part", scrollbarWidgetClass, form,
+                                XtNorientation, XtorientHorizontal, NULL);
     if (!strcmp(kind, "list")) {
         n_rows = 0;
-        return last_list = XtVaCreateWidget("part", listWidgetClass, form, XtNforceColumns, True, XtNdefaultColumns, 1, XtNverticalList, True, NULL);
+        return last_list = XtVaCreateWidget(
+                   "part", listWidgetClass, form, XtNforceColumns, True,
+                   XtNdefaultColumns, 1, XtNverticalList, True, NULL);
     }
     if (!strcmp(kind, "menu"))
         return make_menu(label);
-    return XtVaCreateWidget("text", labelWidgetClass, form, XtNlabel, label, XtNborderWidth, 0, XtNjustify, XtJustifyLeft, NULL);
+    return XtVaCreateWidget("text", labelWidgetClass, form, XtNlabel, label,
+                            XtNborderWidth, 0, XtNjustify, XtJustifyLeft, NULL);
 }
 
 static void place(Widget w, char **f)
 {
-    XtVaSetValues(w, XtNhorizDistance, atoi(f[1]), XtNvertDistance, atoi(f[2]), XtNwidth, atoi(f[3]), XtNheight, atoi(f[4]), XtNresizable, False,
-                  XtNleft, XawChainLeft, XtNright, XawChainLeft, XtNtop, XawChainTop, XtNbottom, XawChainTop, NULL);
+    XtVaSetValues(w, XtNhorizDistance, atoi(f[1]), XtNvertDistance, atoi(f[2]),
+                  XtNwidth, atoi(f[3]), XtNheight, atoi(f[4]), XtNresizable,
+                  False, XtNleft, XawChainLeft, XtNright, XawChainLeft, XtNtop,
+                  XawChainTop, XtNbottom, XawChainTop, NULL);
     XtManageChild(w);
 }
 
@@ -85,21 +96,22 @@ static void add_part(char **f)
     if (!strcmp(f[0], "item")) {
         if (n_rows < MAX_ROWS - 1)
             rows[n_rows] = strdup(f[6]);
-        parts[n_parts++] = (struct part){last_list, n_rows++};
+        parts[n_parts++] = (struct part){ last_list, n_rows++ };
         return;
     }
     Widget w;
     if (!strcmp(f[0], "menu_item")) {
         if (state & 64)
             XtVaCreateManagedWidget("line", smeLineObjectClass, pane, NULL);
-        w = XtVaCreateManagedWidget("entry", smeBSBObjectClass, pane, XtNlabel, f[6], NULL);
+        w = XtVaCreateManagedWidget("entry", smeBSBObjectClass, pane, XtNlabel,
+                                    f[6], NULL);
     } else {
         w = make(f[0], state, f[6], f[7]);
         place(w, f);
     }
     if (state & 2)
         XtSetSensitive(w, False);
-    parts[n_parts++] = (struct part){w, -1};
+    parts[n_parts++] = (struct part){ w, -1 };
 }
 
 /* The list gets all its rows at once; its size stays. */
@@ -123,21 +135,27 @@ static void print_box(int i)
     Window child;
     int x, y;
     XWindowAttributes a;
-    if (!XtIsRealized(has) || !XGetWindowAttributes(XtDisplay(has), XtWindow(has), &a) || a.map_state != IsViewable)
+    if (!XtIsRealized(has) ||
+        !XGetWindowAttributes(XtDisplay(has), XtWindow(has), &a) ||
+        a.map_state != IsViewable)
         return;
-    XTranslateCoordinates(XtDisplay(has), XtWindow(has), a.root, 0, 0, &x, &y, &child);
+    XTranslateCoordinates(XtDisplay(has), XtWindow(has), a.root, 0, 0, &x, &y,
+                          &child);
     Dimension width = (Dimension)a.width, height = (Dimension)a.height;
     if (has != w) {
         Position rx, ry;
-        XtVaGetValues(w, XtNx, &rx, XtNy, &ry, XtNwidth, &width, XtNheight, &height, NULL);
+        XtVaGetValues(w, XtNx, &rx, XtNy, &ry, XtNwidth, &width, XtNheight,
+                      &height, NULL);
         x += rx;
         y += ry;
     }
     if (parts[i].row >= 0) { /* rows of a list are of equal height */
         Dimension inner = 0, space = 0;
         XFontStruct *font = NULL;
-        XtVaGetValues(w, XtNinternalHeight, &inner, XtNrowSpacing, &space, XtNfont, &font, NULL);
-        int row = font->max_bounds.ascent + font->max_bounds.descent + space, top = inner + parts[i].row * row;
+        XtVaGetValues(w, XtNinternalHeight, &inner, XtNrowSpacing, &space,
+                      XtNfont, &font, NULL);
+        int row = font->max_bounds.ascent + font->max_bounds.descent + space,
+            top = inner + parts[i].row * row;
         if (top + row > a.height)
             return;
         y += top;
@@ -150,7 +168,9 @@ static void on_line(char **f)
 {
     if (!strcmp(f[0], "win")) {
         XtVaSetValues(shell, XtNtitle, f[1], NULL);
-        form = XtVaCreateManagedWidget("form", formWidgetClass, shell, XtNwidth, atoi(f[2]), XtNheight, atoi(f[3]), XtNdefaultDistance, 0, NULL);
+        form = XtVaCreateManagedWidget("form", formWidgetClass, shell, XtNwidth,
+                                       atoi(f[2]), XtNheight, atoi(f[3]),
+                                       XtNdefaultDistance, 0, NULL);
     } else if (!strcmp(f[0], "show")) {
         XtRealizeWidget(shell);
         XFlush(XtDisplay(shell));
@@ -176,7 +196,8 @@ static void on_input(XtPointer data, int *fd, XtInputId *id)
 
 int main(int argc, char **argv)
 {
-    shell = XtVaAppInitialize(&app, "Window", NULL, 0, &argc, argv, NULL, XtNallowShellResize, False, NULL);
+    shell = XtVaAppInitialize(&app, "Window", NULL, 0, &argc, argv, NULL,
+                              XtNallowShellResize, False, NULL);
     XtAppAddInput(app, 0, (XtPointer)XtInputReadMask, on_input, NULL);
     XtAppMainLoop(app);
     return 0;

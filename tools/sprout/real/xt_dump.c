@@ -1,12 +1,17 @@
-/* Preloaded into a program of the X Toolkit (Athena or Motif), tells its widgets.
+/*
+ * Preloaded into a program of the X Toolkit (Athena or Motif), tells its
+ * widgets.
  *
  * cc -shared -fPIC -o xt_dump.so xt_dump.c -lXt -lX11 -ldl
  *
  * Whenever the file $DUMP_ASK exists, writes one line a visible widget to
- * $DUMP_OUT and removes it: "class\tparent's class\tin popup\tx0\ty0\tx1\ty1\tset\tlabel",
- * boxes on the root window. */
+ * $DUMP_OUT and removes it; boxes are on the root window:
+ *   class, parent's class, in popup, x0, y0, x1, y1, set, label
+ * with tabs between them.
+ */
 
 #include <X11/IntrinsicP.h>
+
 #include <X11/CoreP.h>
 #include <X11/StringDefs.h>
 #include <dlfcn.h>
@@ -32,15 +37,20 @@ static char *label_of(Widget w)
     if (!strncmp(cls, "Xm", 2)) {
         if (!strstr(cls, "Button") && !strstr(cls, "Label"))
             return NULL;
-        char *(*unparse)(void *, void *, int, int, void *, int, int) = dlsym(RTLD_DEFAULT, "XmStringUnparse");
+        char *(*unparse)(void *, void *, int, int, void *, int, int) =
+            dlsym(RTLD_DEFAULT, "XmStringUnparse");
         unsigned char type = 0;
         void *text = NULL;
         XtVaGetValues(w, "labelType", &type, "labelString", &text, NULL);
-        return type == 2 && text && unparse ? unparse(text, NULL, 0, 0, NULL, 0, 0) : NULL; /* 2: XmSTRING */
+        return type == 2 && text && unparse
+                   ? unparse(text, NULL, 0, 0, NULL, 0, 0)
+                   : NULL; /* 2: XmSTRING */
     }
     String text = NULL;
     Pixmap bitmap = None;
-    if (!strcmp(cls, "Command") || !strcmp(cls, "Label") || !strcmp(cls, "Toggle") || !strcmp(cls, "MenuButton") || !strcmp(cls, "Repeater"))
+    if (!strcmp(cls, "Command") || !strcmp(cls, "Label") ||
+        !strcmp(cls, "Toggle") || !strcmp(cls, "MenuButton") ||
+        !strcmp(cls, "Repeater"))
         XtVaGetValues(w, "label", &text, "bitmap", &bitmap, NULL);
     else if (!strcmp(cls, "SmeBSB"))
         XtVaGetValues(w, "label", &text, NULL);
@@ -63,12 +73,15 @@ static void tell(Widget w, int popup, FILE *out)
     XWindowAttributes a;
     Window child;
     int x, y;
-    if (!XtIsRealized(has) || !XtIsManaged(w) || !XGetWindowAttributes(XtDisplay(has), XtWindow(has), &a) || a.map_state != IsViewable)
+    if (!XtIsRealized(has) || !XtIsManaged(w) ||
+        !XGetWindowAttributes(XtDisplay(has), XtWindow(has), &a) ||
+        a.map_state != IsViewable)
         return;
     char *label = label_of(w);
     if (!label || strpbrk(label, "\t\n"))
         return;
-    XTranslateCoordinates(XtDisplay(has), XtWindow(has), a.root, 0, 0, &x, &y, &child);
+    XTranslateCoordinates(XtDisplay(has), XtWindow(has), a.root, 0, 0, &x, &y,
+                          &child);
     int width = a.width, height = a.height;
     if (has != w) {
         x += w->core.x;
@@ -76,8 +89,9 @@ static void tell(Widget w, int popup, FILE *out)
         width = w->core.width;
         height = w->core.height;
     }
-    fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", class_of(w), XtParent(w) ? class_of(XtParent(w)) : "", popup, x, y, x + width, y + height,
-            is_set(w), label);
+    fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", class_of(w),
+            XtParent(w) ? class_of(XtParent(w)) : "", popup, x, y, x + width,
+            y + height, is_set(w), label);
 }
 
 static void walk(Widget w, int popup, FILE *out)
@@ -131,7 +145,8 @@ void XtRealizeWidget(Widget w)
         known |= shells[i] == top;
     if (!known && n_shells < MAX_SHELLS) {
         if (!n_shells)
-            XtAppAddTimeOut(XtWidgetToApplicationContext(top), EVERY_MS, poll_ask, XtWidgetToApplicationContext(top));
+            XtAppAddTimeOut(XtWidgetToApplicationContext(top), EVERY_MS,
+                            poll_ask, XtWidgetToApplicationContext(top));
         shells[n_shells++] = top;
     }
     real(w);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# run_device.sh PART [SECONDS] - one stretch of sprout's training on a machine with GPUs.
+# train.sh PART [SECONDS] - one stretch of sprout's training on a machine with GPUs.
 #
 # PART: trial, 1, 2, ... or last (any number may be followed by SECONDS, its whole length).
 # MINUTES is the training time planned for all parts together. $OUT receives the log, a
