@@ -12,7 +12,8 @@ build='build-essential pkg-config
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev'
-checks='xvfb x11-utils x11-xkb-utils clang-format util-linux'
+checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
+    mount xterm groff-base'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-dejavu-core dbus-x11'
 fuzz='clang libclang-rt-14-dev'
