@@ -5,6 +5,7 @@
 
 #include "actions/parse.h"
 #include "actions/sink.h"
+#include "agent/aim.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -118,18 +119,6 @@ static bool think(struct run *r, struct dh_answer *answer, char **raw)
     return end(r, DH_LOOP_NONSENSE, DH_ERR_FORMAT);
 }
 
-static void to_screen(const struct run *r, struct dh_action *a)
-{
-    struct dh_view view = { r->frame->screen };
-    if (a->on_screen)
-        return;
-    if (a->has_at)
-        a->at = dh_view_to_screen(&view, a->at);
-    if (a->has_start)
-        a->start = dh_view_to_screen(&view, a->start);
-    a->on_screen = true;
-}
-
 static bool is_stuck(struct run *r, const struct dh_action *a)
 {
     uint64_t hash = dh_frame_hash(r->frame);
@@ -194,7 +183,8 @@ static bool act(struct run *r, struct dh_action *a, const char *step,
 {
     struct dh_diag why = { 0 };
     struct dh_event e = { .kind = DH_EVENT_ACT };
-    to_screen(r, a);
+    struct dh_view view = { r->frame->screen };
+    dh_aim_action(&view, a);
     char *copy = dh_strdup(step);
     e.step_text = copy;
     e.action = *a;

@@ -4,11 +4,11 @@
 #include "actions/dry.h"
 #include "actions/guard.h"
 #include "actions/xtest.h"
+#include "agent/aim.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "capture/screen.h"
 #include "tools/app.h"
-#include "vision/view.h"
 
 struct act_options {
     const char *display;
@@ -25,18 +25,6 @@ static const struct dh_opt act_opts[] = {
     { 0 },
 };
 
-static void to_screen(struct dh_action *a, const struct dh_screen_info *info)
-{
-    struct dh_view view = { { 0, 0, info->width, info->height } };
-    if (a->on_screen)
-        return;
-    if (a->has_at)
-        a->at = dh_view_to_screen(&view, a->at);
-    if (a->has_start)
-        a->start = dh_view_to_screen(&view, a->start);
-    a->on_screen = true;
-}
-
 static enum dh_status act_one(struct dh_sink *sink, const char *line,
                               const struct act_options *o,
                               const struct dh_screen_info *info)
@@ -47,8 +35,9 @@ static enum dh_status act_one(struct dh_sink *sink, const char *line,
         fprintf(stderr, "deskhand act: \"%s\": %s\n", line, why.text);
         return DH_ERR_USAGE;
     }
+    struct dh_view view = { { 0, 0, info->width, info->height } };
     if (!o->dry_run)
-        to_screen(&a, info);
+        dh_aim_action(&view, &a);
     enum dh_status st = dh_sink_perform(sink, &a, dh_app_cancel(), &why);
     if (!st && a.op == DH_ACTION_WAIT && !o->dry_run)
         dh_sleep_for(a.duration_ms * DH_MS);

@@ -1,0 +1,12 @@
+#include "agent/aim.h"
+
+void dh_aim_action(const struct dh_view *view, struct dh_action *a)
+{
+    if (a->on_screen)
+        return;
+    if (a->has_at)
+        a->at = dh_view_to_screen(view, a->at);
+    if (a->has_start)
+        a->start = dh_view_to_screen(view, a->start);
+    a->on_screen = true;
+}
