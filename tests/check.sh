@@ -15,9 +15,34 @@ FOLDERS='base capture actions vision model agent tools'
 # The builds below are of their own kinds, whatever `make check` was told.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES B MODE || :
 passed=0 failed=0 skipped=0
-log=$(mktemp) || exit 2
-trap 'rm -f "$log" "$log.status"' EXIT
-trap 'exit 130' INT HUP TERM
+# Whoever reads from a terminal here would wait for ever.
+exec </dev/null
+dir=$(mktemp -d) || exit 2
+log=$dir/log
+mkfifo "$dir/fifo"
+child=''
+clean() {
+    trap '' HUP INT TERM
+    if [ -n "$child" ]; then
+        kill "$child" 2>/dev/null || :
+        wait "$child" || :
+    fi
+    rm -rf "$dir"
+}
+trap clean EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Run a command so that a signal does not have to wait for its end. Its exit
+# status becomes $status.
+run() {
+    "$@" &
+    child=$!
+    status=0
+    wait "$child" || status=$?
+    child=''
+}
 
 pass() {
     passed=$((passed + 1))
@@ -33,7 +58,8 @@ fail() {
 one() {
     name=$1
     shift
-    if "$@"; then
+    run "$@"
+    if [ "$status" -eq 0 ]; then
         pass "$name"
     else
         fail "$name"
@@ -44,8 +70,10 @@ one() {
 count() {
     name=$1
     shift
-    { "$@" 2>&1; echo "$?" >"$log.status"; } | tee "$log"
-    read -r status <"$log.status"
+    tee -i "$log" <"$dir/fifo" &
+    tee=$!
+    run "$@" >"$dir/fifo" 2>&1
+    wait "$tee"
     line=$(grep -aE '^([a-z0-9-]+: )?[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' \
         "$log" | tail -n 1)
     if [ -z "$line" ]; then
@@ -65,7 +93,8 @@ count() {
 build() {
     mode=$1
     shift
-    if make -k -j"$JOBS" MODE="$mode" "$@" >"$log" 2>&1; then
+    run make -k -j"$JOBS" MODE="$mode" "$@" >"$log" 2>&1
+    if [ "$status" -eq 0 ]; then
         pass "build $mode"
         return 0
     fi
@@ -110,16 +139,15 @@ stage_asan() {
 # The thread sanitizer wants its addresses where newer kernels may not put
 # them; without randomisation they are.
 tsan_wrapper() {
-    echo 'int main(void) { return 0; }' >"$log.c"
-    cc -fsanitize=thread -o "$log.bin" "$log.c" || return 1
+    echo 'int main(void) { return 0; }' >"$dir/probe.c"
+    cc -fsanitize=thread -o "$dir/probe" "$dir/probe.c" || return 1
     wrapper=none
     for w in env "setarch $(uname -m) -R"; do
-        if $w "$log.bin" >/dev/null 2>&1; then
+        if $w "$dir/probe" >/dev/null 2>&1; then
             wrapper=$w
             break
         fi
     done
-    rm -f "$log.c" "$log.bin"
     [ "$wrapper" != none ]
 }
 

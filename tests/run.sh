@@ -9,18 +9,35 @@ set -u
 
 cd "$(dirname "$0")/.." || exit 2
 B=${B:-build/release}
-out=$(mktemp) || exit 2
-trap 'rm -f "$out"' EXIT
-trap 'exit 130' INT HUP TERM
+dir=$(mktemp -d) || exit 2
+mkfifo "$dir/fifo"
+child=''
+clean() {
+    trap '' HUP INT TERM
+    if [ -n "$child" ]; then
+        kill "$child" 2>/dev/null || :
+        wait "$child" || :
+    fi
+    rm -rf "$dir"
+}
+trap clean EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 passed=0 failed=0 skipped=0
 
-# Run a command and add its counts; one that ends without them has failed.
+# Run a command and add its counts; one that ends without them has failed. In
+# the background, so that a signal does not have to wait for its end.
 count() {
+    tee -i "$dir/out" <"$dir/fifo" &
+    tee=$!
+    "$@" >"$dir/fifo" 2>&1 &
+    child=$!
     status=0
-    { "$@" 2>&1; echo "exit $?" >"$out.status"; } | tee "$out"
-    read -r _ status <"$out.status"
-    rm -f "$out.status"
-    line=$(grep -aE '^[^ ]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$out" |
+    wait "$child" || status=$?
+    child=''
+    wait "$tee"
+    line=$(grep -aE '^[^ ]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$dir/out" |
         tail -n 1 | tr -cd '0-9 ')
     # shellcheck disable=SC2086
     set -- $line

@@ -49,6 +49,7 @@ static size_t n_files;
 static struct job jobs[MAX_JOBS];
 static char test_dir[PATH_MAX]; // of this process, once it is a test
 static double limit_s = 60;
+static sigset_t awaited; // what the runner waits for between tests
 static bool verbose;
 static int passed, failed, skipped;
 
@@ -151,8 +152,6 @@ static void child_main(const struct job *j, const struct dh_test *t)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(j->output, STDOUT_FILENO);
@@ -259,12 +258,42 @@ static void job_end(struct job *j, int status)
     j->pid = 0;
 }
 
+// Stopped from outside: end the tests and leave nothing behind.
+static void stop_all(int sig)
+{
+    for (int i = 0; i < MAX_JOBS; i++) {
+        if (jobs[i].pid)
+            kill(-jobs[i].pid, SIGKILL);
+    }
+    for (int i = 0; i < MAX_JOBS; i++) {
+        if (!jobs[i].pid)
+            continue;
+        waitpid(jobs[i].pid, NULL, 0);
+        nftw(jobs[i].dir, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
+    }
+    _exit(128 + sig);
+}
+
+// Seconds until the next test has had its time; kills those that have.
+static double time_left(int n_jobs)
+{
+    double left = limit_s;
+    for (int i = 0; i < n_jobs; i++) {
+        struct job *j = &jobs[i];
+        double rest = j->begun + limit_s - now();
+        if (j->pid && rest <= 0 && !j->late) {
+            j->late = true;
+            kill(-j->pid, SIGKILL);
+        }
+        if (j->pid && rest < left)
+            left = rest;
+    }
+    return left < 0.01 ? 0.01 : left;
+}
+
 // Take in one job that has ended, or kill those that are over their time.
 static void wait_for_some(int n_jobs)
 {
-    sigset_t chld;
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
@@ -274,33 +303,15 @@ static void wait_for_some(int n_jobs)
                 return;
             }
         }
-        double left = limit_s;
-        for (int i = 0; i < n_jobs; i++) {
-            struct job *j = &jobs[i];
-            double rest = j->begun + limit_s - now();
-            if (j->pid && rest <= 0 && !j->late) {
-                j->late = true;
-                kill(-j->pid, SIGKILL);
-            }
-            if (j->pid && rest < left)
-                left = rest;
-        }
-        if (left < 0.01)
-            left = 0.01;
+        if (pid > 0)
+            continue;
+        double left = time_left(n_jobs);
         struct timespec ts = { .tv_sec = (time_t)left };
         ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
-        if (pid <= 0)
-            sigtimedwait(&chld, NULL, &ts);
+        int sig = sigtimedwait(&awaited, NULL, &ts);
+        if (sig > 0 && sig != SIGCHLD)
+            stop_all(sig);
     }
-}
-
-static void stop_all(int sig)
-{
-    for (int i = 0; i < MAX_JOBS; i++) {
-        if (jobs[i].pid)
-            kill(-jobs[i].pid, SIGKILL);
-    }
-    _exit(128 + sig);
 }
 
 static struct job *free_job(int n_jobs)
@@ -361,12 +372,14 @@ int main(int argc, char **argv)
     if (seconds && strtod(seconds, NULL) > 0)
         limit_s = strtod(seconds, NULL);
 
-    sigset_t chld;
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &chld, NULL);
-    signal(SIGINT, stop_all);
-    signal(SIGTERM, stop_all);
+    const int signals[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM };
+    sigemptyset(&awaited);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        // What a script's "&" has ignored would be so in the tests as well.
+        signal(signals[i], SIG_DFL);
+        sigaddset(&awaited, signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &awaited, NULL);
 
     run_all(n_jobs, argv + optind, argc - optind);
     const char *name = strrchr(argv[0], '/');

@@ -52,10 +52,18 @@ for name in $names; do
 done
 # -k: one target that does not build is that target's failure. Only the tail of
 # a long build is of interest, and of the commands nothing.
+# In the background, so that a signal does not have to wait for its end.
+pids=''
+trap 'kill $pids 2>/dev/null; exit 130' HUP INT TERM
+build() {
+    make -k -j"${JOBS:-$(nproc)}" MODE=fuzz B="$B" CC="$CLANG" "$@" \
+        >"$B/build.log" 2>&1 &
+    pids=$!
+    wait "$pids" || grep -vE '^  (CC|LINK) ' "$B/build.log" | tail -n 40
+    pids=''
+}
 # shellcheck disable=SC2086
-[ -z "$programs" ] || make -k -j"${JOBS:-$(nproc)}" MODE=fuzz B="$B" \
-    CC="$CLANG" $programs >"$B/build.log" 2>&1 ||
-    grep -vE '^  (CC|LINK) ' "$B/build.log" | tail -n 40
+[ -z "$programs" ] || build $programs
 
 run_one() {
     name=$1
@@ -65,8 +73,8 @@ run_one() {
     [ -d "$seeds" ] || seeds=''
     mkdir -p "$B/found/$name"
     # shellcheck disable=SC2086
-    ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
-    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+    exec env ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
+        UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
         "$B/fuzz-$name" -max_total_time="$seconds" -max_len="${max_len:-4096}" \
         -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$B/crash-$name-" \
@@ -88,7 +96,6 @@ report() {
 
 pair=''
 flush() {
-    pids=''
     for name in $pair; do
         run_one "$name" &
         pids="$pids $!"
@@ -104,7 +111,6 @@ flush() {
     done
     pair=''
 }
-trap 'kill 0' INT TERM
 
 for name in $names; do
     rm -f "$B/$name.log"

@@ -4,8 +4,12 @@
 #   with_xvfb.sh [--wm NAME] [--no-shm] [--size WxHxD] [--] command ...
 #
 # Picks a free display, gives the command its own XDG_RUNTIME_DIR, and ends the
-# server and the window manager whatever happens.
+# server, the window manager and what the command has left running, whatever
+# happens.
 set -eu
+
+# A closed standard input could not be passed on.
+[ -e /proc/self/fd/0 ] || exec </dev/null
 
 wm='' size=1024x768x24 shm=''
 while [ $# -gt 0 ]; do
@@ -24,10 +28,21 @@ if [ $# -eq 0 ]; then
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dh-x11-XXXXXX")
-server='' manager='' child=''
+server='' manager='' child='' ended=''
 clean() {
     trap '' HUP INT TERM
-    for pid in $child $manager $server; do
+    if [ -n "$child" ]; then
+        kill -s TERM -- "-$child" "$child" 2>/dev/null || :
+        # Stopped early, it may have something to tidy.
+        tries=0
+        while [ -z "$ended" ] && [ $tries -lt 30 ] &&
+            kill -s 0 -- "-$child" 2>/dev/null; do
+            tries=$((tries + 1))
+            sleep 0.1
+        done
+        kill -s KILL -- "-$child" 2>/dev/null || :
+    fi
+    for pid in $manager $server; do
         kill "$pid" 2>/dev/null || :
     done
     [ -z "$server" ] || wait "$server" 2>/dev/null || :
@@ -78,10 +93,11 @@ if [ -n "$wm" ]; then
     done
 fi
 
-# In the background, so that a signal to us is not held back until it ends.
-"$@" <&0 &
+# In the background, so that a signal to us is not held back until it ends; in
+# a session of its own, so that all that it starts can be told to end.
+setsid "$@" <&0 &
 child=$!
 status=0
 wait "$child" || status=$?
-child=''
+ended=yes
 exit "$status"
