@@ -49,12 +49,8 @@ one_task() {
 
 if [ "${1:-}" = --inside ]; then
     model=${3:-}
-    status=0
-    one_task "$2" || status=$?
-    # What the programs left running goes with them.
-    trap '' TERM
-    kill -- -$$ 2>/dev/null || :
-    exit $status
+    one_task "$2"
+    exit
 fi
 
 # --- outside -------------------------------------------------------------------
@@ -82,8 +78,28 @@ wanted() {
     return 1
 }
 
-home=''
-trap 'rm -rf "$home"' EXIT
+home='' task=''
+# A program that was just killed may still be writing.
+remove_home() {
+    tries=0
+    until rm -rf "$home" 2>/dev/null || [ $tries -ge 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    home=''
+}
+
+# Also on a signal: the task ends first, and takes its programs with it.
+clean() {
+    trap '' HUP INT TERM
+    if [ -n "$task" ]; then
+        kill "$task" 2>/dev/null || :
+        wait "$task" || :
+    fi
+    remove_home
+}
+trap clean EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 rm -rf "$out"
@@ -101,10 +117,12 @@ for file in assets/demo/*.task; do
         XDG_CACHE_HOME="$home/.cache" XDG_DATA_HOME="$home/.local/share" \
         XDG_STATE_HOME="$home/.local/state" NO_AT_BRIDGE=1 GTK_A11Y=none \
         GSETTINGS_BACKEND=memory LC_ALL=C.UTF-8 \
-        tests/x11/with_xvfb.sh --wm openbox -- setsid --wait dbus-run-session -- \
-        "$0" --inside "$name" "$model" || status=$?
-    rm -rf "$home"
-    home=''
+        tests/x11/with_xvfb.sh --wm openbox -- dbus-run-session -- \
+        "$0" --inside "$name" "$model" </dev/null &
+    task=$!
+    wait "$task" || status=$?
+    task=''
+    remove_home
     took=$(($(date +%s) - start))
     case $status in
     0) passed=$((passed + 1)) verdict=passed ;;

@@ -6,6 +6,8 @@
 #
 # Says nothing and changes nothing where all are there.
 set -eu
+# No package may wait for an answer.
+exec </dev/null
 
 build='build-essential pkg-config
     libx11-dev libxtst-dev libxext-dev libxfixes-dev libxdamage-dev libxi-dev
