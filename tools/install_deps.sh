@@ -17,7 +17,7 @@ build='build-essential pkg-config
 checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
     mount xterm groff-base'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
-    fonts-dejavu-core dbus-x11'
+    fonts-dejavu-core fonts-noto-core librsvg2-common dbus-x11'
 fuzz='clang libclang-rt-14-dev'
 
 want="$build $checks"
