@@ -132,7 +132,6 @@ stage_asan() {
     count 'tests asan' env B=build/asan DH_TEST_SECONDS=180 \
         ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:allocator_may_return_null=1 \
         UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-        LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 \
         tests/run.sh $FOLDERS
 }
 
