@@ -404,6 +404,26 @@ enum dh_status dh_brain_ask(struct dh_brain *b,
     return st;
 }
 
+enum dh_status dh_brain_ask_once(struct dh_brain *b,
+                                 const struct dh_part *parts, size_t n_parts,
+                                 struct dh_brain_request *r,
+                                 struct dh_brain_answer *out)
+{
+    struct dh_part root = { DH_PART_TEXT, b->profile.root };
+    struct dh_part developer = { DH_PART_TEXT, b->profile.developer };
+    struct dh_message messages[] = {
+        { .role = DH_ROLE_ROOT, .parts = &root, .n_parts = 1 },
+        { .role = DH_ROLE_DEVELOPER, .parts = &developer, .n_parts = 1 },
+        { .role = DH_ROLE_USER, .parts = parts, .n_parts = n_parts },
+    };
+    size_t skip = b->profile.root ? 0 : 1;
+    r->messages = messages + skip;
+    r->n_messages = DH_COUNTOF(messages) - skip;
+    enum dh_status st = dh_brain_ask(b, r, out);
+    r->messages = NULL;
+    return st;
+}
+
 void dh_brain_answer_finish(struct dh_brain_answer *a)
 {
     dh_free(a->text);

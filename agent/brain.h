@@ -67,6 +67,13 @@ struct dh_brain_answer {
 DH_MUST_USE enum dh_status dh_brain_ask(struct dh_brain *b,
                                         const struct dh_brain_request *r,
                                         struct dh_brain_answer *out);
+/* The same for one user turn behind the profile's head; r->messages need not be
+ * set. */
+DH_MUST_USE enum dh_status dh_brain_ask_once(struct dh_brain *b,
+                                             const struct dh_part *parts,
+                                             size_t n_parts,
+                                             struct dh_brain_request *r,
+                                             struct dh_brain_answer *out);
 void dh_brain_answer_finish(struct dh_brain_answer *a);
 
 #endif

@@ -12,22 +12,12 @@ static enum dh_status ask(struct dh_brain *brain, struct dh_frame *frame,
                           const char *text, enum dh_brain_form form,
                           struct dh_brain_answer *out)
 {
-    const struct dh_profile *p = dh_brain_get_profile(brain);
-    struct dh_part root = { DH_PART_TEXT, p->root };
-    struct dh_part developer = { DH_PART_TEXT, p->developer };
-    struct dh_part user[] = { { DH_PART_IMAGE, NULL }, { DH_PART_TEXT, text } };
-    struct dh_message messages[] = {
-        { .role = DH_ROLE_ROOT, .parts = &root, .n_parts = 1 },
-        { .role = DH_ROLE_DEVELOPER, .parts = &developer, .n_parts = 1 },
-        { .role = DH_ROLE_USER, .parts = user, .n_parts = 2 },
-    };
-    size_t skip = p->root ? 0 : 1;
-    struct dh_brain_request r = { .messages = messages + skip,
-                                  .n_messages = DH_COUNTOF(messages) - skip,
-                                  .images = &frame,
+    struct dh_part parts[] = { { DH_PART_IMAGE, NULL },
+                               { DH_PART_TEXT, text } };
+    struct dh_brain_request r = { .images = &frame,
                                   .n_images = 1,
                                   .form = form };
-    return dh_brain_ask(brain, &r, out);
+    return dh_brain_ask_once(brain, parts, DH_COUNTOF(parts), &r, out);
 }
 
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,

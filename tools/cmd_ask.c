@@ -72,33 +72,22 @@ static enum dh_status ask(struct dh_brain *brain, struct media *m,
                           const char *question, bool stream,
                           struct dh_brain_answer *out)
 {
-    const struct dh_profile *p = dh_brain_get_profile(brain);
-    struct dh_part head[] = { { DH_PART_TEXT, p->root },
-                              { DH_PART_TEXT, p->developer } };
     struct dh_part parts[130];
+    bool held = false;
     size_t n = 0;
     for (size_t i = 0; i < m->n_images; i++)
         parts[n++] = (struct dh_part){ DH_PART_IMAGE, NULL };
     for (size_t i = 0; i < m->n_videos; i++)
         parts[n++] = (struct dh_part){ DH_PART_VIDEO, NULL };
     parts[n++] = (struct dh_part){ DH_PART_TEXT, question };
-    struct dh_message messages[] = {
-        { .role = DH_ROLE_ROOT, .parts = &head[0], .n_parts = 1 },
-        { .role = DH_ROLE_DEVELOPER, .parts = &head[1], .n_parts = 1 },
-        { .role = DH_ROLE_USER, .parts = parts, .n_parts = n },
-    };
-    size_t skip = p->root ? 0 : 1;
-    bool held = false;
-    struct dh_brain_request r = { .messages = messages + skip,
-                                  .n_messages = DH_COUNTOF(messages) - skip,
-                                  .images = m->image,
+    struct dh_brain_request r = { .images = m->image,
                                   .n_images = m->n_images,
                                   .videos = m->video,
                                   .n_videos = m->n_videos,
                                   .form = DH_FORM_FREE,
                                   .on_text = stream ? print_piece : NULL,
                                   .user = &held };
-    return dh_brain_ask(brain, &r, out);
+    return dh_brain_ask_once(brain, parts, n, &r, out);
 }
 
 static void print_json(const struct dh_brain_answer *a)
