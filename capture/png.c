@@ -143,8 +143,9 @@ enum dh_status dh_png_decode(const void *data, size_t len,
         return DH_ERR_NOMEM;
     }
     png_set_read_fn(r.png, &r, bytes_read);
-    // Texts and profiles may be compressed; nothing here reads them.
-    png_set_keep_unknown_chunks(r.png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+    // All but the picture (-1) is left out: texts and profiles may be long or
+    // compressed, and libpng believes what they say of their length.
+    png_set_keep_unknown_chunks(r.png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_chunk_malloc_max(r.png, 4 << 20);
     png_set_user_limits(r.png, 0x7fffffff, 0x7fffffff);
 
