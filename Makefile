@@ -31,12 +31,12 @@ FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
                  -fstack-protector-strong -fno-common -fvisibility=hidden
 FLAGS_debug := -O0 -g -DDH_DEBUG
 # A compiler warns of more than there is in code that it instruments itself.
-FLAGS_asan := -O1 -g -DDH_DEBUG -Wno-error -fno-omit-frame-pointer \
+FLAGS_asan := -O2 -g -DDH_DEBUG -Wno-error -fno-omit-frame-pointer \
               -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_fuzz := -O1 -g -DDH_DEBUG -Wno-error -fno-omit-frame-pointer \
               -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize-recover=all
-FLAGS_tsan := -O1 -g -DDH_DEBUG -Wno-error -fsanitize=thread
+FLAGS_tsan := -O2 -g -DDH_DEBUG -Wno-error -fsanitize=thread
 LINK_release := -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
 LINK_fuzz := -fsanitize=fuzzer,address,undefined

@@ -150,6 +150,17 @@ tsan_wrapper() {
     [ "$wrapper" != none ]
 }
 
+# Tests of folders under the thread sanitizer; the first argument picks some.
+tsan() {
+    parts=$1
+    shift
+    # shellcheck disable=SC2086
+    count 'tests tsan' $wrapper env B=build/tsan DH_TEST_SECONDS=300 \
+        TESTS="$parts" \
+        TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tests/tsan.supp" \
+        tests/run.sh "$@"
+}
+
 stage_tsan() {
     mode=tsan
     if ! tsan_wrapper; then
@@ -158,11 +169,11 @@ stage_tsan() {
         return
     fi
     # shellcheck disable=SC2046
-    build tsan $(tests_of base model agent) || return
-    # shellcheck disable=SC2086
-    count 'tests tsan' $wrapper env B=build/tsan DH_TEST_SECONDS=300 \
-        TSAN_OPTIONS=halt_on_error=1:suppressions=tests/tsan.supp \
-        tests/run.sh base model agent
+    build tsan $(tests_of base capture model agent) || return
+    tsan '' base capture
+    # Where the model has threads; the rest of it only takes long here.
+    tsan 'threads test_kernels' model
+    tsan 'test_loop test_record a_policy_in' agent
 }
 
 stage_fuzz() {
