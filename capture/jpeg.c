@@ -122,11 +122,11 @@ static enum dh_status picture_decode(tjhandle jpeg, const uint8_t *data,
                                      size_t len, struct dh_frame **out,
                                      struct dh_diag *diag)
 {
-    int width, height, sampling, colours;
+    // Where the data ends in the header, the call may succeed and set nothing.
+    int width = 0, height = 0, sampling = 0, colours = 0;
     if (tjDecompressHeader3(jpeg, data, len, &width, &height, &sampling,
                             &colours))
         return refuse(diag, DH_ERR_FORMAT, tjGetErrorStr2(jpeg));
-    // The header may be cut in the middle of its numbers.
     if (width < 1 || height < 1)
         return refuse(diag, DH_ERR_FORMAT, "a picture without a size");
     if (width > DH_FRAME_MAX_SIDE || height > DH_FRAME_MAX_SIDE ||
