@@ -81,7 +81,7 @@ static size_t add_object(struct collector *c, struct dh_str text)
 }
 
 static bool add_xml_call(void *user, struct dh_str name,
-                         struct dh_str arguments, bool mended)
+                         struct dh_str arguments)
 {
     struct collector *c = user;
     struct dh_json *args = dh_json_parse(arguments.p, arguments.n, c->diag);
@@ -89,7 +89,6 @@ static bool add_xml_call(void *user, struct dh_str name,
         c->failed = true;
         return false;
     }
-    (void)mended;
     bool more = add_call(c, name, args, DH_REPAIR_XML);
     dh_json_free(args);
     return more;

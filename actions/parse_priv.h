@@ -27,7 +27,7 @@ DH_MUST_USE bool dh_parse_json_object(struct dh_str text, struct dh_buf *out,
 
 /* Called per call with the tool's name and its arguments as strict JSON. */
 typedef bool (*dh_parse_call_fn)(void *user, struct dh_str name,
-                                 struct dh_str arguments, bool mended);
+                                 struct dh_str arguments);
 
 /* Read calls in M3's native form; text starts at a marker, whole or damaged.
  * Stops where fn returns false. m3.md 5.2, 5.5. */

@@ -22,7 +22,7 @@ struct xml {
     struct dh_str call; // name of the open call; p is NULL outside of one
     struct element open[DH_PARSE_MAX_DEPTH]; // [0] stands for the call itself
     int depth;
-    bool mended, stopped;
+    bool stopped;
 };
 
 static void begin_child(struct xml *x, struct dh_str key)
@@ -75,13 +75,13 @@ static void end_call(struct xml *x)
         close_one(x);
     struct dh_str json = { dh_buf_text(&x->json), x->json.len };
     if (!x->json.overflow)
-        x->stopped = !x->fn(x->user, x->call, json, x->mended);
+        x->stopped = !x->fn(x->user, x->call, json);
     x->call.p = NULL;
 }
 
 // The name inside the first pair of quotes; damaged forms glue or double the
 // attribute (`nameRead`, `name name="f"`).
-static struct dh_str call_name(struct dh_str tag, bool *mended)
+static struct dh_str call_name(struct dh_str tag)
 {
     ptrdiff_t a = dh_str_find(tag, "\"", 0);
     if (a >= 0) {
@@ -89,7 +89,6 @@ static struct dh_str call_name(struct dh_str tag, bool *mended)
         size_t end = b < 0 ? tag.n : (size_t)b;
         return dh_str_sub(tag, (size_t)a + 1, end);
     }
-    *mended = true;
     struct dh_str rest = dh_str_trim(dh_str_sub(tag, strlen("invoke"), tag.n));
     if (dh_str_starts(rest, "name"))
         rest = dh_str_trim(dh_str_sub(rest, 4, rest.n));
@@ -107,11 +106,8 @@ static void close_tag(struct xml *x, struct dh_str key)
     int fits = x->call.p ? x->depth - 1 : 0;
     while (fits > 0 && !dh_str_eq(x->open[fits].key, key))
         fits--;
-    if (!fits) {
-        x->mended = true;
+    if (!fits)
         return;
-    }
-    x->mended |= fits != x->depth - 1;
     while (x->depth > fits)
         close_one(x);
 }
@@ -123,7 +119,6 @@ static void lost_open_tag(struct xml *x, struct dh_str text, struct dh_str next)
     ptrdiff_t end = dh_str_find(next, ">", 0);
     if (!x->call.p || !dh_str_starts(next, "</") || end < 0)
         return;
-    x->mended = true;
     open_element(x, dh_str_sub(next, 2, (size_t)end), text);
 }
 
@@ -138,13 +133,12 @@ static void piece(struct xml *x, struct dh_str s, struct dh_str next)
     size_t stop = end < 0 ? s.n : (size_t)end;
     struct dh_str tag = dh_str_sub(s, bracket, stop);
     struct dh_str text = dh_str_sub(s, end < 0 ? s.n : stop + 1, s.n);
-    x->mended |= !bracket || end < 0;
     if (dh_str_starts(tag, "/")) {
         close_tag(x, dh_str_sub(tag, 1, tag.n));
     } else if (dh_str_starts(tag, "invoke")) {
         end_call(x);
         if (!x->stopped)
-            begin_call(x, call_name(tag, &x->mended));
+            begin_call(x, call_name(tag));
     } else if (!dh_str_is(tag, "tool_call")) {
         open_element(x, tag, text);
     }
@@ -161,7 +155,6 @@ void dh_parse_xml(struct dh_str text, dh_parse_call_fn fn, void *user)
 {
     struct xml x = { .fn = fn, .user = user };
     dh_buf_init(&x.json, 8 * 1024 * 1024);
-    x.mended = text.n && text.p[0] != ']';
     size_t from = skip_marker(text, 0);
     while (from <= text.n && !x.stopped) {
         ptrdiff_t m = dh_str_find(text, DH_PARSE_MARKER, from);
@@ -179,9 +172,6 @@ void dh_parse_xml(struct dh_str text, dh_parse_call_fn fn, void *user)
             break;
         from = skip_marker(text, end);
     }
-    if (x.call.p) {
-        x.mended = true;
-        end_call(&x);
-    }
+    end_call(&x);
     dh_buf_finish(&x.json);
 }
