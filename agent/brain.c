@@ -290,7 +290,7 @@ static void take_token(struct writer *w, int32_t id)
 
 static enum dh_status feed(struct writer *w, const int32_t *ids, size_t n)
 {
-    return dh_session_feed(w->b->session, ids, n, NULL, 0);
+    return dh_session_feed_text(w->b->session, ids, n);
 }
 
 // What the grammar leaves no choice about needs no step of the model.
