@@ -15,7 +15,7 @@ B ?= build/$(MODE)
 PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
-PKGS := x11 xtst xext xfixes xdamage libpng libcjson libpcre2-8 \
+PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
         libavcodec libavformat libavutil libswscale libturbojpeg
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \

@@ -11,6 +11,7 @@
 void dh_action_finish(struct dh_action *a)
 {
     dh_free(a->text);
+    dh_free(a->path);
     memset(a, 0, sizeof *a);
 }
 
@@ -18,6 +19,10 @@ void dh_action_copy(struct dh_action *out, const struct dh_action *a)
 {
     *out = *a;
     out->text = a->text ? dh_strdup(a->text) : NULL;
+    if (a->path) {
+        dh_array(out->path, (size_t)a->n_path);
+        memcpy(out->path, a->path, (size_t)a->n_path * sizeof *a->path);
+    }
 }
 
 static bool point_equal(struct dh_point a, struct dh_point b)
@@ -38,28 +43,24 @@ bool dh_action_equal(const struct dh_action *a, const struct dh_action *b)
         a->dx != b->dx || a->dy != b->dy || a->repeat != b->repeat ||
         a->duration_ms != b->duration_ms)
         return false;
+    if (a->n_path != b->n_path || a->paste != b->paste)
+        return false;
+    for (int i = 0; i < a->n_path; i++)
+        if (!point_equal(a->path[i], b->path[i]))
+            return false;
     return strcmp(a->text ? a->text : "", b->text ? b->text : "") == 0;
 }
 
 const char *dh_action_name(const struct dh_action *a)
 {
     static const char *const names[DH_ACTION_COUNT] = {
-        "screenshot",
-        "mouse_move",
-        "left_click",
-        "left_mouse_down",
-        "left_mouse_up",
-        "left_press",
-        "left_click_drag",
-        "scroll",
-        "type",
-        "key",
-        "hold_key",
-        "wait",
-        "answer",
-        "ask_user",
-        "done",
-        "fail",
+        "screenshot",    "zoom",       "cursor_position",
+        "mouse_move",    "left_click", "left_mouse_down",
+        "left_mouse_up", "left_press", "left_click_drag",
+        "scroll",        "type",       "key",
+        "hold_key",      "key_down",   "key_up",
+        "wait",          "answer",     "ask_user",
+        "done",          "fail",
     };
     if (a->op == DH_ACTION_CLICK) {
         if (a->button == 2)

@@ -19,6 +19,8 @@ struct dh_json_writer;
 
 enum dh_action_op {
     DH_ACTION_SCREENSHOT, /* look again, do nothing */
+    DH_ACTION_ZOOM,       /* look closer: start..at, or around at */
+    DH_ACTION_CURSOR,     /* where the pointer is */
     DH_ACTION_MOVE,
     DH_ACTION_CLICK,
     DH_ACTION_DOWN, /* a button; released at the latest with the sink */
@@ -29,6 +31,8 @@ enum dh_action_op {
     DH_ACTION_TYPE,
     DH_ACTION_KEY,
     DH_ACTION_HOLD_KEY,
+    DH_ACTION_KEY_DOWN, /* released at the latest with the sink */
+    DH_ACTION_KEY_UP,
     DH_ACTION_WAIT,
     DH_ACTION_ANSWER, /* text for the user; the run ends */
     DH_ACTION_ASK,    /* a question for the user */
@@ -61,6 +65,7 @@ enum dh_action_repair {
 };
 
 #define DH_ACTION_TEXT_MAX 16384
+#define DH_ACTION_PATH_MAX 64
 
 /*
  * `at` and `start` are 0..1000 as the model gave them until the agent maps
@@ -77,6 +82,12 @@ struct dh_action {
     int duration_ms; /* -1: not given */
     int repeat;      /* of a key, 1..100 */
     char *text;      /* owned; characters, chords, or a message. May be NULL */
+    /* Of a drag with more than two points: all of them, start and at included;
+     * owned, NULL for a straight one. */
+    struct dh_point *path;
+    int n_path;
+    bool paste;   /* text: through the clipboard, whatever it is */
+    bool confirm; /* the model's own vendor asks for a person's consent */
     unsigned repairs;
 };
 

@@ -25,7 +25,8 @@ struct dh_sink_ops {
  * Do it. Points are root pixels (on_screen). When it returns no key or button
  * is down that was not before, save for DH_ACTION_DOWN. DH_ERR_NOTFOUND (a key
  * that does not exist), DH_ERR_RANGE, DH_ERR_REFUSED set `why` to a line for
- * the model; DH_ERR_CLOSED: the server is gone. Actions that are not for the
+ * the model; DH_ERR_TAKEN: a person took the desktop, nothing is held;
+ * DH_ERR_CLOSED: the server is gone. Actions that are not for the
  * desktop (wait, done, ...) are DH_OK and do nothing.
  */
 DH_MUST_USE enum dh_status dh_sink_perform(struct dh_sink *s,

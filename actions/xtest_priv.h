@@ -1,4 +1,4 @@
-/* actions/xtest_priv.h - what the two files of the X sink share. */
+/* actions/xtest_priv.h - what the files of the X sink share. */
 #ifndef DH_ACTIONS_XTEST_PRIV_H
 #define DH_ACTIONS_XTEST_PRIV_H
 
@@ -8,7 +8,13 @@
 #include <X11/XKBlib.h>
 #include <X11/Xlib.h>
 
+#include "actions/action.h"
+#include "actions/sink.h"
+#include "actions/xtest.h"
+#include "base/diag.h"
 #include "base/status.h"
+
+struct dh_cancel;
 
 /* How to produce a keysym: a keycode and modifiers (X's real bits). */
 struct dh_keystroke {
@@ -42,5 +48,44 @@ DH_MUST_USE enum dh_status dh_xkeys_find(struct dh_xkeys *k, KeySym sym,
 /* As find, but where it is absent bind it to a spare keycode; *lent says so. */
 DH_MUST_USE enum dh_status dh_xkeys_lend(struct dh_xkeys *k, KeySym sym,
                                          struct dh_keystroke *out, bool *lent);
+
+#define DH_XTEST_BUTTONS 16
+
+struct dh_xtest {
+    struct dh_sink sink;
+    Display *dpy;
+    struct dh_xkeys keys;
+    struct dh_xtest_options o;
+    bool key_down[256]; // by us; the guardian knows the same
+    bool button_down[DH_XTEST_BUTTONS];
+    struct dh_cancel *cancel; // of the action under way
+    bool lock_caps;           // was on; put back when the keys are done
+};
+
+/* Press or let go, and remember it. Nothing happens where it is so already. */
+void dh_xtest_key(struct dh_xtest *x, KeyCode code, bool down);
+void dh_xtest_button(struct dh_xtest *x, int button, bool down);
+
+/* The action under way is to end: a stop, a person at the desk, no server. */
+bool dh_xtest_stopped(struct dh_xtest *x);
+/* Why it ended; DH_OK where nothing stops it. */
+enum dh_status dh_xtest_ended(struct dh_xtest *x);
+/* Send what is queued, then leave `ns` for it. */
+void dh_xtest_pace(struct dh_xtest *x, int64_t ns);
+/* The same for long times: a stop comes through. */
+void dh_xtest_hold(struct dh_xtest *x, int64_t ns);
+
+/* DH_MOD_* in their order, and up in the reverse one. */
+DH_MUST_USE enum dh_status dh_xtest_mods_down(struct dh_xtest *x, unsigned mods,
+                                              struct dh_diag *why);
+void dh_xtest_mods_up(struct dh_xtest *x, unsigned mods);
+
+/* The actions of each kind. */
+DH_MUST_USE enum dh_status dh_xtest_pointer(struct dh_xtest *x,
+                                            const struct dh_action *a,
+                                            struct dh_diag *why);
+DH_MUST_USE enum dh_status dh_xtest_keyboard(struct dh_xtest *x,
+                                             const struct dh_action *a,
+                                             struct dh_diag *why);
 
 #endif

@@ -15,6 +15,7 @@ const char *dh_status_name(enum dh_status st)
         [DH_ERR_CANCELLED] = "cancelled",
         [DH_ERR_CLOSED] = "closed",
         [DH_ERR_REFUSED] = "refused",
+        [DH_ERR_TAKEN] = "taken over by a person",
     };
     if ((unsigned)st >= sizeof(names) / sizeof(names[0]))
         return "unknown status";

@@ -20,6 +20,7 @@ enum dh_status {
     DH_ERR_CANCELLED, /* somebody asked to stop; nobody logs this */
     DH_ERR_CLOSED,    /* the other end of a queue or a connection is gone */
     DH_ERR_REFUSED,   /* a rule forbids it */
+    DH_ERR_TAKEN,     /* a person has taken over; wait until they are done */
 };
 
 /* A constant string such as "not found"; never NULL. */

@@ -7,6 +7,7 @@
 
 #include "base/geom.h"
 #include "base/status.h"
+#include "capture/layout.h"
 
 /* No side of a frame is longer, so that stride * height fits everywhere. */
 #define DH_FRAME_MAX_SIDE 32768
@@ -28,6 +29,7 @@ struct dh_frame {
     /* Where the picture lies on the screen it was taken from; 0,0 and its own
      * size for what is no screen. */
     struct dh_rect screen;
+    struct dh_layout layout; /* of that screen at that moment */
 };
 
 /*

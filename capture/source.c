@@ -1,6 +1,7 @@
 #include "capture/source.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "capture/frame.h"
 
@@ -22,6 +23,14 @@ enum dh_status dh_source_settle(struct dh_source *s,
     if (s->ops->settle)
         return s->ops->settle(s, how, cancel, out);
     *out = (struct dh_settle_result){ .settled = true };
+    return DH_OK;
+}
+
+enum dh_status dh_source_layout(struct dh_source *s, struct dh_layout *out)
+{
+    if (s->ops->layout)
+        return s->ops->layout(s, out);
+    memset(out, 0, sizeof *out);
     return DH_OK;
 }
 

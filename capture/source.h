@@ -11,6 +11,7 @@
 
 struct dh_cancel;
 struct dh_frame;
+struct dh_layout;
 
 /*
  * Embedded by its implementer, who fills in `ops`. A source belongs to one
@@ -54,6 +55,8 @@ struct dh_source_ops {
     enum dh_status (*settle)(struct dh_source *s, const struct dh_settle *how,
                              struct dh_cancel *cancel,
                              struct dh_settle_result *out);
+    /* The layout now, without a picture. NULL: it never changes. */
+    enum dh_status (*layout)(struct dh_source *s, struct dh_layout *out);
     void (*destroy)(struct dh_source *s);
 };
 
@@ -64,6 +67,9 @@ DH_MUST_USE enum dh_status dh_source_settle(struct dh_source *s,
                                             const struct dh_settle *how,
                                             struct dh_cancel *cancel,
                                             struct dh_settle_result *out);
+/* What the next frame would carry; zeroed where the source has none. */
+DH_MUST_USE enum dh_status dh_source_layout(struct dh_source *s,
+                                            struct dh_layout *out);
 /* NULL is allowed. */
 void dh_source_destroy(struct dh_source *s);
 
