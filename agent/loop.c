@@ -184,7 +184,7 @@ static bool act(struct run *r, struct dh_action *a, const char *step,
     struct dh_diag why = { 0 };
     struct dh_event e = { .kind = DH_EVENT_ACT };
     struct dh_view view = { r->frame->screen };
-    dh_aim_action(&view, a);
+    enum dh_status aimed = dh_aim_action(&view, &r->frame->layout, a, &why);
     char *copy = dh_strdup(step);
     e.step_text = copy;
     e.action = *a;
@@ -194,6 +194,8 @@ static bool act(struct run *r, struct dh_action *a, const char *step,
     e.kind = DH_EVENT_DONE;
     enum dh_status st = dh_source_mark(r->l->source);
     int64_t start = dh_now_ns();
+    if (!st)
+        st = aimed;
     if (!st)
         st = dh_sink_perform(r->l->sink, a, r->l->cancel, &why);
     e.times.act = dh_now_ns() - start;
