@@ -13,11 +13,13 @@
 
 void dh_layout_watch_init(struct dh_layout_watch *w, Display *dpy)
 {
-    int error, major = 1, minor = 5;
+    int opcode, error, major = 1, minor = 5;
     Window root = DefaultRootWindow(dpy);
     memset(w, 0, sizeof *w);
     w->dpy = dpy;
-    w->has_randr = XRRQueryExtension(dpy, &w->event, &error) &&
+    // Xrandr itself leaks where the server has no such extension.
+    w->has_randr = XQueryExtension(dpy, "RANDR", &opcode, &w->event, &error) &&
+                   XRRQueryExtension(dpy, &w->event, &error) &&
                    XRRQueryVersion(dpy, &major, &minor) &&
                    (major > 1 || minor >= 2);
     w->has_monitors = w->has_randr && (major > 1 || minor >= 5);

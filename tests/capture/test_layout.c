@@ -107,6 +107,7 @@ static void test_monitors_that_split_an_output(void)
     // It goes away in mid-run.
     CHECK(xrandr(server.display, "--delmonitor right"));
     CHECK_INT(dh_source_grab(right, &f), DH_ERR_NOTFOUND);
+    dh_source_destroy(right);
     CHECK_INT(create(&right, server.display, "right"), DH_ERR_NOTFOUND);
     dh_source_destroy(s);
     server_kill(&server);
