@@ -62,20 +62,24 @@ static enum dh_status pointer_at(struct dh_xtest *x, struct dh_point *p)
     return here ? DH_OK : DH_ERR_RANGE;
 }
 
-static enum dh_status unreached(struct dh_xtest *x, struct dh_point p,
-                                struct dh_diag *why)
+// The root window as it is now: its size may have changed since we connected.
+static enum dh_status check_on_screen(struct dh_xtest *x,
+                                      const struct dh_point *p, int n,
+                                      struct dh_diag *why)
 {
     Window root = DefaultRootWindow(x->dpy);
     int rx, ry;
     unsigned w, h, border, depth;
     if (!XGetGeometry(x->dpy, root, &root, &rx, &ry, &w, &h, &border, &depth))
-        return DH_ERR_CLOSED;
-    if (p.x < 0 || p.y < 0 || p.x >= (int)w || p.y >= (int)h)
-        dh_diag_set(why, 0, "%d,%d is off the screen: 0..%u, 0..%u", p.x, p.y,
-                    w - 1, h - 1);
-    else
-        dh_diag_set(why, 0, "the pointer did not reach %d,%d", p.x, p.y);
-    return DH_ERR_RANGE;
+        return dh_x11_is_lost(x->dpy) ? DH_ERR_CLOSED : DH_ERR_IO;
+    for (int i = 0; i < n; i++) {
+        if (p[i].x >= 0 && p[i].y >= 0 && p[i].x < (int)w && p[i].y < (int)h)
+            continue;
+        dh_diag_set(why, 0, "%d,%d is off the screen: 0..%u, 0..%u", p[i].x,
+                    p[i].y, w - 1, h - 1);
+        return DH_ERR_RANGE;
+    }
+    return DH_OK;
 }
 
 static enum dh_status move_to(struct dh_xtest *x, struct dh_point p,
@@ -91,7 +95,10 @@ static enum dh_status move_to(struct dh_xtest *x, struct dh_point p,
         if (!st && now.x == p.x && now.y == p.y)
             return DH_OK;
     }
-    return st == DH_ERR_CLOSED ? st : unreached(x, p, why);
+    if (st == DH_ERR_CLOSED || (st = check_on_screen(x, &p, 1, why)))
+        return st;
+    dh_diag_set(why, 0, "the pointer did not reach %d,%d", p.x, p.y);
+    return DH_ERR_RANGE;
 }
 
 static void tap(struct dh_xtest *x, int button)
@@ -161,6 +168,9 @@ static enum dh_status drag(struct dh_xtest *x, const struct dh_action *a,
     } else if (!a->has_start) {
         st = pointer_at(x, &line[0]);
     }
+    // All of the way, before the button is down.
+    if (!st)
+        st = check_on_screen(x, p, n, why);
     if (!st)
         st = move_to(x, p[0], why);
     if (st)
