@@ -296,7 +296,7 @@ enum dh_status dh_xtest_create(struct dh_sink **out, const char *display,
     if (o)
         x->o = *o;
     x->o.key_gap_ns = or_default(x->o.key_gap_ns, 2 * DH_MS);
-    x->o.click_gap_ns = or_default(x->o.click_gap_ns, 40 * DH_MS);
+    x->o.click_gap_ns = or_default(x->o.click_gap_ns, 10 * DH_MS);
     x->o.drag_ns = or_default(x->o.drag_ns, 300 * DH_MS);
     x->o.kept_ns = or_default(x->o.kept_ns, 60 * DH_S);
     enum dh_status st = connect_sink(x, display);

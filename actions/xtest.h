@@ -14,7 +14,7 @@ struct dh_cancel;
 struct dh_xtest_options {
     int64_t key_gap_ns;   /* between keystrokes; 0: 2 ms */
     int64_t hold_ns;      /* of a click; 0: none, no toolkit asks for one */
-    int64_t click_gap_ns; /* inside a double click; 0: 40 ms */
+    int64_t click_gap_ns; /* inside a double click; 0: 10 ms */
     int64_t drag_ns;      /* of a whole drag; 0: 300 ms */
     int64_t kept_ns;      /* what is held on purpose goes after it; 0: 60 s */
     /* Set from any thread while a person has the desktop: an action under way

@@ -231,7 +231,7 @@ static void leave_parent(int parent_fd, int wake_fd)
     sigaction(SIGPIPE, &plain, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
+    setsid(); // fails where the parent was quicker with a group of our own
     prctl(PR_SET_NAME, "dh-guardian");
     int above = FIRST_OTHER_FD;
     int p = parent_fd < 0 ? -1 : fcntl(parent_fd, F_DUPFD, above);
@@ -264,6 +264,24 @@ static DH_NORETURN void guard(struct dh_held *h, const char *display)
     _exit(0);
 }
 
+// A signal to our whole group must not hit the child, not even one that comes
+// before it has run at all.
+static pid_t fork_apart(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        return 0;
+    int error = errno;
+    if (pid > 0)
+        setpgid(pid, pid);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
 void dh_guardian_start(struct dh_guardian *g, struct dh_held *held,
                        const char *display)
 {
@@ -275,7 +293,7 @@ void dh_guardian_start(struct dh_guardian *g, struct dh_held *held,
     }
     // Of ourselves and before the fork: the child cannot come too late.
     int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    pid_t pid = fork();
+    pid_t pid = fork_apart();
     if (pid == 0) {
         leave_parent(self, pair[0]);
         guard(held, display);

@@ -95,7 +95,9 @@ static enum dh_status move_to(struct dh_xtest *x, struct dh_point p,
         if (!st && now.x == p.x && now.y == p.y)
             return DH_OK;
     }
-    if (st == DH_ERR_CLOSED || (st = check_on_screen(x, &p, 1, why)))
+    if (st != DH_ERR_CLOSED)
+        st = check_on_screen(x, &p, 1, why);
+    if (st)
         return st;
     dh_diag_set(why, 0, "the pointer did not reach %d,%d", p.x, p.y);
     return DH_ERR_RANGE;
