@@ -50,7 +50,12 @@ struct dh_bench_sample {
     bool exact; /* the result was right, to the last pixel or character */
 };
 
-enum dh_bench_kind { DH_BENCH_OURS, DH_BENCH_LIMIT, DH_BENCH_PEER };
+enum dh_bench_kind {
+    DH_BENCH_OURS,
+    DH_BENCH_LIMIT, /* the shortest way that there is */
+    DH_BENCH_PEER,  /* another program */
+    DH_BENCH_OTHER, /* for comparison */
+};
 
 struct dh_bench_case {
     const char *name;
@@ -75,6 +80,7 @@ struct dh_bench_stage {
     bool exact; /* counts whether results are right, and all of ours must be */
     struct dh_bench_case cases[DH_BENCH_MAX_CASES];
     struct dh_bench_goal goals[DH_BENCH_MAX_GOALS];
+    double at_most_ms; /* a goal for the median of ours; 0: none */
 };
 
 /* Constant; `n` of each. */

@@ -15,17 +15,27 @@
 #include "tools/bench_proc.h"
 #include "tools/bench_x11.h"
 
-#define PEER_NS    (20 * DH_S)
-#define HEARD_NS   (2 * DH_S)
-#define WINDOW_NS  (20 * DH_S)
+#define PEER_NS   (20 * DH_S)
+#define HEARD_NS  (2 * DH_S)
+#define WINDOW_NS (20 * DH_S)
+
+// Names that goals refer to.
+#define BARE          "bare XTest"
+#define BARE_SHORT    "bare XTest, 12 ASCII characters"
+#define XDOTOOL       "xdotool type"
+#define XDOTOOL_FAST  "xdotool type --delay 0"
+#define XDOTOOL_CLICK "xdotool mousemove --sync, click"
+
 #define XTERM_NAME "deskhand-bench-xterm"
 #define ENTRY_NAME "deskhand-bench-entry"
 
-// 100 characters of an American keyboard, and 12 of no keyboard at all.
+// 100 characters of an American keyboard; 12 that are not all on any keyboard;
+// and what a program needs for 12 that are.
 static const char ascii[] =
     "The quick brown fox jumps over the lazy dog, 0123 "
     "456789 {}[]() <>?! @#$%^&* Pack my box w/ 12 jugs.";
 static const char mixed[] = "héllo – 你好 🙂";
+static const char plain[] = "hello, world";
 _Static_assert(sizeof ascii == 101, "a hundred characters");
 
 static double ms_since(int64_t begun)
@@ -226,8 +236,10 @@ static bool xterm_text(struct dh_bench *b, type_fn type, const char *text,
     snprintf(keys, sizeof keys, "%s\n", text);
     if (!xterm_open(b) ||
         !dh_bench_x11_focus(b->x, XTERM_NAME, dh_now_ns() + HEARD_NS) ||
-        !xterm_clear(b))
+        !xterm_clear(b)) {
+        dh_bench_act_finish(b); // the next one gets a new one
         return false;
+    }
     int64_t t = dh_now_ns();
     if (!type(b, keys))
         return false;
@@ -268,6 +280,11 @@ static bool our_mixed_xterm(struct dh_bench *b, struct dh_bench_sample *s)
     return fresh_sink(b) && typed;
 }
 
+static bool bare_short_xterm(struct dh_bench *b, struct dh_bench_sample *s)
+{
+    return xterm_text(b, bare_types, plain, s);
+}
+
 static bool xdotool_mixed_xterm(struct dh_bench *b, struct dh_bench_sample *s)
 {
     return xterm_text(b, xdotool_types, mixed, s);
@@ -292,14 +309,14 @@ static bool drawn(struct dh_bench *b)
 }
 
 // zenity prints what was typed and ends, so each text has an entry of its own.
-static bool entry_text(struct dh_bench *b, type_fn type,
+static bool entry_text(struct dh_bench *b, type_fn type, const char *text,
                        struct dh_bench_sample *s)
 {
     char line[512] = "", keys[256];
     int pipes[2];
     pid_t pid = 0;
     const char *argv[] = { "zenity", "--entry", "--title", ENTRY_NAME, NULL };
-    snprintf(keys, sizeof keys, "%s\n", mixed);
+    snprintf(keys, sizeof keys, "%s\n", text);
     if (pipe(pipes))
         return false;
     bool ready =
@@ -312,7 +329,7 @@ static bool entry_text(struct dh_bench *b, type_fn type,
     bool came = typed && dh_bench_proc_line(pipes[0], line, sizeof line,
                                             dh_now_ns() + HEARD_NS, b->cancel);
     s->ms = ms_since(t);
-    s->exact = came && strcmp(line, mixed) == 0;
+    s->exact = came && strcmp(line, text) == 0;
     dh_bench_proc_kill(pid);
     close(pipes[0]);
     return typed;
@@ -320,107 +337,78 @@ static bool entry_text(struct dh_bench *b, type_fn type,
 
 static bool our_entry(struct dh_bench *b, struct dh_bench_sample *s)
 {
-    bool typed = entry_text(b, we_type, s);
+    bool typed = entry_text(b, we_type, mixed, s);
     return fresh_sink(b) && typed;
+}
+
+static bool bare_short_entry(struct dh_bench *b, struct dh_bench_sample *s)
+{
+    return entry_text(b, bare_types, plain, s);
 }
 
 static bool xdotool_entry(struct dh_bench *b, struct dh_bench_sample *s)
 {
-    return entry_text(b, xdotool_types, s);
+    return entry_text(b, xdotool_types, mixed, s);
 }
 
 static bool xdotool_entry_fast(struct dh_bench *b, struct dh_bench_sample *s)
 {
-    return entry_text(b, xdotool_types_fast, s);
+    return entry_text(b, xdotool_types_fast, mixed, s);
 }
+
+// Who takes part: kind, name, function, times in a round, programs it needs.
+#define ROW(kind, name, once, reps, ...)   \
+    {                                      \
+        name, DH_BENCH_##kind, once, reps, \
+        {                                  \
+            __VA_ARGS__                    \
+        }                                  \
+    }
 
 const struct dh_bench_stage dh_bench_act_stages[] = {
     { .name = "click",
       .what = "move and click, until a client has it",
       .exact = true,
-      .cases = { { "deskhand", DH_BENCH_OURS, our_click, 10, { NULL } },
-                 { "bare XTest, XSync",
-                   DH_BENCH_LIMIT,
-                   bare_click,
-                   10,
-                   { NULL } },
-                 { "xdotool mousemove --sync, click",
-                   DH_BENCH_PEER,
-                   xdotool_click,
-                   1,
-                   { "xdotool" } } },
+      .cases = { ROW(OURS, "deskhand", our_click, 10, NULL),
+                 ROW(LIMIT, "bare XTest, XSync", bare_click, 10, NULL),
+                 ROW(PEER, XDOTOOL_CLICK, xdotool_click, 1, "xdotool") },
       .goals = { { "bare XTest, XSync", 1.3, 0 },
-                 { "xdotool mousemove --sync, click", 0, 1000 } } },
+                 { XDOTOOL_CLICK, 0, 1000 } } },
     { .name = "type",
       .what = "100 ASCII characters, until a client has all",
       .exact = true,
-      .cases = { { "deskhand", DH_BENCH_OURS, our_text, 5, { NULL } },
-                 { "bare XTest", DH_BENCH_LIMIT, bare_text, 5, { NULL } },
-                 { "xdotool type --delay 0",
-                   DH_BENCH_PEER,
-                   xdotool_text_fast,
-                   1,
-                   { "xdotool" } },
-                 { "xdotool type",
-                   DH_BENCH_PEER,
-                   xdotool_text,
-                   1,
-                   { "xdotool" } } },
-      .goals = { { "bare XTest", 1.2, 0 },
-                 { "xdotool type --delay 0", 0, 40 },
-                 { "xdotool type", 0, 500 } } },
+      .cases = { ROW(OURS, "deskhand", our_text, 5, NULL),
+                 ROW(LIMIT, BARE, bare_text, 5, NULL),
+                 ROW(PEER, XDOTOOL_FAST, xdotool_text_fast, 1, "xdotool"),
+                 ROW(PEER, XDOTOOL, xdotool_text, 1, "xdotool") },
+      .goals = { { BARE, 1.2, 0 },
+                 { XDOTOOL_FAST, 0, 40 },
+                 { XDOTOOL, 0, 500 } } },
     { .name = "xterm",
-      .what = "100 ASCII characters and Return, until a program in xterm "
-              "has the line",
+      .what = "100 ASCII characters, until a program in xterm has the line",
       .exact = true,
-      .cases = { { "deskhand",
-                   DH_BENCH_OURS,
-                   our_xterm,
-                   2,
-                   { "xterm", "tee" } },
-                 { "bare XTest",
-                   DH_BENCH_LIMIT,
-                   bare_xterm,
-                   2,
-                   { "xterm", "tee" } },
-                 { "xdotool type --delay 0",
-                   DH_BENCH_PEER,
-                   xdotool_xterm,
-                   1,
-                   { "xterm", "tee", "xdotool" } } },
-      .goals = { { "xdotool type --delay 0", 0, 10 } } },
+      .cases = { ROW(OURS, "deskhand", our_xterm, 2, "xterm", "tee"),
+                 ROW(LIMIT, BARE, bare_xterm, 2, "xterm", "tee"),
+                 ROW(PEER, XDOTOOL_FAST, xdotool_xterm, 1, "xterm", "tee",
+                     "xdotool") },
+      .goals = { { XDOTOOL_FAST, 0, 10 } } },
     { .name = "mixed-xterm",
-      .what = "12 characters of five scripts into a program in xterm",
+      .what = "12 characters of many scripts into a program in xterm",
       .exact = true,
-      .cases = { { "deskhand",
-                   DH_BENCH_OURS,
-                   our_mixed_xterm,
-                   2,
-                   { "xterm", "tee" } },
-                 { "xdotool type --delay 0",
-                   DH_BENCH_PEER,
-                   xdotool_mixed_xterm_fast,
-                   1,
-                   { "xterm", "tee", "xdotool" } },
-                 { "xdotool type",
-                   DH_BENCH_PEER,
-                   xdotool_mixed_xterm,
-                   1,
-                   { "xterm", "tee", "xdotool" } } },
-      .goals = { { "xdotool type", 0, 8 } } },
+      .cases = { ROW(OURS, "deskhand", our_mixed_xterm, 2, "xterm", "tee"),
+                 ROW(LIMIT, BARE_SHORT, bare_short_xterm, 2, "xterm", "tee"),
+                 ROW(PEER, XDOTOOL_FAST, xdotool_mixed_xterm_fast, 1, "xterm",
+                     "tee", "xdotool"),
+                 ROW(PEER, XDOTOOL, xdotool_mixed_xterm, 1, "xterm", "tee",
+                     "xdotool") },
+      .goals = { { XDOTOOL, 0, 8 } } },
     { .name = "mixed-gtk",
       .what = "the same into a GTK entry, until it has ended with the text",
       .exact = true,
-      .cases = { { "deskhand", DH_BENCH_OURS, our_entry, 1, { "zenity" } },
-                 { "xdotool type --delay 0",
-                   DH_BENCH_PEER,
-                   xdotool_entry_fast,
-                   1,
-                   { "zenity", "xdotool" } },
-                 { "xdotool type",
-                   DH_BENCH_PEER,
-                   xdotool_entry,
-                   1,
-                   { "zenity", "xdotool" } } } },
+      .cases = { ROW(OURS, "deskhand", our_entry, 1, "zenity"),
+                 ROW(LIMIT, BARE_SHORT, bare_short_entry, 1, "zenity"),
+                 ROW(PEER, XDOTOOL_FAST, xdotool_entry_fast, 1, "zenity",
+                     "xdotool"),
+                 ROW(PEER, XDOTOOL, xdotool_entry, 1, "zenity", "xdotool") } },
 };
 const int dh_bench_n_act = (int)DH_COUNTOF(dh_bench_act_stages);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,12 +80,15 @@ static void row_text(const struct dh_bench_stage *stage,
     if (!r->n) {
         if (r->missing)
             dh_buf_printf(out, " skipped: %s is not installed\n", r->missing);
-        else
+        else if (r->failed)
             dh_buf_printf(out, " failed %d times\n", r->failed);
+        else
+            dh_buf_puts(out, " not run\n");
         return;
     }
-    dh_buf_printf(out, " %5d %9.3f %9.3f %9.3f %9.3f", r->n, median(r),
-                  quantile(r, 0.95), r->ms[0], r->ms[r->n - 1]);
+    dh_buf_printf(out, " %5d %9.3f %9.3f %9.3f %9.3f %7.0f", r->n, median(r),
+                  quantile(r, 0.95), r->ms[0], r->ms[r->n - 1],
+                  median(r) > 0 ? 1000 / median(r) : 0);
     put_ratio(out, ratio(r, limit));
     put_ratio(out, ratio(r, ours));
     if (stage->exact)
@@ -99,7 +103,7 @@ static void row_json(const struct dh_bench_stage *stage,
                      const struct dh_bench_result *ours,
                      const struct dh_bench_result *limit, struct dh_buf *out)
 {
-    static const char *const kinds[] = { "ours", "limit", "peer" };
+    static const char *const kinds[] = { "ours", "limit", "peer", "other" };
     struct dh_json_writer w;
     dh_jw_init(&w, out);
     dh_jw_object(&w, NULL);
@@ -167,6 +171,28 @@ static void report_goal(const struct dh_bench_stage *stage,
     dh_buf_finish(&text);
 }
 
+static void report_goals(const struct dh_bench_stage *stage,
+                         const struct dh_bench_result *results,
+                         const struct dh_bench_result *ours, bool json,
+                         struct dh_buf *out)
+{
+    for (int i = 0; i < DH_BENCH_MAX_GOALS && stage->goals[i].against; i++) {
+        const struct dh_bench_goal *g = &stage->goals[i];
+        report_goal(stage, g, ours, find_named(results, g->against), json, out);
+    }
+    if (stage->at_most_ms > 0 && ours && ours->n) {
+        char text[64];
+        snprintf(text, sizeof text, "at most %g ms", stage->at_most_ms);
+        put_goal(stage, text, stage->at_most_ms, median(ours),
+                 median(ours) <= stage->at_most_ms, json, out);
+    }
+    if (stage->exact && ours && ours->n) {
+        double share = (double)ours->exact / ours->n;
+        put_goal(stage, "all of ours exact", 1, share, ours->exact == ours->n,
+                 json, out);
+    }
+}
+
 void dh_bench_report(const struct dh_bench_stage *stage,
                      struct dh_bench_result *results, bool json,
                      struct dh_buf *out)
@@ -178,23 +204,15 @@ void dh_bench_report(const struct dh_bench_stage *stage,
             qsort(r->ms, (size_t)r->n, sizeof *r->ms, by_value);
     }
     if (!json)
-        dh_buf_printf(out, "\n%s: %s\n  %-33s %5s %9s %9s %9s %9s %9s %9s%s\n",
-                      stage->name, stage->what, "", "n", "median", "p95", "min",
-                      "max", "x limit", "x ours",
-                      stage->exact ? "  exact" : "");
+        dh_buf_printf(
+            out, "\n%s: %s\n  %-33s %5s %9s %9s %9s %9s %7s %9s %9s%s\n",
+            stage->name, stage->what, "", "n", "median", "p95", "min", "max",
+            "per s", "x limit", "x ours", stage->exact ? "  exact" : "");
     for (struct dh_bench_result *r = results; r->c && r->c->name; r++) {
         if (json)
             row_json(stage, r, ours, limit, out);
         else
             row_text(stage, r, ours, limit, out);
     }
-    for (int i = 0; i < DH_BENCH_MAX_GOALS && stage->goals[i].against; i++) {
-        const struct dh_bench_goal *g = &stage->goals[i];
-        report_goal(stage, g, ours, find_named(results, g->against), json, out);
-    }
-    if (stage->exact && ours && ours->n) {
-        double share = (double)ours->exact / ours->n;
-        put_goal(stage, "all of ours exact", 1, share, ours->exact == ours->n,
-                 json, out);
-    }
+    report_goals(stage, results, ours, json, out);
 }

@@ -210,8 +210,8 @@ static void add_stages(struct bench *b, const struct dh_bench_stage *stages,
 
 static void turn(struct bench *b, struct dh_bench_result *r)
 {
-    bool other = r->c->needs[0] != NULL;
-    if (r->missing || (other && !b->o.peers) || (!r->n && r->failed >= GIVE_UP))
+    bool unwanted = r->c->kind == DH_BENCH_PEER && !b->o.peers;
+    if (r->missing || unwanted || (!r->n && r->failed >= GIVE_UP))
         return;
     int reps = b->o.quick ? 1 : r->c->reps;
     for (int i = 0; i < reps && !dh_cancel_is_set(b->env.cancel); i++) {
