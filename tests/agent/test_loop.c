@@ -182,7 +182,7 @@ static void test_the_step_limit_ends_the_run(void)
 static void test_nonsense_ends_the_run_after_two_more_tries(void)
 {
     struct trial t;
-    trial_init(&t, "raw hm\nraw well\nraw let me see\nleft_click 1 1\n");
+    trial_init(&t, "raw {hm\nraw <well\nraw {\"action\nleft_click 1 1\n");
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_NONSENSE);
     CHECK_INT(t.result.steps, 1);
@@ -196,7 +196,7 @@ static void test_nonsense_ends_the_run_after_two_more_tries(void)
 static void test_resamples_are_no_steps(void)
 {
     struct trial t;
-    trial_init(&t, "raw hm\nraw well\nleft_click 1 1\nraw hm\ndone\n");
+    trial_init(&t, "raw hm\nraw {well\nleft_click 1 1\nraw hm\ndone\n");
     t.options.max_steps = 2;
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_DONE);
@@ -223,7 +223,12 @@ static void test_the_same_action_on_a_still_screen_is_stuck(void)
                    "left_click 1 1\nleft_click 1 1\n");
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_STUCK);
-    CHECK_INT(count(&t.did, "left_click"), 3);
+    // Told once, told to take another way, and that is that.
+    CHECK_INT(count(&t.did, "left_click"), 4);
+    CHECK_INT(count(&t.notes, "repeated"), 2);
+    CHECK_INT(count(&t.notes, "another way"), 1);
+    CHECK_STR(t.result.text, "repeated 5 times on the same screen: "
+                             "left_click 1 1");
     trial_finish(&t);
 }
 
