@@ -1,5 +1,6 @@
 #include "agent/check.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@ enum {
     CARET_W = 4,
     CARET_H = 40,
     NEAR_SIDE = 48,   // around a target
-    FEW_TILES = 48,   // a pointer that left and came, a scroll bar
-    FEW_PART = 16,    // or so much of a region
+    PLAIN_PART = 16,  // of a bar may look different: its ends
+    THIN = 16,        // a scroll bar
     MUCH_PART = 4,    // of the screen: another window or page
     COVER_PART = 64,  // of the screen: a menu, a small dialog
     REGION_PART = 3,  // of the screen, around a scroll
@@ -62,26 +63,65 @@ static bool has_changed(const struct dh_check *c)
     return !is_caret(dh_motion_bounds(c->before, c->after, where));
 }
 
-// A view that cannot go on changes its scroll bar at most. Where the point is
-// on an empty part of a view, what changed around it tells.
+static bool line_repeats(const struct dh_frame *f, struct dh_rect r, int at)
+{
+    bool tall = r.h > r.w;
+    for (int i = 0; i < (tall ? r.w : r.h); i++) {
+        const uint8_t *p = tall ? dh_frame_at(f, r.x + i, r.y + at)
+                                : dh_frame_at(f, r.x + at, r.y + i);
+        const uint8_t *q = p + (tall ? f->stride : 4);
+        if (p[0] != q[0] || p[1] != q[1] || p[2] != q[2])
+            return false;
+    }
+    return true;
+}
+
+static bool is_plain(const struct dh_frame *f, struct dh_rect r)
+{
+    int len = DH_MAX(r.w, r.h), n = 0;
+    for (int i = 0; i + 1 < len; i++)
+        n += line_repeats(f, r, i);
+    return n >= len - len / PLAIN_PART;
+}
+
+// A scroll bar that comes or goes, unlike a narrow column of text, is the same
+// all along.
+static bool is_bar(const struct dh_check *c, struct dh_rect r)
+{
+    if (dh_rect_is_empty(r) || is_caret(r))
+        return true;
+    if (DH_MIN(r.w, r.h) > THIN)
+        return false;
+    return is_plain(c->before, r) || is_plain(c->after, r);
+}
+
+// A view that cannot go on changes its scroll bar at most; what goes on far
+// from the point is no part of it. In doubt it went somewhere: a model that is
+// told of an end looks no further.
 static bool scroll_went_nowhere(const struct dh_check *c, bool changed)
 {
+    const struct dh_frame *f = c->after;
+    struct dh_rect where = whole(f), region = where;
+    struct dh_point p = c->action->at;
+    struct dh_motion m;
     if (!changed)
         return true;
-    const struct dh_frame *f = c->after;
-    int w = f->width / REGION_PART, h = f->height / REGION_PART, total;
-    struct dh_point centre = { f->screen.x + f->screen.w / 2,
-                               f->screen.y + f->screen.h / 2 };
-    struct dh_point p = c->action->has_at ? c->action->at : centre;
-    struct dh_rect region = c->action->has_at ? around(f, p, w, h) : whole(f);
-    struct dh_motion m;
-    int n = dh_motion_changed(c->before, f, region, &total);
-    if (n > DH_MAX(FEW_TILES, total / FEW_PART))
+    if (c->told && c->seen.changed)
+        where = in_frame(f, c->seen.damage);
+    struct dh_rect bounds = dh_motion_bounds(c->before, f, where);
+    if (is_bar(c, bounds))
+        return true;
+    // What was drawn tells more of the view than what differs: around the point
+    // it may be empty.
+    where = c->told ? where : bounds;
+    if (!c->action->has_at)
         return false;
-    if (dh_motion_find(c->before, f, region, &m))
+    region = around(f, p, f->width / REGION_PART, f->height / REGION_PART);
+    if (!is_bar(c, dh_motion_bounds(c->before, f, region)))
         return false;
-    region = dh_motion_bounds(c->before, f, whole(f));
-    return !dh_motion_find(c->before, f, region, &m);
+    p.x -= f->screen.x;
+    p.y -= f->screen.y;
+    return !dh_rect_has(where, p) && !dh_motion_find(c->before, f, where, &m);
 }
 
 static bool is_secret(const struct dh_action *a)

@@ -180,8 +180,38 @@ static void test_a_scroll_bar_is_no_movement(void)
     list(t.before, 0);
     list(t.after, 0);
     fill(t.after, 560, 100, 8, 500, 0x55);
+    // The pointer came, which is nothing that was drawn.
     fill(t.after, 400, 350, 16, 24, 0);
+    t.check.told = t.check.seen.changed = true;
+    t.check.seen.damage = (struct dh_rect){ 660, 150, 8, 500 };
     trial_finish(&t, true, "scroll reached the end");
+}
+
+static void test_what_moves_elsewhere_is_not_the_view(void)
+{
+    struct trial t;
+    trial_init(&t, "scroll 300 600 down 5");
+    fill(t.after, 700, 20, 200, 100, 0x55);
+    trial_finish(&t, true, "scroll reached the end");
+    // Unless the view is large and empty at that point.
+    trial_init(&t, "scroll 120 400 down 5");
+    list(t.before, 0);
+    list(t.after, 24);
+    trial_finish(&t, true, "");
+}
+
+// A page further, of which no line is seen before and after.
+static void test_a_narrow_column_that_jumps_has_moved(void)
+{
+    struct trial t;
+    trial_init(&t, "scroll 400 300 down 9");
+    for (int y = 200; y < 400; y += 13) {
+        for (int i = 0; i < 9; i++) {
+            fill(t.before, 300, y + i, 3 + (y + i) % 7, 1, 0);
+            fill(t.after, 300, y + i, 4 + (y * i) % 5, 1, 0);
+        }
+    }
+    trial_finish(&t, true, "");
 }
 
 static void test_failures_have_their_lines(void)
@@ -248,6 +278,8 @@ DH_TESTS(DH_TEST(success_says_nothing),
          DH_TEST(a_caret_is_no_text),
          DH_TEST(a_view_that_moves_has_not_reached_its_end),
          DH_TEST(a_scroll_bar_is_no_movement),
+         DH_TEST(what_moves_elsewhere_is_not_the_view),
+         DH_TEST(a_narrow_column_that_jumps_has_moved),
          DH_TEST(failures_have_their_lines),
          DH_TEST(a_failure_tells_nothing_of_a_secret),
          DH_TEST(a_large_new_thing_upsets_a_plan));

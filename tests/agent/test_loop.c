@@ -1,6 +1,10 @@
 #include "agent/loop.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "actions/dry.h"
 #include "actions/guard.h"
@@ -425,6 +429,105 @@ static void test_a_wait_takes_as_long_as_it_says(void)
     trial_finish(&t);
 }
 
+/* --- on a real program --- */
+
+static pid_t start_xterm(const char *shell)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("xterm", "xterm", "-geometry", "60x24+200+200", "-sl", "1000",
+               "-e", "sh", "-c", shell, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+// Until the terminal has drawn what it runs.
+static void wait_for_ink(struct dh_source *s)
+{
+    struct dh_settle how = { 500 * DH_MS, 20 * DH_S };
+    struct dh_settle_result found = { 0 };
+    int64_t until = dh_now_ns() + 20 * DH_S;
+    while (!found.changed && dh_now_ns() < until)
+        CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
+    CHECK(found.changed);
+}
+
+static void test_a_terminal_scrolls_until_its_end(void)
+{
+    struct trial t;
+    // 200 lines, 24 are seen; a notch is five lines.
+    trial_init(&t, "scroll 400 500 up 2\nscroll 400 500 up 20\n"
+                   "scroll 400 500 up 20\nscroll 400 500 up 20\n"
+                   "scroll 400 500 down 1\n");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    pid_t pid = start_xterm("seq 1001 1200; sleep 60");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    run(&t);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    CHECK_STR(dh_buf_text(&t.notes), "scroll reached the end\n");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
+static void test_typed_text_appears_or_not(void)
+{
+    struct trial t;
+    trial_init(&t, "mouse_move 400 500\ntype Ada\nkey Return\n"
+                   "mouse_move 5 5\ntype Ada\n");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    // Without a window manager the keys go where the pointer is.
+    pid_t pid = start_xterm("cat");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    run(&t);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    CHECK_STR(dh_buf_text(&t.notes), "text did not appear\n");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
+// A page that comes while it is waited for.
+static void draw_late(void *arg)
+{
+    struct later *l = arg;
+    dh_sleep_for(l->after_ns);
+    Display *dpy = XOpenDisplay(NULL);
+    CHECK(dpy != NULL);
+    paint(dpy, 100, 100, 400, 300, 0x336699);
+    XCloseDisplay(dpy);
+}
+
+static int64_t wait_of(const char *script, bool exact)
+{
+    struct trial t;
+    struct later later = { .after_ns = 300 * DH_MS };
+    trial_init(&t, script);
+    t.options.wait_exact = exact;
+    CHECK_INT(dh_thread_start(&later.thread, "later", draw_late, &later),
+              DH_OK);
+    run(&t);
+    dh_thread_join(&later.thread);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    int64_t took = t.took_ns;
+    trial_finish(&t);
+    return took;
+}
+
+static void test_a_wait_ends_with_what_it_waits_for(void)
+{
+    CHECK(wait_of("wait 30\n", false) < 20 * DH_S);
+    CHECK(wait_of("wait 2\n", true) >= 2 * DH_S);
+}
+
 DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(actions_arrive_on_the_screen), DH_TEST(a_policy_ends_the_run),
          DH_TEST(the_step_limit_ends_the_run),
@@ -439,4 +542,7 @@ DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(a_stop_before_the_start_does_nothing),
          DH_TEST(a_server_that_goes_away_ends_the_run),
          DH_TEST(a_screen_that_goes_away_ends_the_run),
+         DH_TEST(a_terminal_scrolls_until_its_end),
+         DH_TEST(typed_text_appears_or_not),
+         DH_TEST(a_wait_ends_with_what_it_waits_for),
          DH_TEST(a_wait_takes_as_long_as_it_says));
