@@ -72,6 +72,17 @@ static bool observe(struct dh_run *r, const char *why)
     return true;
 }
 
+// A desktop that is just starting up is no first picture.
+bool dh_run_settle(struct dh_run *r)
+{
+    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
+    struct dh_settle_result found;
+    enum dh_status st = dh_source_mark(r->l->source);
+    if (!st)
+        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
+    return st ? dh_run_end(r, DH_LOOP_ERROR, st) : true;
+}
+
 // What the model says once it has thought.
 static struct dh_str said(const char *text)
 {
@@ -187,17 +198,6 @@ static bool one_step(struct dh_run *r)
     return on;
 }
 
-// A desktop that is just starting up is no first picture.
-static bool begin(struct dh_run *r)
-{
-    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
-    struct dh_settle_result found;
-    enum dh_status st = dh_source_mark(r->l->source);
-    if (!st)
-        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    return st ? dh_run_end(r, DH_LOOP_ERROR, st) : true;
-}
-
 static struct dh_loop_options with_defaults(struct dh_loop_options o)
 {
     o.max_steps = o.max_steps ? o.max_steps : 30;
@@ -214,7 +214,7 @@ void dh_loop_run(const struct dh_loop *l, const char *task,
     memset(out, 0, sizeof *out);
     dh_history_init(&r.history, task);
     dh_run_tell_text(&r, DH_EVENT_START, task, DH_OK);
-    bool on = begin(&r) && observe(&r, "start");
+    bool on = dh_run_settle(&r) && observe(&r, "start");
     while (on)
         on = one_step(&r);
     // Whatever ended the run, nothing stays pressed.

@@ -59,6 +59,10 @@ struct dh_loop {
     void *watch_user[4];
     dh_loop_ask_fn ask; /* NULL: nobody is there */
     void *ask_user;
+    /* Blocks while a person who took the desktop has it; false: a stop came.
+     * NULL: a run that is taken ends. */
+    bool (*wait_back)(void *user, struct dh_cancel *cancel);
+    void *wait_user;
 };
 
 struct dh_loop_result {

@@ -81,7 +81,8 @@ static bool ask_person(struct deed *d, const struct dh_action *a)
     dh_free(reply);
     d->executed++;
     d->stopped = true;
-    return true;
+    d->r->pointer_known = false;
+    return dh_run_settle(d->r);
 }
 
 /* --- before --- */
@@ -353,6 +354,35 @@ static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
     return true;
 }
 
+// A person took the desktop. The model is told and sees it as it was handed
+// back; where nothing was done yet, no step is spent.
+static bool yield(struct deed *d, struct dh_event *e)
+{
+    static const char taken[] = "user took over";
+    struct dh_run *r = d->r;
+    char text[sizeof taken];
+    memcpy(text, taken, sizeof taken);
+    e->kind = DH_EVENT_DONE;
+    e->status = DH_ERR_TAKEN;
+    e->text = text;
+    dh_run_tell(r, e);
+    put_line(d, taken);
+    dh_sink_release(r->l->sink);
+    dh_run_tell_text(r, DH_EVENT_NOTE,
+                     "a person has the desktop; waiting for it back",
+                     DH_ERR_TAKEN);
+    if (!r->l->wait_back)
+        return dh_run_end(r, DH_LOOP_ERROR, DH_ERR_TAKEN);
+    if (!r->l->wait_back(r->l->wait_user, r->l->cancel))
+        return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
+    dh_run_tell_text(r, DH_EVENT_NOTE, "the desktop was handed back", DH_OK);
+    dh_stall_changed(&r->stall, true);
+    r->step -= !d->executed;
+    r->pointer_known = r->fresh = false;
+    d->stopped = true;
+    return dh_run_settle(r);
+}
+
 static bool act(struct deed *d, struct dh_action *a)
 {
     struct dh_run *r = d->r;
@@ -371,6 +401,8 @@ static bool act(struct deed *d, struct dh_action *a)
     e.times.act = dh_now_ns() - start;
     if (is_fatal(st))
         return dh_run_end(r, DH_LOOP_ERROR, st);
+    if (st == DH_ERR_TAKEN)
+        return yield(d, &e);
     check.status = st;
     d->executed += !st;
     d->stopped = st != DH_OK;

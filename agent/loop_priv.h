@@ -37,6 +37,8 @@ DH_MUST_USE bool dh_run_grab(struct dh_run *r, struct dh_frame **out);
 /* Takes over the frame as the newest, and tells it. */
 void dh_run_show(struct dh_run *r, struct dh_frame *frame, const char *why);
 
+/* Wait until the screen is still, whatever was drawn before. */
+DH_MUST_USE bool dh_run_settle(struct dh_run *r);
 /* The answer's actions in order, as far as it goes, into the history. False
  * once the run has ended. */
 DH_MUST_USE bool dh_run_act(struct dh_run *r, struct dh_answer *answer,

@@ -305,15 +305,40 @@ static void test_a_refusal_ends_the_answer(void)
     play_finish(&p);
 }
 
-static void test_a_person_ends_the_answer(void)
+static bool given_back(void *user, struct dh_cancel *cancel)
+{
+    struct stage *s = user;
+    (void)cancel;
+    dh_buf_puts(&s->did, "a person\n");
+    return s->outputs == 1;
+}
+
+static void check_taken(enum dh_loop_end end, const char *did, const char *told,
+                        bool wait, int outputs)
 {
     static const char *const says[] = { TYPE("Ada") TYPE("Bob"), NULL };
     struct play p;
     play_init(&p, says);
     p.stage.status[0] = DH_ERR_TAKEN;
-    play_run(&p, DH_LOOP_DONE, "type \"Ada\"\nrelease\nrelease\n",
-             "user took over\n1 type: not executed; 2 type: not executed\n");
+    p.stage.outputs = outputs;
+    p.loop.wait_back = wait ? given_back : NULL;
+    p.loop.wait_user = &p.stage;
+    play_run(&p, end, did, told);
+    CHECK_INT(p.result.steps, 1);
     play_finish(&p);
+}
+
+static void test_a_person_ends_the_answer(void)
+{
+    check_taken(DH_LOOP_DONE,
+                "type \"Ada\"\nrelease\na person\nrelease\nrelease\n",
+                "user took over\n"
+                "1 type: not executed; 2 type: not executed\n",
+                true, 1);
+    check_taken(DH_LOOP_STOPPED, "type \"Ada\"\nrelease\na person\nrelease\n",
+                "", true, 2);
+    check_taken(DH_LOOP_ERROR, "type \"Ada\"\nrelease\nrelease\n", "", false,
+                1);
 }
 
 // A page that came with the first click is not clicked blindly; it is typed
