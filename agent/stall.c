@@ -21,7 +21,7 @@ _Static_assert(COLS *ROWS == DH_STALL_CELLS, "the grid of a pair");
 
 // Rounds of a cycle, or actions without effect, before each level.
 static const int rounds_at[] = { 3, 4, 5 };
-// Waiting is no stall yet, and an arrow key changes little each time.
+// Waiting is no stall yet, nor is a page that is loaded again.
 static const int patient_at[] = { 6, 8, 10 };
 static const int unchanged_at[] = { 6, 9, 12 };
 
@@ -57,12 +57,12 @@ static void cells_of(const struct dh_frame *f, uint8_t cell[DH_STALL_CELLS])
 }
 
 static bool screen_is_same(const struct dh_stall_pair *a,
-                           const struct dh_stall_pair *b)
+                           const struct dh_stall_pair *b, int most_apart)
 {
     int apart = 0;
     for (int i = 0; i < DH_STALL_CELLS; i++)
         apart += abs(a->cell[i] - b->cell[i]) > CELL_NEAR;
-    return apart <= CELLS_APART;
+    return apart <= most_apart;
 }
 
 static struct dh_point near(struct dh_point p, struct dh_point to)
@@ -79,10 +79,14 @@ static bool action_is_same(const struct dh_action *a, const struct dh_action *b)
     return dh_action_equal(&moved, b);
 }
 
+// Where one and the same action changes something, little is enough: an arrow
+// key moves a caret or the knob of a slider by a few pixels.
 static bool pair_is_same(const struct dh_stall_pair *a,
-                         const struct dh_stall_pair *b)
+                         const struct dh_stall_pair *b, int len)
 {
-    return action_is_same(&a->action, &b->action) && screen_is_same(a, b);
+    int most_apart = len == 1 && b->changed ? 0 : CELLS_APART;
+    return action_is_same(&a->action, &b->action) &&
+           screen_is_same(a, b, most_apart);
 }
 
 // How often the newest `len` pairs came one after the other.
@@ -90,7 +94,7 @@ static int rounds_of(const struct dh_stall *s, int len)
 {
     int64_t kept = DH_MIN(s->n, DH_STALL_PAIRS), same = 0;
     while (same + len < kept &&
-           pair_is_same(pair_at(s, same), pair_at(s, same + len)))
+           pair_is_same(pair_at(s, same), pair_at(s, same + len), len))
         same++;
     return 1 + (int)(same / len);
 }
@@ -135,10 +139,22 @@ static void say_cycle(const struct dh_stall *s, int len, int rounds,
     dh_buf_finish(&what);
 }
 
+// One action all along is a matter for the cycle of one.
+static bool is_cycle(const struct dh_stall *s, int len)
+{
+    bool mixed = len == 1;
+    for (int i = 1; i < len && i < s->n; i++)
+        mixed = mixed ||
+                !action_is_same(&pair_at(s, 0)->action, &pair_at(s, i)->action);
+    return mixed;
+}
+
 static enum dh_stall_level cycle_level(const struct dh_stall *s, char text[512])
 {
     enum dh_stall_level worst = DH_STALL_NONE;
     for (int len = 1; len <= CYCLE_MAX; len++) {
+        if (!is_cycle(s, len))
+            continue;
         int rounds = rounds_of(s, len);
         bool patient = is_patient(s, len, rounds);
         enum dh_stall_level l =
@@ -147,7 +163,7 @@ static enum dh_stall_level cycle_level(const struct dh_stall *s, char text[512])
             worst = l;
             say_cycle(s, len, rounds, text);
         }
-        // A cycle of one is one of two as well, which says nothing more.
+        // A cycle of two is one of four as well, which says nothing more.
         if (rounds >= rounds_at[0])
             break;
     }

@@ -106,6 +106,31 @@ static void test_another_screen_is_no_repeat(void)
     dh_stall_finish(&s);
 }
 
+static void test_a_slider_that_moves_is_no_repeat(void)
+{
+    struct dh_stall s = { 0 };
+    char text[512];
+    for (int i = 0; i < 40; i++) {
+        struct dh_frame *f = screen(200);
+        fill(f, 300 + 4 * i, 400, 10, 20, 40);
+        CHECK_INT(add(&s, f, "key Right", true, text), DH_STALL_NONE);
+        dh_frame_unref(f);
+    }
+    dh_stall_finish(&s);
+}
+
+static void test_a_page_that_comes_again_is_a_repeat(void)
+{
+    struct dh_stall s = { 0 };
+    struct dh_frame *f = screen(200);
+    char text[512];
+    for (int i = 1; i <= 10; i++)
+        CHECK_INT(add(&s, f, "key F5", true, text) == DH_STALL_NONE, i < 6);
+    CHECK_INT(add(&s, f, "key F5", true, text), DH_STALL_END);
+    dh_stall_finish(&s);
+    dh_frame_unref(f);
+}
+
 static void check_cycle(int len, int first)
 {
     static const char *const line[] = { "left_click 1 1", "key Escape",
@@ -208,6 +233,8 @@ DH_TESTS(DH_TEST(the_same_again_climbs_to_the_end),
          DH_TEST(a_point_that_is_off_a_little_is_the_same),
          DH_TEST(a_caret_and_a_clock_are_the_same_screen),
          DH_TEST(another_screen_is_no_repeat),
+         DH_TEST(a_slider_that_moves_is_no_repeat),
+         DH_TEST(a_page_that_comes_again_is_a_repeat),
          DH_TEST(cycles_up_to_four_are_found),
          DH_TEST(waiting_is_given_more_time),
          DH_TEST(actions_without_effect_are_counted),
