@@ -19,6 +19,7 @@
 #include "tests/capture/server.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
+#include "vision/motion.h"
 
 // A run and all that was seen of it.
 struct trial {
@@ -475,6 +476,51 @@ static void test_a_terminal_scrolls_until_its_end(void)
     trial_finish(&t);
 }
 
+static struct dh_frame *still(struct dh_source *s)
+{
+    struct dh_settle how = { 200 * DH_MS, 10 * DH_S };
+    struct dh_settle_result found;
+    struct dh_frame *f;
+    CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
+    CHECK_INT(dh_source_grab(s, &f), DH_OK);
+    return f;
+}
+
+static void test_the_shift_of_a_terminal_is_measured(void)
+{
+    struct trial t;
+    struct dh_motion m = { 0 };
+    struct dh_action a = { .op = DH_ACTION_SCROLL, .dy = -2, .has_at = true };
+    trial_init(&t, "");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    pid_t pid = start_xterm("seq -f '%.0f is a line of text' 1001 1200; "
+                            "sleep 60");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    struct dh_frame *before = still(t.source);
+    a.at = (struct dh_point){ 400, 400 };
+    a.on_screen = true;
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    CHECK_INT(dh_sink_perform(t.sink, &a, NULL, NULL), DH_OK);
+    struct dh_frame *after = still(t.source);
+    CHECK(dh_motion_find(before, after, before->screen, &m));
+    // Ten lines of the terminal's own height, which is that of the font.
+    CHECK_INT(m.by.x, 0);
+    CHECK(m.by.y >= 10 * 8);
+    CHECK_INT(m.by.y % 10, 0);
+    struct dh_point pointer;
+    CHECK_INT(dh_sink_pointer(t.sink, &pointer), DH_OK);
+    CHECK_INT(pointer.x, 400);
+    CHECK_INT(pointer.y, 400);
+    dh_frame_unref(before);
+    dh_frame_unref(after);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
 static void test_typed_text_appears_or_not(void)
 {
     struct trial t;
@@ -543,6 +589,7 @@ DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(a_server_that_goes_away_ends_the_run),
          DH_TEST(a_screen_that_goes_away_ends_the_run),
          DH_TEST(a_terminal_scrolls_until_its_end),
+         DH_TEST(the_shift_of_a_terminal_is_measured),
          DH_TEST(typed_text_appears_or_not),
          DH_TEST(a_wait_ends_with_what_it_waits_for),
          DH_TEST(a_wait_takes_as_long_as_it_says));
