@@ -81,8 +81,13 @@ static void destroy(struct dh_sink *s)
     dh_free(s);
 }
 
+static enum dh_status pointer(struct dh_sink *s, struct dh_point *out)
+{
+    return dh_sink_pointer(((struct guard *)s)->inner, out);
+}
+
 static const struct dh_sink_ops guard_ops = { "guard", perform, release,
-                                              destroy };
+                                              destroy, pointer };
 
 struct dh_sink *dh_guard_create(struct dh_sink *inner, struct dh_rect allowed)
 {

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 struct run_options {
     const char *display, *region, *output, *window, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video, film;
+    bool record, video, film, wait_exact;
 };
 
 static const struct dh_opt run_opts[] = {
@@ -62,6 +63,11 @@ static const struct dh_opt run_opts[] = {
     { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
       "Wait no longer than this for a still screen (default: 3000)", 1, 600000,
       NULL },
+    { "wait-exact", 0, DH_OPT_BOOL, offsetof(struct run_options, wait_exact),
+      NULL,
+      "Wait as long as the model says, though the screen has changed and is "
+      "still",
+      0, 0, NULL },
     { 0 },
 };
 
@@ -415,6 +421,27 @@ static void print_end(struct run *r, struct printer *p,
         printf("session %s\n", r->session);
 }
 
+/* A line from the terminal; a stop ends the wait for it. */
+static enum dh_status ask_person(void *user, const char *question,
+                                 struct dh_cancel *cancel, char **reply)
+{
+    char line[4096];
+    struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+    (void)user;
+    fputs("? ", stderr);
+    dh_app_print(stderr, question);
+    fputs("\n> ", stderr);
+    while (poll(&in, 1, 100) <= 0)
+        if (dh_cancel_is_set(cancel))
+            return DH_ERR_CANCELLED;
+    ssize_t n = read(STDIN_FILENO, line, sizeof line);
+    if (n <= 0)
+        return DH_ERR_CLOSED;
+    struct dh_str text = dh_str_trim((struct dh_str){ line, (size_t)n });
+    *reply = dh_strndup(text.p, text.n);
+    return DH_OK;
+}
+
 static int run_task(struct run *r, const char *task)
 {
     struct dh_loop_result result;
@@ -427,9 +454,11 @@ static int run_task(struct run *r, const char *task)
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
-                     .resamples = -1 },
+                     .resamples = -1,
+                     .wait_exact = r->o.wait_exact },
         .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
         .watch_user = { &p, r->recorder },
+        .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
     };
     printer_init(&p, r->app.json, r->o.max_steps);
     int64_t start = dh_now_ns();

@@ -211,7 +211,10 @@ static void check_unsolved(const char *text, int status, const char *out)
 static void test_a_task_that_is_not_solved_exits_with_3(void)
 {
     check_unsolved("fail\n", 3, "failed after 1 step,");
-    check_unsolved("raw hm\nraw hm\nraw hm\n", 3, "nonsense after 1 step,");
+    check_unsolved("raw {\nraw {\nraw {\n", 3, "nonsense after 1 step,");
+    check_unsolved("raw hm\nraw It is noon.\n", 0, "answered after 1 step,");
+    // Nobody sits at the other end of /dev/null.
+    check_unsolved("ask_user \"Which one?\"\n", 3, "failed after 1 step,");
     check_unsolved("key a\nkey b\nkey c\nkey d\n", 3, "limit after 3 steps");
     check_unsolved("done\n", 0, "done after 1 step,");
 }
