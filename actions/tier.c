@@ -395,7 +395,7 @@ static enum dh_tier tier_alone(const struct dh_action *a,
     case DH_ACTION_KEY:
     case DH_ACTION_HOLD_KEY:
     case DH_ACTION_KEY_DOWN: return tier_of_keys(a, c, why);
-    case DH_ACTION_KEY_UP: return DH_TIER_TYPE;
+    case DH_ACTION_KEY_UP: return DH_TIER_POINT;
     case DH_ACTION_SCREENSHOT:
     case DH_ACTION_ZOOM:
     case DH_ACTION_CURSOR:

@@ -24,7 +24,7 @@
 struct dh_input_tap {
     // set before start
     struct dh_input_tap_options o;
-    Display *dpy;
+    Display *dpy;                // the thread's, which closes it
     KeySym stop_key, resume_key; // NoSymbol: none
     int opcode;
     int wake; // an eventfd that ends the thread
@@ -183,6 +183,9 @@ static void run(void *arg)
     // A server that is gone gives nothing back, and nobody waits for it.
     if (dh_x11_is_lost(t->dpy))
         set_taken(t, false);
+    // Xlib leaves a lost display locked by the thread that lost it.
+    dh_x11_close(t->dpy);
+    t->dpy = NULL;
 }
 
 static enum dh_status find_key(const char *name, KeySym *out)

@@ -22,6 +22,7 @@
 struct dh_windows {
     Display *dpy;
     Atom wm_state, net_name, net_pid, utf8;
+    Window focus; // as it was found last
 };
 
 enum dh_status dh_windows_create(struct dh_windows **out, const char *display)
@@ -247,7 +248,8 @@ enum dh_status dh_windows_at(struct dh_windows *w, const struct dh_point *at,
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     dh_x11_trap_begin(w->dpy);
-    describe(w, client_at(w, at ? *at : pointer_of(w)), &found);
+    found.at = at ? *at : pointer_of(w);
+    describe(w, client_at(w, found.at), &found);
     return finish(w, out, &found);
 }
 
@@ -260,6 +262,7 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
         return DH_ERR_CLOSED;
     dh_x11_trap_begin(w->dpy);
     XGetInputFocus(w->dpy, &focus, &revert);
+    w->focus = focus;
     // Without a focus of its own the window under the pointer gets the keys.
     if (focus == PointerRoot || focus == DefaultRootWindow(w->dpy))
         focus = client_at(w, pointer_of(w));
@@ -267,4 +270,18 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
         focus = client_around(w, focus);
     describe(w, focus, &found);
     return finish(w, out, &found);
+}
+
+void dh_windows_refocus(struct dh_windows *w)
+{
+    Window now = None;
+    int revert;
+    if (dh_x11_is_lost(w->dpy))
+        return;
+    dh_x11_trap_begin(w->dpy);
+    XGetInputFocus(w->dpy, &now, &revert);
+    if (now != w->focus)
+        XSetInputFocus(w->dpy, w->focus, RevertToPointerRoot, CurrentTime);
+    if (!dh_x11_trap_end(w->dpy))
+        dh_debug("the window that had the focus has gone");
 }

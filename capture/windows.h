@@ -17,6 +17,7 @@ struct dh_windows;
 
 struct dh_window {
     unsigned long id;   /* 0: none, the bare desktop */
+    struct dh_point at; /* the point that was asked for, or the pointer's */
     struct dh_rect box; /* in root pixels, without the manager's frame */
     int pid;            /* 0: not known */
     bool own;           /* of this process, or of a terminal that it runs in */
@@ -39,5 +40,8 @@ DH_MUST_USE enum dh_status dh_windows_at(struct dh_windows *w,
                                          struct dh_window *out);
 DH_MUST_USE enum dh_status dh_windows_focused(struct dh_windows *w,
                                               struct dh_window *out);
+/* Give the focus back to where dh_windows_focused found it last: a person who
+ * answered a question had to take it. Nothing happens if that has gone. */
+void dh_windows_refocus(struct dh_windows *w);
 
 #endif
