@@ -178,6 +178,37 @@ static bool is_fatal(enum dh_status st)
     return st == DH_ERR_CLOSED || st == DH_ERR_CANCELLED || st == DH_ERR_IO;
 }
 
+// A desktop that is just starting up is no first picture.
+static bool begin(struct run *r)
+{
+    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
+    struct dh_settle_result found;
+    enum dh_status st = dh_source_mark(r->l->source);
+    if (!st)
+        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
+    return st ? end(r, DH_LOOP_ERROR, st) : true;
+}
+
+// A person took the desktop. What was asked for is not done; the model is told
+// and sees the screen as it was handed back, and no step is spent.
+static bool wait_back(struct run *r, struct dh_event *e, char note[256])
+{
+    snprintf(note, 256, "user took over");
+    e->status = DH_ERR_TAKEN;
+    e->text = note;
+    tell(r, e);
+    dh_sink_release(r->l->sink);
+    tell_text(r, DH_EVENT_NOTE, "a person has the desktop; waiting for it back",
+              DH_ERR_TAKEN);
+    if (!r->l->wait_back)
+        return end(r, DH_LOOP_ERROR, DH_ERR_TAKEN);
+    if (!r->l->wait_back(r->l->wait_user, r->l->cancel))
+        return end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
+    tell_text(r, DH_EVENT_NOTE, "the desktop was handed back", DH_OK);
+    r->step--;
+    return begin(r);
+}
+
 static bool act(struct run *r, struct dh_action *a, const char *step,
                 char note[256])
 {
@@ -199,6 +230,8 @@ static bool act(struct run *r, struct dh_action *a, const char *step,
     e.times.act = dh_now_ns() - start;
     if (is_fatal(st))
         return end(r, DH_LOOP_ERROR, st);
+    if (st == DH_ERR_TAKEN)
+        return wait_back(r, &e, note);
     enum dh_status settled = settle(r, a, &e);
     e.status = st;
     const char *found = finding(st, &why);
@@ -242,17 +275,6 @@ static bool one_step(struct run *r)
     if (on && dh_cancel_is_set(r->l->cancel))
         return end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
     return on;
-}
-
-// A desktop that is just starting up is no first picture.
-static bool begin(struct run *r)
-{
-    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
-    struct dh_settle_result found;
-    enum dh_status st = dh_source_mark(r->l->source);
-    if (!st)
-        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    return st ? end(r, DH_LOOP_ERROR, st) : true;
 }
 
 static struct dh_loop_options with_defaults(struct dh_loop_options o)

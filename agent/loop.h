@@ -7,6 +7,7 @@
 #ifndef DH_AGENT_LOOP_H
 #define DH_AGENT_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/event.h"
@@ -45,6 +46,10 @@ struct dh_loop {
     struct dh_loop_options options;
     dh_event_fn watch[4]; /* NULL ends */
     void *watch_user[4];
+    /* Blocks while a person who took the desktop has it; false: a stop came.
+     * NULL: a run that is taken ends. */
+    bool (*wait_back)(void *user, struct dh_cancel *cancel);
+    void *wait_user;
 };
 
 struct dh_loop_result {
