@@ -96,7 +96,7 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 # Tests: one program per folder, each test in a process of its own. Some use
 # what the tests of another folder have: small checkpoints, X clients, servers.
 helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
-                 tests/capture/server.c
+                 tests/capture/server.c tests/capture/person.c
 helpers_tools := $(helpers_agent) tests/agent/talker.c
 define testbin
 $(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))

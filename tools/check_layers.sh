@@ -21,7 +21,7 @@ BEGIN {
 
     # Beginning of a header: which files may name it.
     # tools/bench_x11 is what the others are measured against.
-    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap)|actions/xtest|tools/bench_x11)"
+    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap|windows|sign)|actions/xtest|tools/bench_x11)"
     only["SDL"] = "^tools/viewer"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"

@@ -19,6 +19,7 @@
 #include "capture/film.h"
 #include "capture/screen.h"
 #include "tools/app.h"
+#include "tools/desk.h"
 
 #define DH_LOG_TAG "run"
 #include "base/log.h"
@@ -239,8 +240,10 @@ static void printer_finish(struct printer *p)
 /* Everything that a run holds; run_finish takes down what is there. */
 struct run {
     struct run_options o;
+    struct dh_desk_options trust;
     struct dh_model_opts model;
     struct dh_app_options app;
+    struct dh_desk desk;
     struct dh_brain *brain;
     struct dh_policy *policy;
     struct dh_source *source;
@@ -250,9 +253,18 @@ struct run {
     char *session; // the folder
 };
 
-static char *new_session_dir(void)
+static void put_state_dir(struct dh_buf *path)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/')
+        dh_buf_puts(path, state);
+    else
+        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
+    dh_buf_puts(path, "/deskhand");
+}
+
+static char *new_session_dir(void)
+{
     char name[64];
     time_t now = (time_t)(dh_realtime_ns() / DH_S);
     struct tm tm;
@@ -260,11 +272,8 @@ static char *new_session_dir(void)
     strftime(name, sizeof name, "%Y%m%d-%H%M%S", &tm);
     struct dh_buf path;
     dh_buf_init(&path, 8192);
-    if (state && state[0] == '/')
-        dh_buf_puts(&path, state);
-    else
-        dh_buf_printf(&path, "%s/.local/state", home ? home : ".");
-    dh_buf_printf(&path, "/deskhand/sessions/%s-%d", name, (int)getpid());
+    put_state_dir(&path);
+    dh_buf_printf(&path, "/sessions/%s-%d", name, (int)getpid());
     return dh_buf_take(&path);
 }
 
@@ -286,8 +295,23 @@ static enum dh_status open_policy(struct run *r)
     return st;
 }
 
+// What is done is asked for, shown and written down.
+static enum dh_status open_trust(struct run *r)
+{
+    struct dh_buf audit;
+    dh_buf_init(&audit, 8192);
+    put_state_dir(&audit);
+    dh_buf_puts(&audit, "/audit.jsonl");
+    enum dh_status st =
+        dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
+                     r->source, dh_app_cancel(), &r->sink);
+    dh_buf_finish(&audit);
+    return st;
+}
+
 static enum dh_status open_desktop(struct run *r)
 {
+    struct dh_xtest_options hands = { .taken = &r->desk.taken };
     struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_rect allowed = { 0 };
     struct dh_sink *inner;
@@ -297,14 +321,14 @@ static enum dh_status open_desktop(struct run *r)
     screen.window = r->o.window;
     enum dh_status st = dh_screen_create(&r->source, &screen);
     if (!st)
-        st = dh_xtest_create(&inner, r->o.display, NULL);
+        st = dh_xtest_create(&inner, r->o.display, &hands);
     if (st)
         return st;
     if (r->o.region &&
         !dh_screen_region_parse(dh_str_of(r->o.region), &allowed))
         dh_warn("--region=%s limits nothing", r->o.region);
     r->sink = dh_guard_create(inner, allowed);
-    return DH_OK;
+    return open_trust(r);
 }
 
 static enum dh_status open_recorder(struct run *r, const char *task)
@@ -358,9 +382,11 @@ static void run_finish(struct run *r)
 {
     if (dh_film_destroy(r->film, NULL))
         dh_warn("the film of %s is not complete", r->session);
+    dh_desk_rest(&r->desk);
     if (dh_recorder_destroy(r->recorder))
         dh_warn("the session folder %s is not complete", r->session);
     dh_sink_destroy(r->sink);
+    dh_desk_close(&r->desk);
     dh_source_destroy(r->source);
     dh_policy_destroy(r->policy);
     dh_brain_destroy(r->brain);
@@ -459,6 +485,8 @@ static int run_task(struct run *r, const char *task)
         .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
         .watch_user = { &p, r->recorder },
         .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
+        .wait_back = dh_desk_wait_back,
+        .wait_user = &r->desk,
     };
     printer_init(&p, r->app.json, r->o.max_steps);
     int64_t start = dh_now_ns();
@@ -477,8 +505,10 @@ static int run(int argc, char **argv)
                             .quiet_ms = 120,
                             .record = true,
                             .video = true },
+                     .trust = DH_DESK_DEFAULTS,
                      .app = DH_APP_DEFAULTS };
     struct dh_opt_set sets[] = { { run_opts, &r.o },
+                                 { dh_desk_opts, &r.trust },
                                  { dh_model_opt_table, &r.model },
                                  { dh_app_opts, &r.app },
                                  { 0 } };
@@ -503,7 +533,10 @@ const struct dh_command dh_cmd_run = {
     "terminal.\"\n"
     "\n"
     "Each run leaves a folder with all pictures, answers and actions, a video\n"
-    "and index.html, a page to look at. Ctrl-C stops and lets go of all keys.",
-    { run_opts, dh_model_opt_table, dh_app_opts },
+    "and index.html, a page to look at. Ctrl-C stops and lets go of all keys,\n"
+    "and so does the key Pause, wherever the focus is. Your own mouse or\n"
+    "keyboard pauses the run; Scroll_Lock hands the desktop back. What is\n"
+    "risky is asked for first; without a terminal to ask on it is refused.",
+    { run_opts, dh_desk_opts, dh_model_opt_table, dh_app_opts },
     run,
 };
