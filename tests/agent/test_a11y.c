@@ -10,8 +10,12 @@
 
 #include <X11/Xlib.h>
 
+#include "actions/dry.h"
+#include "agent/trust.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/x11.h"
+#include "capture/windows.h"
 #include "tests/dh_test.h"
 
 static pid_t spawn(const char *const *argv, int out)
@@ -160,6 +164,51 @@ static void test_a_program_that_hangs_is_waited_for_a_moment(void)
     stop(bus);
 }
 
+/* A click on a button that says so is risky, one beside it is not. */
+static void test_a_button_that_reads_delete_is_asked_about(void)
+{
+    static const char *const argv[] = { "zenity",
+                                        "--question",
+                                        "--text=The file is old.",
+                                        "--ok-label=Delete",
+                                        "--cancel-label=Keep",
+                                        NULL };
+    struct dh_trust_options o = { .mode = DH_TRUST_GUARD };
+    struct dh_action click = { .op = DH_ACTION_CLICK,
+                               .has_at = true,
+                               .on_screen = true,
+                               .button = 1,
+                               .count = 1,
+                               .duration_ms = -1,
+                               .repeat = 1 };
+    struct dh_a11y_node n;
+    struct dh_diag why = { 0 };
+    struct dh_buf done;
+    pid_t bus = start_bus(), program = spawn(argv, -1);
+    CHECK_INT(dh_a11y_create(&o.a11y), DH_OK);
+    CHECK_INT(dh_windows_create(&o.windows, NULL), DH_OK);
+    if (!focused_soon(o.a11y, program, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    dh_buf_init(&done, 1 << 16);
+    struct dh_sink *sink = dh_trust_create(dh_dry_create(&done), &o);
+    // Delete has the focus; Keep is on its left.
+    CHECK_STR(n.name, "Delete");
+    click.at =
+        (struct dh_point){ n.rect.x + n.rect.w / 2, n.rect.y + n.rect.h / 2 };
+    CHECK_INT(dh_sink_perform(sink, &click, NULL, &why), DH_ERR_REFUSED);
+    CHECK(strstr(why.text, "target"));
+    click.at.x -= n.rect.w;
+    memset(&why, 0, sizeof why);
+    CHECK_INT(dh_sink_perform(sink, &click, NULL, &why), DH_OK);
+    CHECK(strstr(dh_buf_text(&done), "left_click"));
+    dh_sink_destroy(sink);
+    dh_buf_finish(&done);
+    dh_windows_destroy(o.windows);
+    dh_a11y_destroy(o.a11y);
+    stop(program);
+    stop(bus);
+}
+
 static void test_without_a_bus_nothing_is_known(void)
 {
     struct dh_a11y *a;
@@ -175,4 +224,5 @@ static void test_without_a_bus_nothing_is_known(void)
 DH_TESTS(DH_TEST(the_focused_entry_tells_its_text),
          DH_TEST(a_password_is_known_and_not_read),
          DH_TEST(a_program_that_hangs_is_waited_for_a_moment),
+         DH_TEST(a_button_that_reads_delete_is_asked_about),
          DH_TEST(without_a_bus_nothing_is_known));
