@@ -148,7 +148,7 @@ static void test_an_answer_to_a_question_takes_nothing(void)
     dh_input_tap_watch(d.tap, true);
     dh_person_key(&d.person, XK_y, false);
     dh_person_key(&d.person, XK_Pause, false);
-    d.stop = (struct dh_cancel){ 0 };
+    dh_cancel_clear(&d.stop);
     dh_person_key(&d.person, XK_Pause, true);
     wait_set(&d.stop);
     CHECK(!dh_cancel_is_set(&d.taken));
