@@ -50,8 +50,6 @@ static void set_taken(struct dh_input_tap *t, bool taken)
     if (taken)
         dh_cancel_set(t->o.taken);
     else
-        dh_cancel_clear(t->o.taken);
-    if (!taken)
         dh_cond_broadcast(&t->back);
     dh_mutex_unlock(&t->lock);
     if (changed && t->o.changed)
@@ -297,6 +295,8 @@ bool dh_input_tap_wait(struct dh_input_tap *t, int64_t ns)
     while (t->taken && dh_cond_wait_until(&t->back, &t->lock, until))
         ;
     bool back = !t->taken;
+    if (back)
+        dh_cancel_clear(t->o.taken);
     dh_mutex_unlock(&t->lock);
     return back;
 }

@@ -22,8 +22,11 @@ struct dh_input_tap_options {
     /* X names of keys; NULL: none. */
     const char *stop_key, *resume_key;
     int64_t resume_after_ns; /* without input; 0: never by itself */
-    struct dh_cancel *taken; /* set while a person has the desktop; needed */
-    struct dh_cancel *stop;  /* set by the stop key; needed */
+    /* Set when a person takes the desktop, and cleared by dh_input_tap_wait
+     * alone: what was planned before they did is stale, even if they have
+     * handed it back since. Needed. */
+    struct dh_cancel *taken;
+    struct dh_cancel *stop; /* set by the stop key; needed */
     /* Told on the tap's thread, NULL: nobody. */
     void (*changed)(void *user, bool taken);
     void *user;
@@ -44,7 +47,8 @@ void dh_input_tap_destroy(struct dh_input_tap *t);
 void dh_input_tap_watch(struct dh_input_tap *t, bool on);
 /* Any thread: the desktop is the agent's again. */
 void dh_input_tap_hand_back(struct dh_input_tap *t);
-/* Wait until it is handed back, `ns` at most; true where it is. */
+/* Wait until it is handed back, `ns` at most; true where it is, with `taken`
+ * cleared. One thread: the one that acts. */
 DH_MUST_USE bool dh_input_tap_wait(struct dh_input_tap *t, int64_t ns);
 
 #endif

@@ -112,6 +112,19 @@ static void test_a_key_hands_back(void)
     desk_finish(&d);
 }
 
+// The agent was thinking when a person came and went: it has to look again.
+static void test_a_short_visit_is_not_missed(void)
+{
+    struct desk d;
+    desk_init(&d, 0);
+    dh_person_moves(&d.person, 7, 7);
+    wait_set(&d.taken);
+    dh_input_tap_hand_back(d.tap);
+    CHECK(dh_cancel_is_set(&d.taken));
+    wait_back(&d);
+    desk_finish(&d);
+}
+
 static void test_quiet_hands_back_where_asked(void)
 {
     struct desk d;
@@ -135,7 +148,7 @@ static void test_an_answer_to_a_question_takes_nothing(void)
     dh_input_tap_watch(d.tap, true);
     dh_person_key(&d.person, XK_y, false);
     dh_person_key(&d.person, XK_Pause, false);
-    d.stop = (struct dh_cancel){ 0 };
+    dh_cancel_clear(&d.stop);
     dh_person_key(&d.person, XK_Pause, true);
     wait_set(&d.stop);
     CHECK(!dh_cancel_is_set(&d.taken));
@@ -234,6 +247,7 @@ static void test_windows_are_told_apart(void)
 
 DH_TESTS(DH_TEST(a_persons_mouse_takes_the_desktop),
          DH_TEST(the_agents_own_input_takes_nothing), DH_TEST(a_key_hands_back),
+         DH_TEST(a_short_visit_is_not_missed),
          DH_TEST(quiet_hands_back_where_asked),
          DH_TEST(an_answer_to_a_question_takes_nothing),
          DH_TEST(the_stop_key_works_inside_a_grab),
