@@ -21,8 +21,8 @@ DH_MUST_USE enum dh_status dh_x11_open(Display **out, const char *name);
 void dh_x11_close(Display *dpy);
 
 /* Between begin and end, errors of this display's requests are counted instead
- * of logged. end syncs and returns true where there was none and the server is
- * alive. Traps do not nest. */
+ * of logged. end waits for what is not answered yet and returns true where
+ * there was none and the server is alive. Traps do not nest. */
 void dh_x11_trap_begin(Display *dpy);
 DH_MUST_USE bool dh_x11_trap_end(Display *dpy);
 

@@ -79,15 +79,14 @@ static bool damage_note(struct screen *s, const XEvent *e, int64_t now)
 }
 
 // Only what is not damaged yet is reported. So a busy program fills no queue,
-// and we say when we want to hear of the same area again. What is fetched later
-// on is newer than this.
+// and we say when we want to hear of the same area again. It leaves with the
+// next request or look for events; what is fetched later on is newer than it.
 static void damage_renew(struct screen *s)
 {
     if (s->window.gone || dh_x11_is_lost(s->dpy))
         return;
     if (!s->window.id) {
         XDamageSubtract(s->dpy, s->damage, None, None);
-        XFlush(s->dpy);
         return;
     }
     // The damage goes with its window, at any time.
@@ -96,7 +95,8 @@ static void damage_renew(struct screen *s)
     s->window.gone = !dh_x11_trap_end(s->dpy);
 }
 
-static void events_note(struct screen *s)
+// True where something was drawn.
+static bool events_note(struct screen *s)
 {
     bool damaged = false;
     int64_t now = dh_now_ns();
@@ -112,6 +112,7 @@ static void events_note(struct screen *s)
     }
     if (damaged)
         damage_renew(s);
+    return damaged;
 }
 
 static enum dh_status screen_layout(struct dh_source *source,
@@ -254,6 +255,18 @@ static bool last_is_fresh(const struct screen *s, const struct dh_shot *shot,
            same_pointer(&s->drawn, pointer);
 }
 
+// Nobody else looks at the last frame: the new one may take its place, which
+// spares copying what they share.
+static void last_yield(struct screen *s)
+{
+    if (!s->last || !dh_frame_is_sole(s->last))
+        return;
+    dh_frame_unref(s->last);
+    s->last = NULL;
+}
+
+// One picture of what the events so far tell. *pointer may be NULL: then it is
+// not the last frame again.
 static enum dh_status frame_fetch(struct screen *s,
                                   const struct dh_cursor *pointer,
                                   struct dh_frame **out)
@@ -272,6 +285,7 @@ static enum dh_status frame_fetch(struct screen *s,
             *out = dh_frame_ref(s->last);
             return DH_OK;
         }
+        last_yield(s);
         st = pixels_fetch(s, &shot, out);
         if (st)
             st = fetch_failed(s, st, tries > 1);
@@ -281,6 +295,28 @@ static enum dh_status frame_fetch(struct screen *s,
     if (!st)
         (*out)->layout = s->watch.layout;
     return st;
+}
+
+// All that was drawn until now has to be in the picture. An answer of the
+// server's says that its events up to there are in the queue. Where events wait
+// already, that answer is the one that brings the pixels; seldom are there more
+// events behind it, and a second round is needed.
+static enum dh_status newest_fetch(struct screen *s, bool told,
+                                   const struct dh_cursor *pointer,
+                                   struct dh_frame **out)
+{
+    bool waiting = events_note(s) && s->watch.known && !s->window.id;
+    if (s->has_damage && !told && !waiting && !dh_x11_is_lost(s->dpy)) {
+        XSync(s->dpy, False);
+        told = true;
+    }
+    enum dh_status st = frame_fetch(s, pointer, out);
+    if (st || told || !s->has_damage)
+        return st;
+    if (!events_note(s) && s->watch.known)
+        return DH_OK;
+    dh_frame_unref(*out);
+    return frame_fetch(s, pointer, out);
 }
 
 static void pointer_draw(struct screen *s, const struct dh_cursor *pointer,
@@ -295,12 +331,12 @@ static void pointer_draw(struct screen *s, const struct dh_cursor *pointer,
     dh_ring_spoil(&s->ring, (struct dh_rect){ c.x, c.y, c.width, c.height });
 }
 
-static enum dh_status frame_make(struct screen *s,
+static enum dh_status frame_make(struct screen *s, bool told,
                                  const struct dh_cursor *pointer,
                                  struct dh_frame **out)
 {
     struct dh_frame *f;
-    enum dh_status st = frame_fetch(s, pointer, &f);
+    enum dh_status st = newest_fetch(s, told, pointer, &f);
     if (st)
         return st;
     if (f == s->last) {
@@ -321,8 +357,7 @@ static enum dh_status frame_make(struct screen *s,
 
 static enum dh_status damage_start(struct screen *s);
 
-// Without a pointer the picture is still worth having. Either way what was
-// drawn until now is in the queue then.
+// Without a pointer the picture is still worth having.
 static enum dh_status screen_grab(struct dh_source *source,
                                   struct dh_frame **out)
 {
@@ -334,11 +369,9 @@ static enum dh_status screen_grab(struct dh_source *source,
     if (s->has_damage && !s->damage)
         st = damage_start(s);
     bool told = s->cursor && !st && !dh_cursor_read(s->dpy, &pointer);
-    if (!st && !told && s->has_damage && !dh_x11_is_lost(s->dpy))
-        XSync(s->dpy, False);
     if (!st)
         st = dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED
-                                    : frame_make(s, &pointer, out);
+                                    : frame_make(s, told, &pointer, out);
     dh_cursor_finish(&pointer);
     return st;
 }
