@@ -100,7 +100,9 @@ static bool events_note(struct screen *s)
 {
     bool damaged = false;
     int64_t now = dh_now_ns();
-    while (!dh_x11_is_lost(s->dpy) && XPending(s->dpy) > 0) {
+    // One look at the connection for all that came.
+    int n = dh_x11_is_lost(s->dpy) ? 0 : XPending(s->dpy);
+    for (; n > 0; n = XEventsQueued(s->dpy, QueuedAlready)) {
         XEvent e;
         XNextEvent(s->dpy, &e);
         if (damage_note(s, &e, now))
@@ -238,6 +240,7 @@ static enum dh_status fetch_failed(struct screen *s, enum dh_status st,
     if (st != DH_ERR_IO)
         return st;
     s->watch.known = false;
+    events_note(s);
     if (!again)
         dh_warn("the X server did not deliver a picture");
     return DH_ERR_IO;
@@ -265,8 +268,8 @@ static void last_yield(struct screen *s)
     s->last = NULL;
 }
 
-// One picture of what the events so far tell. *pointer may be NULL: then it is
-// not the last frame again.
+// One picture of what the events that were noted tell. *pointer may be NULL:
+// then it is not the last frame again.
 static enum dh_status frame_fetch(struct screen *s,
                                   const struct dh_cursor *pointer,
                                   struct dh_frame **out)
@@ -274,9 +277,8 @@ static enum dh_status frame_fetch(struct screen *s,
     enum dh_status st = DH_ERR_IO;
     struct dh_shot shot;
     for (int tries = 3; tries > 0 && st == DH_ERR_IO; tries--) {
-        events_note(s);
         int64_t now = dh_now_ns();
-        st = shot_find(s, &shot);
+        st = dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED : shot_find(s, &shot);
         if (st) {
             dh_ring_forget(&s->ring);
             return st;
@@ -308,6 +310,7 @@ static enum dh_status newest_fetch(struct screen *s, bool told,
     bool waiting = events_note(s) && s->watch.known && !s->window.id;
     if (s->has_damage && !told && !waiting && !dh_x11_is_lost(s->dpy)) {
         XSync(s->dpy, False);
+        events_note(s);
         told = true;
     }
     enum dh_status st = frame_fetch(s, pointer, out);
