@@ -135,7 +135,7 @@ void dh_x11_close(Display *dpy)
     pthread_mutex_unlock(&slots_lock);
 }
 
-void dh_x11_trap_begin(Display *dpy)
+void dh_x11_ask_begin(Display *dpy)
 {
     struct slot *s = slot_of(dpy);
     dh_assert(!s->trapped);
@@ -144,7 +144,7 @@ void dh_x11_trap_begin(Display *dpy)
     s->errors = 0;
 }
 
-bool dh_x11_trap_end(Display *dpy)
+bool dh_x11_ask_end(Display *dpy)
 {
     struct slot *s = slot_of(dpy);
     dh_assert(s->trapped);
@@ -153,6 +153,21 @@ bool dh_x11_trap_end(Display *dpy)
         XSync(dpy, False);
     s->trapped = false;
     return s->errors == 0 && !s->lost;
+}
+
+void dh_x11_trap_begin(Display *dpy)
+{
+    // What went wrong before is told before.
+    if (!dh_x11_is_lost(dpy))
+        XSync(dpy, False);
+    dh_x11_ask_begin(dpy);
+}
+
+bool dh_x11_trap_end(Display *dpy)
+{
+    if (!dh_x11_is_lost(dpy))
+        XSync(dpy, False);
+    return dh_x11_ask_end(dpy);
 }
 
 bool dh_x11_is_lost(Display *dpy)

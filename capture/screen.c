@@ -43,6 +43,7 @@ struct screen {
     struct dh_ring ring;
     uint64_t serial; // of the last frame
     struct dh_frame *last;
+    bool changed;           // something may have, since the last frame
     struct dh_cursor drawn; // into it; only place and serial
 
     bool has_damage; // else settle compares pictures
@@ -105,6 +106,7 @@ static bool events_note(struct screen *s)
     for (; n > 0; n = XEventsQueued(s->dpy, QueuedAlready)) {
         XEvent e;
         XNextEvent(s->dpy, &e);
+        s->changed = true;
         if (damage_note(s, &e, now))
             damaged = true;
         else if (dh_layout_watch_note(&s->watch, &e))
@@ -235,6 +237,7 @@ static enum dh_status fetch_failed(struct screen *s, enum dh_status st,
                                    bool again)
 {
     dh_ring_forget(&s->ring);
+    s->changed = true;
     if (dh_x11_is_lost(s->dpy))
         return DH_ERR_CLOSED;
     if (st != DH_ERR_IO)
@@ -254,8 +257,12 @@ static bool same_pointer(const struct dh_cursor *a, const struct dh_cursor *b)
 static bool last_is_fresh(const struct screen *s, const struct dh_shot *shot,
                           const struct dh_cursor *pointer)
 {
-    return s->last && s->has_damage && dh_ring_is_fresh(&s->ring, shot) &&
-           same_pointer(&s->drawn, pointer);
+    if (!s->last || !s->has_damage || !same_pointer(&s->drawn, pointer))
+        return false;
+    struct dh_rect a = s->last->screen, b = shot->area;
+    return s->has_ring ? dh_ring_is_fresh(&s->ring, shot)
+                       : !s->changed && a.x == b.x && a.y == b.y &&
+                             a.w == b.w && a.h == b.h;
 }
 
 // Nobody else looks at the last frame: the new one may take its place, which
@@ -288,6 +295,7 @@ static enum dh_status frame_fetch(struct screen *s,
             return DH_OK;
         }
         last_yield(s);
+        s->changed = false;
         st = pixels_fetch(s, &shot, out);
         if (st)
             st = fetch_failed(s, st, tries > 1);

@@ -62,9 +62,6 @@ static void slots_drop(struct dh_ring *r)
 {
     while (r->n > 0)
         slot_drop(r, r->n - 1);
-    if (r->gc && !dh_x11_is_lost(r->dpy))
-        XFreeGC(r->dpy, r->gc);
-    r->gc = NULL;
     dh_shared_detach(&r->pieces, r->dpy);
     dh_shared_unmap(&r->pieces);
 }
@@ -143,20 +140,21 @@ static bool pixmaps_probe(Display *dpy)
 // Many cannot, which costs a copy of each part.
 static void slot_add_pixmap(struct dh_ring *r, struct dh_slot *s)
 {
-    XGCValues how = { .subwindow_mode = IncludeInferiors,
-                      .graphics_exposures = False };
-    if (r->no_pixmaps || !pixmaps_probe(r->dpy)) {
-        r->no_pixmaps = true;
+    // The connection's own graphics context goes with it, and fits this depth.
+    int n = DefaultScreen(r->dpy);
+    GC gc = DefaultGC(r->dpy, n);
+    if (r->shot.depth != DefaultDepth(r->dpy, n) || r->no_pixmaps)
         return;
-    }
+    r->no_pixmaps = !pixmaps_probe(r->dpy);
+    if (r->no_pixmaps)
+        return;
     dh_x11_trap_begin(r->dpy);
     s->pixmap = XShmCreatePixmap(
         r->dpy, DefaultRootWindow(r->dpy), s->shared.shm.shmaddr,
         &s->shared.shm, (unsigned)r->shot.area.w, (unsigned)r->shot.area.h,
         (unsigned)r->shot.depth);
-    if (!r->gc)
-        r->gc = XCreateGC(r->dpy, s->pixmap,
-                          GCSubwindowMode | GCGraphicsExposures, &how);
+    XSetSubwindowMode(r->dpy, gc, IncludeInferiors);
+    XSetGraphicsExposures(r->dpy, gc, False);
     if (dh_x11_trap_end(r->dpy))
         return;
     r->no_pixmaps = true;
@@ -235,7 +233,8 @@ static bool box_fetch(struct dh_ring *r, struct dh_slot *s, struct dh_rect box)
 
 static void box_draw(struct dh_ring *r, struct dh_slot *s, struct dh_rect box)
 {
-    XCopyArea(r->dpy, r->shot.drawable, s->pixmap, r->gc,
+    XCopyArea(r->dpy, r->shot.drawable, s->pixmap,
+              DefaultGC(r->dpy, DefaultScreen(r->dpy)),
               box.x + r->shot.area.x - r->shot.origin.x,
               box.y + r->shot.area.y - r->shot.origin.y, (unsigned)box.w,
               (unsigned)box.h, box.x, box.y);
@@ -253,7 +252,7 @@ static bool slot_patch(struct dh_ring *r, struct dh_slot *s)
 {
     bool good = true;
     if (s->pixmap)
-        dh_x11_trap_begin(r->dpy);
+        dh_x11_ask_begin(r->dpy);
     for (int i = 0; i < s->stale.n && good; i++) {
         struct dh_rect box = s->stale.r[i];
         if (last_has(r, s, box))
@@ -265,7 +264,7 @@ static bool slot_patch(struct dh_ring *r, struct dh_slot *s)
             good = box_fetch(r, s, box);
     }
     // It waits until all is drawn.
-    return s->pixmap ? dh_x11_trap_end(r->dpy) : good;
+    return s->pixmap ? dh_x11_ask_end(r->dpy) : good;
 }
 
 static bool slot_fill(struct dh_ring *r, struct dh_slot *s)

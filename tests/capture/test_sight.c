@@ -206,7 +206,12 @@ static void test_parts_are_copied_where_they_cannot_be_drawn(void)
 
 // ---- what it costs ---------------------------------------------------------
 
+// Builds that look for mistakes are no measure.
+#ifdef DH_DEBUG
+enum { ROUNDS = 10 };
+#else
 enum { ROUNDS = 400 };
+#endif
 
 struct bare {
     Display *dpy;
@@ -341,8 +346,10 @@ static void test_costs_are_near_those_of_the_bare_requests(void)
             "%.1f us\n",
             ROUNDS, our_whole, whole, our_whole / whole, our_part, part,
             our_part / part, median_us(t[4]));
-    CHECK(our_part < 10 * part + 1000);
-    CHECK(our_whole < 10 * whole + 1000);
+    if (ROUNDS > 10) {
+        CHECK(our_part < 10 * part + 1000);
+        CHECK(our_whole < 10 * whole + 1000);
+    }
     bare_finish(&b);
     XCloseDisplay(painter);
     dh_source_destroy(full);
