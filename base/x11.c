@@ -22,7 +22,8 @@ struct slot {
     Display *dpy;
     bool lost;
     bool trapped;
-    unsigned errors; // since the trap began
+    unsigned long first; // request of the trap
+    unsigned errors;     // since then
 };
 
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -54,8 +55,10 @@ static int error_note(Display *dpy, XErrorEvent *e)
     struct slot *s = slot_find(dpy);
     if (!s)
         return other_errors ? other_errors(dpy, e) : 0;
-    s->errors++;
-    if (!s->trapped) {
+    // Errors of earlier requests are not the trap's.
+    bool trapped = s->trapped && e->serial >= s->first;
+    s->errors += trapped;
+    if (!trapped) {
         char text[128];
         XGetErrorText(dpy, e->error_code, text, sizeof(text));
         dh_warn("X error: %s (request %d.%d, resource 0x%lx)", text,
@@ -132,32 +135,39 @@ void dh_x11_close(Display *dpy)
     pthread_mutex_unlock(&slots_lock);
 }
 
-// Wait for the answers to all requests, where one is outstanding.
-static void sync_up(Display *dpy)
-{
-    if (LastKnownRequestProcessed(dpy) + 1 != NextRequest(dpy))
-        XSync(dpy, False);
-}
-
-void dh_x11_trap_begin(Display *dpy)
+void dh_x11_ask_begin(Display *dpy)
 {
     struct slot *s = slot_of(dpy);
     dh_assert(!s->trapped);
-    // Errors of earlier requests are not this trap's.
-    if (!s->lost)
-        sync_up(dpy);
+    s->first = NextRequest(dpy);
     s->trapped = true;
     s->errors = 0;
 }
 
-bool dh_x11_trap_end(Display *dpy)
+bool dh_x11_ask_end(Display *dpy)
 {
     struct slot *s = slot_of(dpy);
     dh_assert(s->trapped);
-    if (!s->lost)
-        sync_up(dpy);
+    // A request with an answer has told of the errors up to it.
+    if (!s->lost && LastKnownRequestProcessed(dpy) + 1 != NextRequest(dpy))
+        XSync(dpy, False);
     s->trapped = false;
     return s->errors == 0 && !s->lost;
+}
+
+void dh_x11_trap_begin(Display *dpy)
+{
+    // What went wrong before is told before.
+    if (!dh_x11_is_lost(dpy))
+        XSync(dpy, False);
+    dh_x11_ask_begin(dpy);
+}
+
+bool dh_x11_trap_end(Display *dpy)
+{
+    if (!dh_x11_is_lost(dpy))
+        XSync(dpy, False);
+    return dh_x11_ask_end(dpy);
 }
 
 bool dh_x11_is_lost(Display *dpy)

@@ -21,10 +21,14 @@ DH_MUST_USE enum dh_status dh_x11_open(Display **out, const char *name);
 void dh_x11_close(Display *dpy);
 
 /* Between begin and end, errors of this display's requests are counted instead
- * of logged. end syncs and returns true where there was none and the server is
- * alive. Traps do not nest. */
+ * of logged. end waits for what is not answered yet and returns true where
+ * there was none and the server is alive. Traps do not nest. */
 void dh_x11_trap_begin(Display *dpy);
 DH_MUST_USE bool dh_x11_trap_end(Display *dpy);
+/* A trap without a round trip of its own where its last request has an answer.
+ * That the server has gone is noticed by what is asked of it. */
+void dh_x11_ask_begin(Display *dpy);
+DH_MUST_USE bool dh_x11_ask_end(Display *dpy);
 
 /* The server of this display has gone (killed, closed). Do not call Xlib on it
  * any more, save for dh_x11_close. */

@@ -204,6 +204,12 @@ struct dh_frame *dh_frame_ref(struct dh_frame *frame)
     return frame;
 }
 
+bool dh_frame_is_sole(const struct dh_frame *frame)
+{
+    return atomic_load_explicit(&box_of(frame)->refs, memory_order_acquire) ==
+           1;
+}
+
 void dh_frame_unref(struct dh_frame *frame)
 {
     if (!frame)

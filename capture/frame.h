@@ -2,6 +2,7 @@
 #ifndef DH_CAPTURE_FRAME_H
 #define DH_CAPTURE_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,8 @@ void dh_frame_wrap(struct dh_frame **out, uint8_t *pixels, int width,
 /* From here on the pixels never change. Debug builds check it. */
 void dh_frame_publish(struct dh_frame *frame);
 struct dh_frame *dh_frame_ref(struct dh_frame *frame);
+/* Nobody but the caller, who holds a reference, has one. */
+bool dh_frame_is_sole(const struct dh_frame *frame);
 /* NULL is allowed. */
 void dh_frame_unref(struct dh_frame *frame);
 /* The same for dh_mailbox_init. */

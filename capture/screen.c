@@ -43,6 +43,7 @@ struct screen {
     struct dh_ring ring;
     uint64_t serial; // of the last frame
     struct dh_frame *last;
+    bool changed;           // something may have, since the last frame
     struct dh_cursor drawn; // into it; only place and serial
 
     bool has_damage; // else settle compares pictures
@@ -79,15 +80,14 @@ static bool damage_note(struct screen *s, const XEvent *e, int64_t now)
 }
 
 // Only what is not damaged yet is reported. So a busy program fills no queue,
-// and we say when we want to hear of the same area again. What is fetched later
-// on is newer than this.
+// and we say when we want to hear of the same area again. It leaves with the
+// next request or look for events; what is fetched later on is newer than it.
 static void damage_renew(struct screen *s)
 {
     if (s->window.gone || dh_x11_is_lost(s->dpy))
         return;
     if (!s->window.id) {
         XDamageSubtract(s->dpy, s->damage, None, None);
-        XFlush(s->dpy);
         return;
     }
     // The damage goes with its window, at any time.
@@ -96,13 +96,17 @@ static void damage_renew(struct screen *s)
     s->window.gone = !dh_x11_trap_end(s->dpy);
 }
 
-static void events_note(struct screen *s)
+// True where something was drawn.
+static bool events_note(struct screen *s)
 {
     bool damaged = false;
     int64_t now = dh_now_ns();
-    while (!dh_x11_is_lost(s->dpy) && XPending(s->dpy) > 0) {
+    // One look at the connection for all that came.
+    int n = dh_x11_is_lost(s->dpy) ? 0 : XPending(s->dpy);
+    for (; n > 0; n = XEventsQueued(s->dpy, QueuedAlready)) {
         XEvent e;
         XNextEvent(s->dpy, &e);
+        s->changed = true;
         if (damage_note(s, &e, now))
             damaged = true;
         else if (dh_layout_watch_note(&s->watch, &e))
@@ -112,6 +116,7 @@ static void events_note(struct screen *s)
     }
     if (damaged)
         damage_renew(s);
+    return damaged;
 }
 
 static enum dh_status screen_layout(struct dh_source *source,
@@ -232,11 +237,13 @@ static enum dh_status fetch_failed(struct screen *s, enum dh_status st,
                                    bool again)
 {
     dh_ring_forget(&s->ring);
+    s->changed = true;
     if (dh_x11_is_lost(s->dpy))
         return DH_ERR_CLOSED;
     if (st != DH_ERR_IO)
         return st;
     s->watch.known = false;
+    events_note(s);
     if (!again)
         dh_warn("the X server did not deliver a picture");
     return DH_ERR_IO;
@@ -250,10 +257,26 @@ static bool same_pointer(const struct dh_cursor *a, const struct dh_cursor *b)
 static bool last_is_fresh(const struct screen *s, const struct dh_shot *shot,
                           const struct dh_cursor *pointer)
 {
-    return s->last && s->has_damage && dh_ring_is_fresh(&s->ring, shot) &&
-           same_pointer(&s->drawn, pointer);
+    if (!s->last || !s->has_damage || !same_pointer(&s->drawn, pointer))
+        return false;
+    struct dh_rect a = s->last->screen, b = shot->area;
+    return s->has_ring ? dh_ring_is_fresh(&s->ring, shot)
+                       : !s->changed && a.x == b.x && a.y == b.y &&
+                             a.w == b.w && a.h == b.h;
 }
 
+// Nobody else looks at the last frame: the new one may take its place, which
+// spares copying what they share.
+static void last_yield(struct screen *s)
+{
+    if (!s->last || !dh_frame_is_sole(s->last))
+        return;
+    dh_frame_unref(s->last);
+    s->last = NULL;
+}
+
+// One picture of what the events that were noted tell. *pointer may be NULL:
+// then it is not the last frame again.
 static enum dh_status frame_fetch(struct screen *s,
                                   const struct dh_cursor *pointer,
                                   struct dh_frame **out)
@@ -261,9 +284,8 @@ static enum dh_status frame_fetch(struct screen *s,
     enum dh_status st = DH_ERR_IO;
     struct dh_shot shot;
     for (int tries = 3; tries > 0 && st == DH_ERR_IO; tries--) {
-        events_note(s);
         int64_t now = dh_now_ns();
-        st = shot_find(s, &shot);
+        st = dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED : shot_find(s, &shot);
         if (st) {
             dh_ring_forget(&s->ring);
             return st;
@@ -272,6 +294,8 @@ static enum dh_status frame_fetch(struct screen *s,
             *out = dh_frame_ref(s->last);
             return DH_OK;
         }
+        last_yield(s);
+        s->changed = false;
         st = pixels_fetch(s, &shot, out);
         if (st)
             st = fetch_failed(s, st, tries > 1);
@@ -281,6 +305,29 @@ static enum dh_status frame_fetch(struct screen *s,
     if (!st)
         (*out)->layout = s->watch.layout;
     return st;
+}
+
+// All that was drawn until now has to be in the picture. An answer of the
+// server's says that its events up to there are in the queue. Where events wait
+// already, that answer is the one that brings the pixels; seldom are there more
+// events behind it, and a second round is needed.
+static enum dh_status newest_fetch(struct screen *s, bool told,
+                                   const struct dh_cursor *pointer,
+                                   struct dh_frame **out)
+{
+    bool waiting = events_note(s) && s->watch.known && !s->window.id;
+    if (s->has_damage && !told && !waiting && !dh_x11_is_lost(s->dpy)) {
+        XSync(s->dpy, False);
+        events_note(s);
+        told = true;
+    }
+    enum dh_status st = frame_fetch(s, pointer, out);
+    if (st || told || !s->has_damage)
+        return st;
+    if (!events_note(s) && s->watch.known)
+        return DH_OK;
+    dh_frame_unref(*out);
+    return frame_fetch(s, pointer, out);
 }
 
 static void pointer_draw(struct screen *s, const struct dh_cursor *pointer,
@@ -295,12 +342,12 @@ static void pointer_draw(struct screen *s, const struct dh_cursor *pointer,
     dh_ring_spoil(&s->ring, (struct dh_rect){ c.x, c.y, c.width, c.height });
 }
 
-static enum dh_status frame_make(struct screen *s,
+static enum dh_status frame_make(struct screen *s, bool told,
                                  const struct dh_cursor *pointer,
                                  struct dh_frame **out)
 {
     struct dh_frame *f;
-    enum dh_status st = frame_fetch(s, pointer, &f);
+    enum dh_status st = newest_fetch(s, told, pointer, &f);
     if (st)
         return st;
     if (f == s->last) {
@@ -321,8 +368,7 @@ static enum dh_status frame_make(struct screen *s,
 
 static enum dh_status damage_start(struct screen *s);
 
-// Without a pointer the picture is still worth having. Either way what was
-// drawn until now is in the queue then.
+// Without a pointer the picture is still worth having.
 static enum dh_status screen_grab(struct dh_source *source,
                                   struct dh_frame **out)
 {
@@ -334,11 +380,9 @@ static enum dh_status screen_grab(struct dh_source *source,
     if (s->has_damage && !s->damage)
         st = damage_start(s);
     bool told = s->cursor && !st && !dh_cursor_read(s->dpy, &pointer);
-    if (!st && !told && s->has_damage && !dh_x11_is_lost(s->dpy))
-        XSync(s->dpy, False);
     if (!st)
         st = dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED
-                                    : frame_make(s, &pointer, out);
+                                    : frame_make(s, told, &pointer, out);
     dh_cursor_finish(&pointer);
     return st;
 }

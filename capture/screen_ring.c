@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <X11/extensions/XShm.h>
+
 #include "base/mem.h"
 #include "base/x11.h"
 #include "capture/boxes_priv.h"
@@ -19,6 +21,7 @@ struct dh_slot {
     struct dh_shared shared;
     atomic_int refs; // the ring's, and the frame's
     // only the ring's thread
+    Pixmap pixmap;         // the same memory; 0: none
     bool whole;            // nothing in it is valid
     struct dh_boxes stale; // in the picture's pixels
     bool spoiled;          // by what was drawn into the frame
@@ -45,6 +48,8 @@ static void slot_drop(struct dh_ring *r, int i)
     struct dh_slot *s = r->slot[i];
     if (r->last == s)
         r->last = NULL;
+    if (s->pixmap && !dh_x11_is_lost(r->dpy))
+        XFreePixmap(r->dpy, s->pixmap);
     dh_shared_detach(&s->shared, r->dpy);
     slot_release(s);
     // The others keep their order: the oldest comes first.
@@ -123,6 +128,39 @@ static size_t bytes_of(const struct dh_shot *shot)
     return (size_t)shot->area.w * 4 * (size_t)shot->area.h;
 }
 
+static bool pixmaps_probe(Display *dpy)
+{
+    int major, minor;
+    Bool pixmaps = False;
+    return XShmQueryVersion(dpy, &major, &minor, &pixmaps) && pixmaps &&
+           XShmPixmapFormat(dpy) == ZPixmap;
+}
+
+// With a pixmap over its memory the server draws parts of a picture in place.
+// Many cannot, which costs a copy of each part.
+static void slot_add_pixmap(struct dh_ring *r, struct dh_slot *s)
+{
+    // The connection's own graphics context goes with it, and fits this depth.
+    int n = DefaultScreen(r->dpy);
+    GC gc = DefaultGC(r->dpy, n);
+    if (r->shot.depth != DefaultDepth(r->dpy, n) || r->no_pixmaps)
+        return;
+    r->no_pixmaps = !pixmaps_probe(r->dpy);
+    if (r->no_pixmaps)
+        return;
+    dh_x11_trap_begin(r->dpy);
+    s->pixmap = XShmCreatePixmap(
+        r->dpy, DefaultRootWindow(r->dpy), s->shared.shm.shmaddr,
+        &s->shared.shm, (unsigned)r->shot.area.w, (unsigned)r->shot.area.h,
+        (unsigned)r->shot.depth);
+    XSetSubwindowMode(r->dpy, gc, IncludeInferiors);
+    XSetGraphicsExposures(r->dpy, gc, False);
+    if (dh_x11_trap_end(r->dpy))
+        return;
+    r->no_pixmaps = true;
+    s->pixmap = None;
+}
+
 static enum dh_status slot_add(struct dh_ring *r, struct dh_slot **out)
 {
     // All are held: the oldest lives on with its frame alone.
@@ -134,6 +172,7 @@ static enum dh_status slot_add(struct dh_ring *r, struct dh_slot **out)
         dh_free(s);
         return dh_x11_is_lost(r->dpy) ? DH_ERR_IO : DH_ERR_UNSUPPORTED;
     }
+    slot_add_pixmap(r, s);
     s->whole = true;
     atomic_store(&s->refs, 1);
     r->slot[r->n++] = s;
@@ -192,6 +231,16 @@ static bool box_fetch(struct dh_ring *r, struct dh_slot *s, struct dh_rect box)
     return true;
 }
 
+static void box_draw(struct dh_ring *r, struct dh_slot *s, struct dh_rect box)
+{
+    XCopyArea(r->dpy, r->shot.drawable, s->pixmap,
+              DefaultGC(r->dpy, DefaultScreen(r->dpy)),
+              box.x + r->shot.area.x - r->shot.origin.x,
+              box.y + r->shot.area.y - r->shot.origin.y, (unsigned)box.w,
+              (unsigned)box.h, box.x, box.y);
+    r->fetched += (uint64_t)box.w * (uint64_t)box.h;
+}
+
 static bool last_has(const struct dh_ring *r, const struct dh_slot *s,
                      struct dh_rect box)
 {
@@ -201,15 +250,21 @@ static bool last_has(const struct dh_ring *r, const struct dh_slot *s,
 
 static bool slot_patch(struct dh_ring *r, struct dh_slot *s)
 {
-    for (int i = 0; i < s->stale.n; i++) {
+    bool good = true;
+    if (s->pixmap)
+        dh_x11_ask_begin(r->dpy);
+    for (int i = 0; i < s->stale.n && good; i++) {
         struct dh_rect box = s->stale.r[i];
         if (last_has(r, s, box))
             rows_copy(r, s, box, slot_at(r, r->last, box.x, box.y),
                       (size_t)r->shot.area.w * 4);
-        else if (!box_fetch(r, s, box))
-            return false;
+        else if (s->pixmap)
+            box_draw(r, s, box);
+        else
+            good = box_fetch(r, s, box);
     }
-    return true;
+    // It waits until all is drawn.
+    return s->pixmap ? dh_x11_ask_end(r->dpy) : good;
 }
 
 static bool slot_fill(struct dh_ring *r, struct dh_slot *s)
@@ -225,7 +280,8 @@ static bool slot_fill(struct dh_ring *r, struct dh_slot *s)
 static void shot_set(struct dh_ring *r, const struct dh_shot *shot)
 {
     struct dh_rect old = r->shot.area;
-    if (old.w != shot->area.w || old.h != shot->area.h)
+    if (old.w != shot->area.w || old.h != shot->area.h ||
+        r->shot.depth != shot->depth)
         slots_drop(r);
     else if (!shot_is_same(&r->shot, shot))
         dh_ring_forget(r);

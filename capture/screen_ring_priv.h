@@ -25,7 +25,9 @@ struct dh_ring {
     int n;
     struct dh_slot *last;    /* of the newest frame; NULL: none */
     struct dh_shot shot;     /* what the slots hold */
-    struct dh_shared pieces; /* for what is fetched of a picture */
+    bool no_pixmaps;         /* the server cannot draw into shared memory */
+    GC gc;                   /* for drawing into slots; NULL: none yet */
+    struct dh_shared pieces; /* without pixmaps: what is fetched of a picture */
     uint64_t fetched;        /* pixels asked of the server, all together */
 };
 

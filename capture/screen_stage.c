@@ -62,11 +62,11 @@ static bool image_fill(XImage *img, Display *dpy, const struct dh_shot *shot,
 {
     if (dh_x11_is_lost(dpy))
         return false;
-    dh_x11_trap_begin(dpy);
+    dh_x11_ask_begin(dpy);
     bool filled =
         XShmGetImage(dpy, shot->drawable, img, area.x - shot->origin.x,
                      area.y - shot->origin.y, AllPlanes);
-    return dh_x11_trap_end(dpy) && filled;
+    return dh_x11_ask_end(dpy) && filled;
 }
 
 static void image_free(XImage *img)

@@ -432,6 +432,14 @@ static void check_settle(bool damage)
     CHECK(r.waited_ns < 2500 * DH_MS);
     painter_stop(caret);
 
+    // A spinner, of the largest size that is none of a program's real work.
+    pid_t spinner =
+        painter_start(NULL, (struct dh_rect){ 500, 300, 64, 64 }, 40 * DH_MS);
+    CHECK_INT(dh_source_mark(s), DH_OK);
+    r = settle(s, 200, 10000);
+    CHECK(r.settled);
+    painter_stop(spinner);
+
     dh_source_destroy(s);
     XCloseDisplay(painter);
 }
