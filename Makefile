@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
 PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
-        libavcodec libavformat libavutil libswscale libturbojpeg
+        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -43,7 +43,9 @@ LINK_fuzz := -fsanitize=fuzzer,address,undefined
 LINK_tsan := -fsanitize=thread
 
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# The warnings are for our code, not for the headers of libraries.
+PKG_CFLAGS := $(patsubst -I%,-isystem%,\
+    $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -I. $(WARN) $(FLAGS_$(MODE)) \
              -ffp-contract=off -DDH_VERSION='"$(VERSION)"' \

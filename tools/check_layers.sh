@@ -29,6 +29,7 @@ BEGIN {
     only["jpeglib.h"] = "^capture/jpeg"
     only["cJSON"] = "^base/json"
     only["cjson/"] = "^base/json"
+    only["atspi/"] = "^agent/a11y"
     only["curl/"] = "^agent/policy_remote"
     only["microhttpd.h"] = "^tools/cmd_serve"
     only["pcre2.h"] = "^model/pretok"

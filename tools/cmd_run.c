@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "capture/film.h"
 #include "capture/screen.h"
 #include "tools/app.h"
 
@@ -25,7 +26,7 @@
 struct run_options {
     const char *display, *region, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video, wait_exact;
+    bool record, video, film, wait_exact;
 };
 
 static const struct dh_opt run_opts[] = {
@@ -44,6 +45,9 @@ static const struct dh_opt run_opts[] = {
       NULL },
     { "video", 0, DH_OPT_BOOL, offsetof(struct run_options, video), NULL,
       "Put a video into it (the default; --no-video saves some time)", 0, 0,
+      NULL },
+    { "film", 0, DH_OPT_BOOL, offsetof(struct run_options, film), NULL,
+      "Also film the screen at 30 frames a second, into screen.mkv there", 0, 0,
       NULL },
     { "script", 0, DH_OPT_TEXT, offsetof(struct run_options, script), "FILE",
       "Take answers from a file, one action a line, in place of a model", 0, 0,
@@ -237,6 +241,7 @@ struct run {
     struct dh_source *source;
     struct dh_sink *sink;
     struct dh_recorder *recorder;
+    struct dh_film *film;
     char *session; // the folder
 };
 
@@ -311,16 +316,39 @@ static enum dh_status open_recorder(struct run *r, const char *task)
     return dh_recorder_create(&r->recorder, &o);
 }
 
+// A connection of its own, so that neither waits for the other.
+static enum dh_status open_film(struct run *r)
+{
+    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    struct dh_film_options o = { 0 };
+    struct dh_source *source;
+    if (!r->o.film || !r->session)
+        return DH_OK;
+    screen.display = r->o.display;
+    screen.region = r->o.region;
+    enum dh_status st = dh_screen_create(&source, &screen);
+    if (st)
+        return st;
+    char *path = dh_path_join(r->session, "screen.mkv");
+    st = dh_film_create(&r->film, source, path, &o);
+    dh_free(path);
+    return st;
+}
+
 static enum dh_status open_all(struct run *r, const char *task)
 {
     enum dh_status st = open_desktop(r);
     if (!st)
         st = open_policy(r);
-    return st ? st : open_recorder(r, task);
+    if (!st)
+        st = open_recorder(r, task);
+    return st ? st : open_film(r);
 }
 
 static void run_finish(struct run *r)
 {
+    if (dh_film_destroy(r->film, NULL))
+        dh_warn("the film of %s is not complete", r->session);
     if (dh_recorder_destroy(r->recorder))
         dh_warn("the session folder %s is not complete", r->session);
     dh_sink_destroy(r->sink);

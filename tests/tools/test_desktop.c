@@ -69,6 +69,21 @@ static void test_grab_says_why_it_cannot(void)
     dh_free(path);
 }
 
+static void test_grab_films_the_screen(void)
+{
+    struct said s;
+    char *path = in_dir("a.mkv"), *lost = in_dir("no/such/a.mkv");
+    RUN(&s, "grab", "--video", "--seconds=0.3", "--json", path);
+    CHECK_SAID(&s, 0, "\"written\":2,", "");
+    said_finish(&s);
+    CHECK(dh_path_exists(path));
+    RUN(&s, "grab", "--video", "--seconds=0.3", lost);
+    CHECK_SAID(&s, 1, "", "a.mkv");
+    said_finish(&s);
+    dh_free(path);
+    dh_free(lost);
+}
+
 static void test_act_reaches_a_window(void)
 {
     struct dh_listener l;
@@ -417,7 +432,7 @@ static void test_a_script_types_into_a_terminal(void)
 }
 
 DH_TESTS(DH_TEST(grab_saves_the_screen), DH_TEST(grab_says_why_it_cannot),
-         DH_TEST(act_reaches_a_window),
+         DH_TEST(grab_films_the_screen), DH_TEST(act_reaches_a_window),
          DH_TEST(act_types_what_the_keyboard_lacks),
          DH_TEST(act_stops_at_the_first_failure),
          DH_TEST(a_script_runs_and_leaves_a_session),
