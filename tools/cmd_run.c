@@ -8,6 +8,7 @@
 
 #include "actions/guard.h"
 #include "actions/xtest.h"
+#include "agent/a11y.h"
 #include "agent/brain.h"
 #include "agent/loop.h"
 #include "agent/record.h"
@@ -242,7 +243,8 @@ struct run {
     struct dh_sink *sink;
     struct dh_recorder *recorder;
     struct dh_film *film;
-    char *session; // the folder
+    struct dh_a11y *a11y; // NULL: programs say nothing of their widgets
+    char *session;        // the folder
 };
 
 static char *new_session_dir(void)
@@ -337,6 +339,9 @@ static enum dh_status open_film(struct run *r)
 
 static enum dh_status open_all(struct run *r, const char *task)
 {
+    // Its child has to be there before any thread is.
+    if (getenv("DBUS_SESSION_BUS_ADDRESS") && dh_a11y_create(&r->a11y))
+        dh_warn("what programs say of their widgets is not known");
     enum dh_status st = open_desktop(r);
     if (!st)
         st = open_policy(r);
@@ -355,6 +360,7 @@ static void run_finish(struct run *r)
     dh_source_destroy(r->source);
     dh_policy_destroy(r->policy);
     dh_brain_destroy(r->brain);
+    dh_a11y_destroy(r->a11y);
     dh_free(r->session);
 }
 
@@ -442,6 +448,7 @@ static int run_task(struct run *r, const char *task)
         .sink = r->sink,
         .policy = r->policy,
         .cancel = dh_app_cancel(),
+        .a11y = r->a11y,
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
