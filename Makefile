@@ -7,6 +7,7 @@
 #   make test-base  one folder's tests; also capture, actions, vision, model,
 #                   agent, tools
 #   make bench      measure the embedded model on real applications
+#   make bench-io   measure seeing and acting beside other programs
 #   make gates      format, order of the folders, banned calls
 #   MODE=debug|asan|tsan|release picks the kind of build, V=1 shows commands.
 
@@ -59,7 +60,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 Q := $(if $(V),,@)
 SAY := @$(if $(V),:,echo)
 
-.PHONY: all check demo test gates install clean bench fuzz
+.PHONY: all check demo test gates install clean bench bench-io fuzz
 all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
@@ -138,6 +139,9 @@ demo:
 
 bench: $(B)/deskhand
 	$(B)/deskhand eval assets/eval/real/real.json
+
+bench-io: $(B)/deskhand
+	$(B)/deskhand bench io
 
 install: $(B)/deskhand
 	install -D -m 755 $(B)/deskhand $(DESTDIR)$(PREFIX)/bin/deskhand

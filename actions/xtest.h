@@ -13,16 +13,23 @@ struct dh_cancel;
 /* Pacing, in nanoseconds; what real toolkits need, not what X needs. */
 struct dh_xtest_options {
     int64_t key_gap_ns;   /* between keystrokes; 0: 2 ms */
-    int64_t hold_ns;      /* of a click; 0: 10 ms */
-    int64_t click_gap_ns; /* inside a double click; 0: 40 ms */
+    int64_t hold_ns;      /* of a click; 0: none, no toolkit asks for one */
+    int64_t click_gap_ns; /* inside a double click; 0: 10 ms */
     int64_t drag_ns;      /* of a whole drag; 0: 300 ms */
+    int64_t kept_ns;      /* what is held on purpose goes after it; 0: 60 s */
     /* Set from any thread while a person has the desktop: an action under way
      * then lets go of all and ends with DH_ERR_TAKEN. May be NULL. */
     struct dh_cancel *taken;
 };
 
-/* Has a connection of its own to `display` (NULL: $DISPLAY). DH_ERR_UNSUPPORTED
- * where the server has no XTest. */
+/*
+ * Has a connection of its own to `display` (NULL: $DISPLAY). DH_ERR_UNSUPPORTED
+ * where the server has no XTest.
+ *
+ * A child process comes with it, the guardian: should this process die, it lets
+ * go of what is held and puts the keyboard back. It is forked here, so create
+ * the sink before threads are started and large memory is filled.
+ */
 DH_MUST_USE enum dh_status dh_xtest_create(struct dh_sink **out,
                                            const char *display,
                                            const struct dh_xtest_options *o);

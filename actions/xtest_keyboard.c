@@ -55,14 +55,19 @@ static void caps_off(struct dh_xtest *x)
     XkbStateRec state;
     x->lock_caps = XkbGetState(x->dpy, XkbUseCoreKbd, &state) == Success &&
                    state.locked_mods & LockMask;
-    if (x->lock_caps)
+    if (x->lock_caps) {
+        x->held->locks = LockMask; // before: the guardian puts it back
         XkbLockModifiers(x->dpy, XkbUseCoreKbd, LockMask, 0);
+    }
 }
 
 static void caps_back(struct dh_xtest *x)
 {
-    if (x->lock_caps)
+    if (x->lock_caps) {
         XkbLockModifiers(x->dpy, XkbUseCoreKbd, LockMask, LockMask);
+        dh_xtest_sync(x);
+    }
+    x->held->locks = 0;
     x->lock_caps = false;
 }
 
@@ -219,6 +224,6 @@ enum dh_status dh_xtest_keyboard(struct dh_xtest *x, const struct dh_action *a,
     else
         st = hold_keys(x, a, why);
     caps_back(x);
-    XSync(x->dpy, False);
+    dh_xtest_sync(x);
     return st ? st : dh_xtest_ended(x);
 }

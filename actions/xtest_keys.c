@@ -60,6 +60,8 @@ void dh_xkeys_finish(struct dh_xkeys *k)
         for (int i = 0; i < k->n_lent; i++)
             XChangeKeyboardMapping(k->dpy, k->spare[i], 2, none, 1);
         XSync(k->dpy, False);
+        for (int i = 0; i < k->n_lent && k->held; i++)
+            dh_held_give_back(k->held, k->spare[i]);
     }
     if (k->map)
         XkbFreeKeyboard(k->map, 0, True);
@@ -107,6 +109,8 @@ enum dh_status dh_xkeys_lend(struct dh_xkeys *k, KeySym sym,
         return DH_ERR_NOTFOUND;
     KeySym syms[2] = { sym, sym };
     KeyCode code = k->spare[k->n_lent];
+    if (k->held)
+        dh_held_lend(k->held, code, NULL, 0);
     dh_x11_trap_begin(k->dpy);
     XChangeKeyboardMapping(k->dpy, code, 2, syms, 1);
     if (!dh_x11_trap_end(k->dpy))

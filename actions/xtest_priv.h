@@ -15,6 +15,7 @@
 #include "base/status.h"
 
 struct dh_cancel;
+struct dh_held;
 
 /* How to produce a keysym: a keycode and modifiers (X's real bits). */
 struct dh_keystroke {
@@ -35,6 +36,7 @@ struct dh_xkeys {
     KeyCode spare[64];
     KeySym lent[64];
     int n_spare, n_lent;
+    struct dh_held *held; /* is told of lent keycodes; may be NULL */
 };
 
 DH_MUST_USE enum dh_status dh_xkeys_init(struct dh_xkeys *k, Display *dpy);
@@ -50,21 +52,97 @@ DH_MUST_USE enum dh_status dh_xkeys_lend(struct dh_xkeys *k, KeySym sym,
                                          struct dh_keystroke *out, bool *lent);
 
 #define DH_XTEST_BUTTONS 16
+#define DH_XTEST_KEYS    256
+/* What can be down: the keycodes, then the buttons as the server numbers them.
+ */
+#define DH_XTEST_HOLDS   (DH_XTEST_KEYS + DH_XTEST_BUTTONS)
+#define DH_XTEST_LENT    64
+
+enum dh_hold_state {
+    DH_HOLD_UP,
+    DH_HOLD_DOWN,    /* for the length of an action */
+    DH_HOLD_KEPT,    /* on purpose, until it is let go of or is too old */
+    DH_HOLD_LEAVING, /* the release may not have reached the server yet */
+};
+
+/* A keycode that has symbols of ours, and what it had before. */
+struct dh_lent_key {
+    _Atomic int n_old; /* 0: not lent, else 1 + the number of old symbols */
+    KeyCode code;
+    KeySym old[8];
+};
+
+/*
+ * What has to be undone when we are gone. It is shared with the guardian, so a
+ * thing is written here before the request that does it is queued, and struck
+ * out after the one that undoes it was sent.
+ */
+struct dh_held {
+    _Atomic uint8_t state[DH_XTEST_HOLDS];    /* enum dh_hold_state */
+    _Atomic int64_t until_ns[DH_XTEST_HOLDS]; /* of a kept one, monotonic */
+    _Atomic unsigned locks; /* modifiers to lock again, such as LockMask */
+    _Atomic int group;      /* 1 + the group to lock again; 0: none */
+    struct dh_lent_key lent[DH_XTEST_LENT];
+    _Atomic int n_expired;    /* kept ones that had become too old */
+    _Atomic bool unguarded;   /* the guardian could not connect */
+    _Atomic unsigned long id; /* a window of ours; its property `mark` says
+                                 `nonce` */
+    Atom mark;
+    uint32_t nonce;
+};
+
+/* A process that undoes what `held` says when we die. */
+struct dh_guardian {
+    int pid; /* 0: there is none */
+    int wake_fd;
+};
+
+/*
+ * Fork it. It connects to `display` on its own time, keeps nothing else of this
+ * process open, and lets go of kept things that are too old. Without one, which
+ * is logged, all else goes on.
+ */
+void dh_guardian_start(struct dh_guardian *g, struct dh_held *held,
+                       const char *display);
+/* It looks at the times of kept things again. */
+void dh_guardian_wake(struct dh_guardian *g);
+/* Nothing may be held any more. Waits for its end; no zombie stays. */
+void dh_guardian_stop(struct dh_guardian *g);
+
+/* Shared memory; NULL where there is none. */
+struct dh_held *dh_held_create(void);
+void dh_held_destroy(struct dh_held *h);
+/* Queue the release of kept things whose time is over; how many they were. */
+int dh_held_expire(struct dh_held *h, Display *dpy, int64_t now_ns);
+/* Strike out those whose release was queued: it has been sent. */
+void dh_held_sent(struct dh_held *h);
+/* Before a keycode gets symbols of ours; `n_old` may be 0. */
+void dh_held_lend(struct dh_held *h, KeyCode code, const KeySym *old,
+                  int n_old);
+/* After it has got its own again. */
+void dh_held_give_back(struct dh_held *h, KeyCode code);
 
 struct dh_xtest {
     struct dh_sink sink;
     Display *dpy;
     struct dh_xkeys keys;
     struct dh_xtest_options o;
-    bool key_down[256]; // by us; the guardian knows the same
-    bool button_down[DH_XTEST_BUTTONS];
-    struct dh_cancel *cancel; // of the action under way
-    bool lock_caps;           // was on; put back when the keys are done
+    struct dh_held *held;
+    struct dh_guardian guardian;
+    int n_told;                        // of held->n_expired
+    bool told_no_one;                  // that there is no guardian
+    uint8_t buttons[DH_XTEST_BUTTONS]; // physical ones of the logical ones
+    struct dh_cancel *cancel;          // of the action under way
+    bool lock_caps; // was on; put back when the keys are done
 };
 
-/* Press or let go, and remember it. Nothing happens where it is so already. */
+/* Press or let go, and remember it. Nothing happens where it is so already, and
+ * what is kept on purpose stays down. `button` is the server's number. */
 void dh_xtest_key(struct dh_xtest *x, KeyCode code, bool down);
 void dh_xtest_button(struct dh_xtest *x, int button, bool down);
+/* Send what is queued; the second one waits until the server has done it. */
+void dh_xtest_flush(struct dh_xtest *x);
+void dh_xtest_sync(struct dh_xtest *x);
 
 /* The action under way is to end: a stop, a person at the desk, no server. */
 bool dh_xtest_stopped(struct dh_xtest *x);
@@ -79,6 +157,9 @@ void dh_xtest_hold(struct dh_xtest *x, int64_t ns);
 DH_MUST_USE enum dh_status dh_xtest_mods_down(struct dh_xtest *x, unsigned mods,
                                               struct dh_diag *why);
 void dh_xtest_mods_up(struct dh_xtest *x, unsigned mods);
+
+/* Learn which physical buttons there are. */
+void dh_xtest_pointer_init(struct dh_xtest *x);
 
 /* The actions of each kind. */
 DH_MUST_USE enum dh_status dh_xtest_pointer(struct dh_xtest *x,

@@ -97,9 +97,7 @@ static enum dh_status aim(struct dh_run *r, struct dh_action *a,
                           struct dh_diag *why)
 {
     struct dh_view view = view_of(r);
-    (void)why;
-    dh_aim_action(&view, a);
-    return DH_OK;
+    return dh_aim_action(&view, &r->frame->layout, a, why);
 }
 
 static bool looks_only(const struct dh_action *a)

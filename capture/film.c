@@ -37,6 +37,8 @@ static bool same_picture(const struct dh_frame *a, const struct dh_frame *b)
 {
     if (a == b)
         return true;
+    if (a == b)
+        return true;
     if (a->width != b->width || a->height != b->height)
         return false;
     for (int y = 0; y < a->height; y++)
@@ -98,8 +100,9 @@ static enum dh_status end(struct dh_film *f)
     enum dh_status st =
         dh_frame_create(&copy, NULL, f->last->width, f->last->height);
     if (!st) {
-        memcpy(copy->pixels, f->last->pixels,
-               copy->stride * (size_t)copy->height);
+        for (int y = 0; y < copy->height; y++)
+            memcpy(dh_frame_at(copy, 0, y), dh_frame_at(f->last, 0, y),
+                   (size_t)copy->width * 4);
         copy->time_ns = dh_now_ns();
         dh_frame_publish(copy);
         st = write_one(f, copy);

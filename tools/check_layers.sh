@@ -20,7 +20,8 @@ BEGIN {
     may["tools"] = "base capture actions vision model agent"
 
     # Beginning of a header: which files may name it.
-    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap)|actions/xtest)"
+    # tools/bench_x11 is what the others are measured against.
+    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap)|actions/xtest|tools/bench_x11)"
     only["SDL"] = "^tools/viewer"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"

@@ -43,6 +43,14 @@ static enum dh_status grab_picture(struct dh_source *source, const char *path,
     return st;
 }
 
+// A covered window draws itself anew once its pixels are kept, in its own time.
+static enum dh_status window_wait(struct dh_source *source)
+{
+    struct dh_settle how = { 100 * DH_MS, 2 * DH_S };
+    struct dh_settle_result found;
+    return dh_source_settle(source, &how, dh_app_cancel(), &found);
+}
+
 static void print_stats(const struct dh_film_stats *s, double seconds,
                         bool json)
 {
@@ -93,6 +101,8 @@ static int run(int argc, char **argv)
         return dh_app_usage(&dh_cmd_grab, "one FILE is expected");
     struct dh_source *source = NULL;
     enum dh_status st = dh_screen_create(&source, &screen);
+    if (!st && screen.window)
+        st = window_wait(source);
     if (!st && o.video)
         return dh_app_exit(grab_film(source, argv[1], &o, app.json));
     if (!st)
@@ -106,6 +116,7 @@ const struct dh_command dh_cmd_grab = {
     "FILE",
     "Save a picture of the screen, or a film",
     "  deskhand grab now.png\n"
+    "  deskhand grab --window calculator sums.png\n"
     "  deskhand grab --video --seconds 10 film.mkv\n"
     "\n"
     "A picture is written as PNG, a film as Matroska with H.264 or, without\n"

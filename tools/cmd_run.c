@@ -25,7 +25,7 @@
 #include "base/log.h"
 
 struct run_options {
-    const char *display, *region, *session, *script;
+    const char *display, *region, *output, *window, *session, *script;
     int max_steps, settle_ms, quiet_ms;
     bool record, video, film, wait_exact;
 };
@@ -35,6 +35,11 @@ static const struct dh_opt run_opts[] = {
       "X display to see and act on (default: $DISPLAY)", 0, 0, NULL },
     { "region", 0, DH_OPT_TEXT, offsetof(struct run_options, region), "WxH+X+Y",
       "Part of the screen to see and act in", 0, 0, NULL },
+    { "output", 0, DH_OPT_TEXT, offsetof(struct run_options, output), "NAME",
+      "Monitor to see, as xrandr calls it, \"primary\" or \"all\" (default)", 0,
+      0, NULL },
+    { "window", 0, DH_OPT_TEXT, offsetof(struct run_options, window), "ID",
+      "Window to see, by number or a part of its title", 0, 0, NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "session", 's', DH_OPT_TEXT, offsetof(struct run_options, session), "DIR",
@@ -290,6 +295,8 @@ static enum dh_status open_desktop(struct run *r)
     struct dh_sink *inner;
     screen.display = r->o.display;
     screen.region = r->o.region;
+    screen.output = r->o.output;
+    screen.window = r->o.window;
     enum dh_status st = dh_screen_create(&r->source, &screen);
     if (!st)
         st = dh_xtest_create(&inner, r->o.display, NULL);
@@ -328,6 +335,8 @@ static enum dh_status open_film(struct run *r)
         return DH_OK;
     screen.display = r->o.display;
     screen.region = r->o.region;
+    screen.output = r->o.output;
+    screen.window = r->o.window;
     enum dh_status st = dh_screen_create(&source, &screen);
     if (st)
         return st;
