@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/a11y.h"
+#include "base/buf.h"
 #include "base/diag.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "capture/frame.h"
@@ -20,6 +23,7 @@ enum {
     COVER_PART = 64,  // of the screen: a menu, a small dialog
     REGION_PART = 3,  // of the screen, around a scroll
     PREFIX_MAX = 256, // of what the sink says
+    TOLD_MAX = 80,    // bytes of what appeared
 };
 
 // A root rectangle in the pixels of the picture.
@@ -145,6 +149,60 @@ static const char *nothing_came(const struct dh_check *c)
     }
 }
 
+// The program tells what its field holds: whole, of one line, and no password.
+static bool field_tells(const struct dh_check *c)
+{
+    const struct dh_a11y_node *b = c->field_before, *a = c->field_after;
+    const char *typed = c->action->text;
+    if (!a || !b || !typed || c->action->op != DH_ACTION_TYPE)
+        return false;
+    // A key among the text may have sent it off or gone to the next field.
+    if (typed[strcspn(typed, "\n\r\t\b")])
+        return false;
+    bool same = memcmp(&a->rect, &b->rect, sizeof a->rect) == 0;
+    bool whole_text = strlen(a->text) + 1 < sizeof a->text;
+    return same && whole_text && a->editable && b->editable && !a->password &&
+           !b->password && !is_secret(c->action);
+}
+
+// What is in the field now and was not there before.
+static struct dh_str new_part(const char *before, const char *after)
+{
+    size_t from = 0, n = strlen(after), old = strlen(before);
+    while (from < n && from < old && before[from] == after[from])
+        from++;
+    while (n > from && old > from && before[old - 1] == after[n - 1]) {
+        n--;
+        old--;
+    }
+    // Not into the middle of a character.
+    while (from > 0 && (after[from] & 0xc0) == 0x80)
+        from--;
+    while ((after[n] & 0xc0) == 0x80)
+        n++;
+    return (struct dh_str){ after + from, n - from };
+}
+
+static void say_field(const struct dh_check *c, char text[DH_CHECK_TEXT])
+{
+    const char *before = c->field_before->text, *after = c->field_after->text;
+    struct dh_buf quoted;
+    text[0] = '\0';
+    if (strstr(after, c->action->text))
+        return;
+    struct dh_str part = new_part(before, after);
+    if (part.n == 0) {
+        snprintf(text, DH_CHECK_TEXT, "text did not appear");
+        return;
+    }
+    while (part.n > TOLD_MAX || (part.n && (part.p[part.n] & 0xc0) == 0x80))
+        part.n--;
+    dh_buf_init(&quoted, DH_CHECK_TEXT / 2);
+    dh_json_quote(&quoted, part);
+    snprintf(text, DH_CHECK_TEXT, "text appeared as %s", dh_buf_text(&quoted));
+    dh_buf_finish(&quoted);
+}
+
 static void say(char text[DH_CHECK_TEXT], const char *line, const char *why)
 {
     if (!why[0] || dh_str_starts(dh_str_of(why), line))
@@ -176,6 +234,8 @@ void dh_check_action(const struct dh_check *c, struct dh_check_result *out)
     out->changed = has_changed(c);
     if (c->status)
         say_failure(c, out->text);
+    else if (field_tells(c))
+        say_field(c, out->text);
     else if (c->action->op == DH_ACTION_SCROLL)
         say(out->text,
             scroll_went_nowhere(c, out->changed) ? "scroll reached the end"

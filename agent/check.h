@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "capture/source.h"
 
+struct dh_a11y_node;
 struct dh_diag;
 struct dh_frame;
 
@@ -26,13 +27,17 @@ struct dh_check {
     struct dh_settle_result seen;
     bool told;
     bool pointer_stayed; /* it was where the action has it already */
+    /* What has the focus says of itself, before and after text was typed; NULL
+     * where it is not known. */
+    const struct dh_a11y_node *field_before, *field_after;
 };
 
 struct dh_check_result {
     bool changed;
     /* A line of actions.md 3.12, "" for plain success: nothing changed, scroll
-     * reached the end, text did not appear, no such key, blocked by policy,
-     * user took over, else what the sink said. Never what was typed. */
+     * reached the end, text did not appear, text appeared as "...", no such
+     * key, blocked by policy, user took over, else what the sink said. Nothing
+     * of a secret or of a password field. */
     char text[DH_CHECK_TEXT];
 };
 

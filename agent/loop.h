@@ -14,6 +14,7 @@
 #include "agent/policy.h"
 #include "base/geom.h"
 
+struct dh_a11y;
 struct dh_cancel;
 struct dh_sink;
 struct dh_source;
@@ -54,6 +55,7 @@ struct dh_loop {
     struct dh_sink *sink;
     struct dh_policy *policy;
     struct dh_cancel *cancel;
+    struct dh_a11y *a11y; /* tells what became of typed text; may be NULL */
     struct dh_loop_options options;
     dh_event_fn watch[4]; /* NULL ends */
     void *watch_user[4];

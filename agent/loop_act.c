@@ -3,6 +3,7 @@
 
 #include "actions/parse.h"
 #include "actions/sink.h"
+#include "agent/a11y.h"
 #include "agent/aim.h"
 #include "agent/check.h"
 #include "agent/loop_priv.h"
@@ -322,6 +323,13 @@ static bool pointer_stays(const struct dh_run *r, const struct dh_action *a)
            r->pointer.y == a->at.y;
 }
 
+static const struct dh_a11y_node *
+field_of(struct dh_run *r, const struct dh_action *a, struct dh_a11y_node *node)
+{
+    bool asks = a->op == DH_ACTION_TYPE && r->l->a11y;
+    return asks && dh_a11y_focused(r->l->a11y, 0, node) ? node : NULL;
+}
+
 // Tells what came of the action; e has its times. False: the run has ended.
 static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
 {
@@ -331,6 +339,8 @@ static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
     enum dh_status settled = settle(r, c->action, &c->seen);
     bool on = settled ? dh_run_end(r, DH_LOOP_ERROR, settled)
                       : dh_run_grab(r, &after);
+    struct dh_a11y_node field;
+    c->field_after = c->field_before ? field_of(r, c->action, &field) : NULL;
     c->before = r->frame;
     c->after = after;
     c->told = r->l->source->ops->settle != NULL;
@@ -386,7 +396,10 @@ static bool act(struct deed *d, struct dh_action *a)
     struct dh_run *r = d->r;
     struct dh_diag why = { 0 };
     struct dh_event e = { .kind = DH_EVENT_ACT };
-    struct dh_check check = { .action = a, .why = &why };
+    struct dh_a11y_node before;
+    struct dh_check check = { .action = a,
+                              .why = &why,
+                              .field_before = field_of(r, a, &before) };
     enum dh_status st = aim(r, a, &why);
     e.step_text = dh_strdup(d->answer->step);
     e.action = *a;

@@ -216,9 +216,10 @@ static enum dh_status open_sign(struct dh_desk *d,
 }
 
 // Before any thread, since it makes a process.
-static enum dh_status open_a11y(struct dh_desk *d)
+static void open_a11y(struct dh_desk *d)
 {
-    return dh_app_has_bus() ? dh_a11y_create(&d->a11y) : DH_OK;
+    if (dh_app_has_bus() && dh_a11y_create(&d->a11y))
+        dh_warn("what programs say of their widgets is not known");
 }
 
 static enum dh_status open_parts(struct dh_desk *d,
@@ -233,7 +234,7 @@ static enum dh_status open_parts(struct dh_desk *d,
     if (!st)
         st = dh_windows_create(&d->windows, display);
     if (!st)
-        st = open_a11y(d);
+        open_a11y(d);
     if (!st)
         st = open_sign(d, o, display);
     if (!st)

@@ -11,10 +11,14 @@
 #include <X11/Xlib.h>
 
 #include "actions/dry.h"
+#include "actions/xtest.h"
+#include "agent/loop.h"
 #include "agent/trust.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/x11.h"
+#include "capture/screen.h"
+#include "capture/source.h"
 #include "capture/windows.h"
 #include "tests/dh_test.h"
 
@@ -38,6 +42,17 @@ static void stop(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
+// The accessibility bus of the test before is gone, but its address stays on
+// the root window, where programs look first.
+static void forget_bus(void)
+{
+    Display *dpy = XOpenDisplay(NULL);
+    CHECK(dpy != NULL);
+    XDeleteProperty(dpy, DefaultRootWindow(dpy),
+                    XInternAtom(dpy, "AT_SPI_BUS", False));
+    XCloseDisplay(dpy);
+}
+
 /* A session bus of this test's own. */
 static pid_t start_bus(void)
 {
@@ -56,6 +71,7 @@ static pid_t start_bus(void)
     address[n] = 0;
     address[strcspn(address, "\n")] = 0;
     setenv("DBUS_SESSION_BUS_ADDRESS", address, 1);
+    forget_bus();
     return pid;
 }
 
@@ -221,8 +237,106 @@ static void test_without_a_bus_nothing_is_known(void)
     dh_a11y_destroy(NULL);
 }
 
+/* --- a keyboard that loses the first letter, and a run that notices --- */
+
+struct lossy {
+    struct dh_sink sink;
+    struct dh_sink *inner;
+};
+
+static enum dh_status lossy_perform(struct dh_sink *s,
+                                    const struct dh_action *a,
+                                    struct dh_cancel *cancel,
+                                    struct dh_diag *why)
+{
+    struct dh_action less = *a;
+    if (a->op == DH_ACTION_TYPE)
+        less.text++;
+    return dh_sink_perform(((struct lossy *)s)->inner, &less, cancel, why);
+}
+
+static void lossy_release(struct dh_sink *s)
+{
+    dh_sink_release(((struct lossy *)s)->inner);
+}
+
+static void lossy_destroy(struct dh_sink *s)
+{
+    dh_sink_destroy(((struct lossy *)s)->inner);
+}
+
+static const struct dh_sink_ops lossy_ops = { .name = "lossy",
+                                              .perform = lossy_perform,
+                                              .release = lossy_release,
+                                              .destroy = lossy_destroy };
+
+static void keep_finding(void *user, const struct dh_event *e)
+{
+    struct dh_buf *found = user;
+    if (e->kind == DH_EVENT_DONE)
+        dh_buf_printf(found, "%s\n", e->text ? e->text : "-");
+}
+
+static void type_into(struct dh_a11y *a, struct dh_point p,
+                      struct dh_buf *found)
+{
+    struct lossy lossy = { .sink = { &lossy_ops } };
+    struct dh_screen_options o = DH_SCREEN_DEFAULTS;
+    struct dh_loop l = { .sink = &lossy.sink,
+                         .a11y = a,
+                         .options = { .resamples = -1 },
+                         .watch = { keep_finding },
+                         .watch_user = { found } };
+    struct dh_loop_result result;
+    char script[128];
+    snprintf(script, sizeof script, "left_click %d %d\ntype Grace\n",
+             p.x * 1000 / 1024, p.y * 1000 / 768);
+    CHECK_INT(dh_screen_create(&l.source, &o), DH_OK);
+    CHECK_INT(dh_xtest_create(&lossy.inner, NULL, NULL), DH_OK);
+    l.policy = dh_policy_script_create(script);
+    dh_loop_run(&l, "a task", &result);
+    CHECK_STR(dh_loop_end_name(result.end), "done");
+    dh_loop_result_finish(&result);
+    dh_policy_destroy(l.policy);
+    dh_sink_destroy(l.sink);
+    dh_source_destroy(l.source);
+}
+
+static void check_lossy(bool password, const char *told)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n;
+    struct dh_buf found;
+    pid_t bus = start_bus(), entry = start_entry(password);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    struct dh_point p = { n.rect.x + n.rect.w / 2, n.rect.y + n.rect.h / 2 };
+    dh_buf_init(&found, 4096);
+    type_into(a, p, &found);
+    const char *last = strchr(dh_buf_text(&found), '\n');
+    CHECK(last != NULL);
+    CHECK_STR(last + 1, told);
+    dh_buf_finish(&found);
+    dh_a11y_destroy(a);
+    stop(entry);
+    stop(bus);
+}
+
+static void test_a_letter_that_was_lost_is_told(void)
+{
+    check_lossy(false, "text appeared as \"race\"\n");
+}
+
+static void test_of_a_password_nothing_is_told(void)
+{
+    check_lossy(true, "-\n");
+}
+
 DH_TESTS(DH_TEST(the_focused_entry_tells_its_text),
          DH_TEST(a_password_is_known_and_not_read),
          DH_TEST(a_program_that_hangs_is_waited_for_a_moment),
          DH_TEST(a_button_that_reads_delete_is_asked_about),
+         DH_TEST(a_letter_that_was_lost_is_told),
+         DH_TEST(of_a_password_nothing_is_told),
          DH_TEST(without_a_bus_nothing_is_known));

@@ -1,7 +1,9 @@
 #include "agent/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "agent/a11y.h"
 #include "base/diag.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -251,6 +253,84 @@ static void test_a_failure_tells_nothing_of_a_secret(void)
     trial_finish(&t, false, "no such key");
 }
 
+/* --- what the field itself says --- */
+
+static struct dh_a11y_node field(const char *text)
+{
+    struct dh_a11y_node n = { .rect = { 300, 300, 200, 30 },
+                              .editable = true,
+                              .focused = true };
+    snprintf(n.text, sizeof n.text, "%s", text);
+    return n;
+}
+
+static void check_field(const char *typed, const char *before,
+                        const char *after, const char *told)
+{
+    struct dh_a11y_node b = field(before), a = field(after);
+    struct trial t;
+    trial_init(&t, "type x");
+    dh_free(t.action.text);
+    t.action.text = dh_strdup(typed);
+    fill(t.after, 200, 250, 60, 18, 0);
+    t.check.field_before = &b;
+    t.check.field_after = &a;
+    trial_finish(&t, true, told);
+}
+
+static void test_a_field_tells_what_appeared(void)
+{
+    check_field("Ada", "", "Ada", "");
+    check_field("Ada", "xy", "xAday", "");
+    check_field("Ada", "xy", "xy", "text did not appear");
+    check_field("Ada", "", "ADA", "text appeared as \"ADA\"");
+    check_field("Ada", "say  twice", "say Aa twice", "text appeared as \"Aa\"");
+    // Whole characters only.
+    check_field("\303\244", "\303\244\303\266", "\303\274\303\266",
+                "text appeared as \"\303\274\"");
+    // A key among it may have sent it off.
+    check_field("Ada\n", "", "", "");
+}
+
+static void test_a_long_text_is_told_in_part(void)
+{
+    char after[200], typed[200];
+    memset(typed, 'a', sizeof typed);
+    memset(after, 'b', sizeof after);
+    typed[199] = after[199] = '\0';
+    struct dh_a11y_node b = field(""), a = field(after);
+    struct dh_check_result r;
+    struct trial t;
+    trial_init(&t, "type x");
+    dh_free(t.action.text);
+    t.action.text = dh_strdup(typed);
+    t.check.field_before = &b;
+    t.check.field_after = &a;
+    dh_check_action(&t.check, &r);
+    CHECK(strlen(r.text) < 110);
+    trial_finish(&t, false, r.text);
+}
+
+static void test_a_password_field_tells_nothing(void)
+{
+    struct dh_a11y_node b = field(""), a = field("");
+    struct trial t;
+    a.password = b.password = true;
+    trial_init(&t, "type hunter2");
+    fill(t.after, 200, 250, 60, 18, 0);
+    t.check.field_before = &b;
+    t.check.field_after = &a;
+    trial_finish(&t, true, "");
+    // Nor is a field told of that got a secret.
+    a = field("hunter2");
+    b = field("");
+    trial_init(&t, "type {{secret:bank}}");
+    fill(t.after, 200, 250, 60, 18, 0);
+    t.check.field_before = &b;
+    t.check.field_after = &a;
+    trial_finish(&t, true, "");
+}
+
 static void test_a_large_new_thing_upsets_a_plan(void)
 {
     struct dh_frame *seen = screen(), *now = screen();
@@ -282,4 +362,7 @@ DH_TESTS(DH_TEST(success_says_nothing),
          DH_TEST(a_narrow_column_that_jumps_has_moved),
          DH_TEST(failures_have_their_lines),
          DH_TEST(a_failure_tells_nothing_of_a_secret),
+         DH_TEST(a_field_tells_what_appeared),
+         DH_TEST(a_long_text_is_told_in_part),
+         DH_TEST(a_password_field_tells_nothing),
          DH_TEST(a_large_new_thing_upsets_a_plan));
