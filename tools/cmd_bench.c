@@ -208,17 +208,22 @@ static void add_stages(struct bench *b, const struct dh_bench_stage *stages,
     }
 }
 
+static bool is_over(const struct bench *b)
+{
+    return dh_cancel_is_set(b->env.cancel) || dh_bench_x11_is_lost(b->env.x);
+}
+
 static void turn(struct bench *b, struct dh_bench_result *r)
 {
     bool unwanted = r->c->kind == DH_BENCH_PEER && !b->o.peers;
     if (r->missing || unwanted || (!r->n && r->failed >= GIVE_UP))
         return;
     int reps = b->o.quick ? 1 : r->c->reps;
-    for (int i = 0; i < reps && !dh_cancel_is_set(b->env.cancel); i++) {
+    for (int i = 0; i < reps && !is_over(b); i++) {
         struct dh_bench_sample s = { 0 };
         if (r->c->once(&b->env, &s))
             dh_bench_result_add(r, &s);
-        else if (!dh_cancel_is_set(b->env.cancel))
+        else if (!is_over(b))
             r->failed++;
     }
 }
@@ -241,8 +246,7 @@ static void warm_up(struct bench *b)
         for (struct dh_bench_result *r = b->results[s]; r->c; r++) {
             struct dh_bench_sample unused = { 0 };
             bool alone = !r->c->needs[0];
-            if (alone && !dh_cancel_is_set(b->env.cancel) &&
-                !r->c->once(&b->env, &unused))
+            if (alone && !is_over(b) && !r->c->once(&b->env, &unused))
                 r->failed++;
         }
     }
@@ -254,8 +258,9 @@ static enum dh_status rounds_run(struct bench *b)
     for (int i = 0; i < b->o.rounds; i++) {
         for (int s = 0; s < b->n_stages; s++) {
             stage_round(b, s, i);
-            if (dh_cancel_is_set(b->env.cancel))
-                return DH_ERR_CANCELLED;
+            if (is_over(b))
+                return dh_cancel_is_set(b->env.cancel) ? DH_ERR_CANCELLED
+                                                       : DH_ERR_CLOSED;
         }
         dh_info("round %d of %d", i + 1, b->o.rounds);
     }
