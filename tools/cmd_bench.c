@@ -215,27 +215,32 @@ static bool is_over(const struct bench *b)
 
 static void turn(struct bench *b, struct dh_bench_result *r)
 {
+    struct dh_bench_sample s = { 0 };
     bool unwanted = r->c->kind == DH_BENCH_PEER && !b->o.peers;
-    if (r->missing || unwanted || (!r->n && r->failed >= GIVE_UP))
+    bool hopeless = !r->n && r->failed >= GIVE_UP;
+    if (r->missing || unwanted || hopeless || is_over(b))
         return;
-    int reps = b->o.quick ? 1 : r->c->reps;
-    for (int i = 0; i < reps && !is_over(b); i++) {
-        struct dh_bench_sample s = { 0 };
-        if (r->c->once(&b->env, &s))
-            dh_bench_result_add(r, &s);
-        else if (!is_over(b))
-            r->failed++;
-    }
+    if (r->c->once(&b->env, &s))
+        dh_bench_result_add(r, &s);
+    else if (!is_over(b))
+        r->failed++;
 }
 
+// Who has many times in a round has them by turns with the others: what runs
+// just before somebody leaves its mark on caches and cores.
 static void stage_round(struct bench *b, int stage, int round)
 {
     struct dh_bench_result *r = b->results[stage];
-    int n = 0;
-    while (r[n].c)
-        n++;
-    for (int i = 0; i < n; i++)
-        turn(b, &r[(i + round) % n]);
+    int n = 0, most = 1;
+    for (; r[n].c; n++)
+        most = DH_MAX(most, b->o.quick ? 1 : r[n].c->reps);
+    for (int k = 0; k < most; k++) {
+        for (int i = 0; i < n; i++) {
+            struct dh_bench_result *next = &r[(i + round + k) % n];
+            if (k < next->c->reps)
+                turn(b, next);
+        }
+    }
 }
 
 // The first time, memory is touched and keyboards are read. Where that shows in
