@@ -141,6 +141,7 @@ bench: $(B)/deskhand
 	$(B)/deskhand eval assets/eval/real/real.json
 
 bench-io: $(B)/deskhand
+	tools/install_deps.sh --bench
 	$(B)/deskhand bench io
 
 install: $(B)/deskhand

@@ -397,6 +397,11 @@ void dh_bench_x11_destroy(struct dh_bench_x11 *x)
     dh_free(x);
 }
 
+bool dh_bench_x11_is_lost(const struct dh_bench_x11 *x)
+{
+    return dh_x11_is_lost(x->bare) || dh_x11_is_lost(x->client);
+}
+
 struct dh_size dh_bench_x11_size(const struct dh_bench_x11 *x)
 {
     return x->size;

@@ -22,6 +22,8 @@ DH_MUST_USE enum dh_status dh_bench_x11_create(struct dh_bench_x11 **out,
                                                const char *display);
 /* NULL is allowed. */
 void dh_bench_x11_destroy(struct dh_bench_x11 *x);
+/* The server has gone: nothing below may be called any more. */
+bool dh_bench_x11_is_lost(const struct dh_bench_x11 *x);
 struct dh_size dh_bench_x11_size(const struct dh_bench_x11 *x);
 /* Valid as long as x. */
 const char *dh_bench_x11_vendor(const struct dh_bench_x11 *x);

@@ -208,29 +208,39 @@ static void add_stages(struct bench *b, const struct dh_bench_stage *stages,
     }
 }
 
-static void turn(struct bench *b, struct dh_bench_result *r)
+static bool is_over(const struct bench *b)
 {
-    bool unwanted = r->c->kind == DH_BENCH_PEER && !b->o.peers;
-    if (r->missing || unwanted || (!r->n && r->failed >= GIVE_UP))
-        return;
-    int reps = b->o.quick ? 1 : r->c->reps;
-    for (int i = 0; i < reps && !dh_cancel_is_set(b->env.cancel); i++) {
-        struct dh_bench_sample s = { 0 };
-        if (r->c->once(&b->env, &s))
-            dh_bench_result_add(r, &s);
-        else if (!dh_cancel_is_set(b->env.cancel))
-            r->failed++;
-    }
+    return dh_cancel_is_set(b->env.cancel) || dh_bench_x11_is_lost(b->env.x);
 }
 
+static void turn(struct bench *b, struct dh_bench_result *r)
+{
+    struct dh_bench_sample s = { 0 };
+    bool unwanted = r->c->kind == DH_BENCH_PEER && !b->o.peers;
+    bool hopeless = !r->n && r->failed >= GIVE_UP;
+    if (r->missing || unwanted || hopeless || is_over(b))
+        return;
+    if (r->c->once(&b->env, &s))
+        dh_bench_result_add(r, &s);
+    else if (!is_over(b))
+        r->failed++;
+}
+
+// Who has many times in a round has them by turns with the others: what runs
+// just before somebody leaves its mark on caches and cores.
 static void stage_round(struct bench *b, int stage, int round)
 {
     struct dh_bench_result *r = b->results[stage];
-    int n = 0;
-    while (r[n].c)
-        n++;
-    for (int i = 0; i < n; i++)
-        turn(b, &r[(i + round) % n]);
+    int n = 0, most = 1;
+    for (; r[n].c; n++)
+        most = DH_MAX(most, b->o.quick ? 1 : r[n].c->reps);
+    for (int k = 0; k < most; k++) {
+        for (int i = 0; i < n; i++) {
+            struct dh_bench_result *next = &r[(i + round + k) % n];
+            if (k < next->c->reps)
+                turn(b, next);
+        }
+    }
 }
 
 // The first time, memory is touched and keyboards are read. Where that shows in
@@ -241,8 +251,7 @@ static void warm_up(struct bench *b)
         for (struct dh_bench_result *r = b->results[s]; r->c; r++) {
             struct dh_bench_sample unused = { 0 };
             bool alone = !r->c->needs[0];
-            if (alone && !dh_cancel_is_set(b->env.cancel) &&
-                !r->c->once(&b->env, &unused))
+            if (alone && !is_over(b) && !r->c->once(&b->env, &unused))
                 r->failed++;
         }
     }
@@ -254,8 +263,9 @@ static enum dh_status rounds_run(struct bench *b)
     for (int i = 0; i < b->o.rounds; i++) {
         for (int s = 0; s < b->n_stages; s++) {
             stage_round(b, s, i);
-            if (dh_cancel_is_set(b->env.cancel))
-                return DH_ERR_CANCELLED;
+            if (is_over(b))
+                return dh_cancel_is_set(b->env.cancel) ? DH_ERR_CANCELLED
+                                                       : DH_ERR_CLOSED;
         }
         dh_info("round %d of %d", i + 1, b->o.rounds);
     }

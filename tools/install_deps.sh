@@ -3,6 +3,7 @@
 #
 #   --demo  also what tools/demo.sh runs
 #   --fuzz  also clang and its runtime, where they can be had
+#   --bench also the programs that bench-io compares with, likewise
 #
 # Says nothing and changes nothing where all are there.
 set -eu
@@ -21,13 +22,15 @@ checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-dejavu-core fonts-noto-core librsvg2-common dbus-x11'
 fuzz='clang libclang-rt-14-dev'
+bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'
 
 want="$build $checks"
 optional=''
 for arg in "$@"; do
     case $arg in
     --demo) want="$want $demo" ;;
-    --fuzz) optional=$fuzz ;;
+    --fuzz) optional="$optional $fuzz" ;;
+    --bench) optional="$optional $bench" ;;
     *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
     esac
 done
@@ -69,5 +72,5 @@ install() {
 install $want
 if [ -n "$optional" ]; then
     # shellcheck disable=SC2086
-    install $optional || echo "install_deps.sh: no fuzzing without: $optional"
+    install $optional || echo "install_deps.sh: going on without:$optional"
 fi

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "tests/capture/server.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
 
@@ -140,12 +141,18 @@ static void test_it_ends_the_server_that_it_started(void)
     said_finish(&s);
 }
 
-// Start a run that would take hours, and come back when it is under way.
-static pid_t start_long_run(void)
+// Start a run that would take hours, on this display or, NULL, on its own, and
+// come back when it is under way.
+static pid_t start_long_run(const char *on)
 {
-    static const char *const args[] = { "bench",           "io",
-                                        "--only=still",    "--log=info",
-                                        "--rounds=100000", NULL };
+    const char *const args[] = { "bench",
+                                 "io",
+                                 "--only=still",
+                                 "--log=info",
+                                 "--rounds=100000",
+                                 on ? "--display" : NULL,
+                                 on,
+                                 NULL };
     char *path = dh_path_join(dh_test_dir(), "err");
     bool begun = false;
     remove(path);
@@ -169,7 +176,7 @@ static void test_an_interrupt_ends_the_server_too(void)
 {
     struct said s;
     char *tmp = adopt_orphans();
-    pid_t pid = start_long_run();
+    pid_t pid = start_long_run(NULL);
     CHECK_INT(kill(pid, SIGINT), 0);
     program_wait(&s, pid);
     CHECK_SAID(&s, 4, "", NULL);
@@ -183,11 +190,33 @@ static void test_a_killed_bench_leaves_no_server(void)
 {
     struct said s;
     dh_free(adopt_orphans());
-    pid_t pid = start_long_run();
+    pid_t pid = start_long_run(NULL);
     CHECK_INT(kill(pid, SIGKILL), 0);
     program_wait(&s, pid);
     CHECK_INT(s.status, 128 + SIGKILL);
     wait_for_all();
+    said_finish(&s);
+}
+
+static void test_a_server_that_dies_ends_the_bench(void)
+{
+    struct said s;
+    struct server server;
+    server_start(&server, "640x480x24", NULL);
+    pid_t pid = start_long_run(server.display);
+    server_kill(&server);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 1, "", "lost the X server");
+    said_finish(&s);
+}
+
+static void test_a_server_without_shm_has_nothing_to_compare(void)
+{
+    struct said s;
+    struct server server;
+    server_start(&server, "640x480x24", "MIT-SHM");
+    RUN(&s, "bench", "io", "--quick", "--display", server.display);
+    CHECK_SAID(&s, 1, "", "the X server lacks MIT-SHM");
     said_finish(&s);
 }
 
@@ -199,4 +228,6 @@ DH_TESTS(DH_TEST(a_stage_prints_rows_and_goals),
          DH_TEST(one_frame_is_taken), DH_TEST(what_is_wrong_is_said),
          DH_TEST(it_ends_the_server_that_it_started),
          DH_TEST(an_interrupt_ends_the_server_too),
-         DH_TEST(a_killed_bench_leaves_no_server));
+         DH_TEST(a_killed_bench_leaves_no_server),
+         DH_TEST(a_server_that_dies_ends_the_bench),
+         DH_TEST(a_server_without_shm_has_nothing_to_compare));
