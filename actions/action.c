@@ -150,6 +150,14 @@ static void put_point(struct dh_json_writer *w, const char *key,
     dh_jw_end_array(w);
 }
 
+static void put_path(const struct dh_action *a, struct dh_json_writer *w)
+{
+    dh_jw_array(w, "path");
+    for (int i = 0; i < a->n_path; i++)
+        put_point(w, NULL, a->path[i]);
+    dh_jw_end_array(w);
+}
+
 static void mods_member(struct dh_json_writer *w, const char *key,
                         unsigned mods)
 {
@@ -176,6 +184,8 @@ void dh_action_json(const struct dh_action *a, struct dh_json_writer *w)
             put_point(w, NULL, a->at);
         dh_jw_end_array(w);
     }
+    if (a->n_path)
+        put_path(a, w);
     if (a->mods)
         mods_member(w, "mods", a->mods);
     if (a->op == DH_ACTION_SCROLL) {
@@ -183,20 +193,46 @@ void dh_action_json(const struct dh_action *a, struct dh_json_writer *w)
         dh_jw_i64(w, "dy", a->dy);
     }
     if (text_is_argument(a)) {
-        bool keys = a->op == DH_ACTION_KEY || a->op == DH_ACTION_HOLD_KEY;
+        bool keys = a->op >= DH_ACTION_KEY && a->op <= DH_ACTION_KEY_UP;
         dh_jw_text(w, keys ? "keys" : "text", a->text);
     }
     if (a->duration_ms >= 0)
         dh_jw_i64(w, "ms", a->duration_ms);
+    if (a->repeat > 1)
+        dh_jw_i64(w, "repeat", a->repeat);
+    if (a->paste)
+        dh_jw_bool(w, "paste", true);
+    if (a->confirm)
+        dh_jw_bool(w, "confirm", true);
+}
+
+// Of zooming the two corners are one member.
+static void points_arguments(const struct dh_action *a,
+                             struct dh_json_writer *w)
+{
+    if (a->op == DH_ACTION_ZOOM && a->has_start) {
+        dh_jw_array(w, "region");
+        dh_jw_i64(w, NULL, a->start.x);
+        dh_jw_i64(w, NULL, a->start.y);
+        dh_jw_i64(w, NULL, a->at.x);
+        dh_jw_i64(w, NULL, a->at.y);
+        dh_jw_end_array(w);
+        return;
+    }
+    if (a->n_path) {
+        put_path(a, w);
+        return;
+    }
+    if (a->has_start)
+        put_point(w, "start_coordinate", a->start);
+    if (a->has_at)
+        put_point(w, "coordinate", a->at);
 }
 
 void dh_action_arguments(const struct dh_action *a, struct dh_json_writer *w)
 {
     dh_jw_text(w, "action", dh_action_name(a));
-    if (a->has_start)
-        put_point(w, "start_coordinate", a->start);
-    if (a->has_at)
-        put_point(w, "coordinate", a->at);
+    points_arguments(a, w);
     if (a->op == DH_ACTION_SCROLL) {
         dh_jw_text(w, "scroll_direction", direction(a));
         dh_jw_i64(w, "scroll_amount", notches(a));
@@ -207,13 +243,15 @@ void dh_action_arguments(const struct dh_action *a, struct dh_json_writer *w)
         dh_jw_text(w, "text", a->text);
     if (a->duration_ms >= 0)
         dh_jw_double(w, "duration", a->duration_ms / 1000.0);
+    if (a->repeat > 1)
+        dh_jw_i64(w, "repeat", a->repeat);
 }
 
 void dh_action_repairs_text(unsigned repairs, struct dh_buf *out)
 {
     static const char *const names[] = {
-        "space", "lick",   "unterminated", "bare",  "arguments",
-        "xml",   "number", "json",         "clamp", "name",
+        "space",  "lick", "unterminated", "bare", "arguments", "xml",
+        "number", "json", "clamp",        "name", "reasoning",
     };
     const char *sep = "";
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {

@@ -62,6 +62,7 @@ enum dh_action_repair {
     DH_REPAIR_JSON = 1 << 7,   /* tolerant reading was needed */
     DH_REPAIR_CLAMP = 1 << 8,  /* 1001..1005 */
     DH_REPAIR_NAME = 1 << 9,   /* another dialect's name */
+    DH_REPAIR_REASONING = 1 << 10, /* the call stood among the reasoning */
 };
 
 #define DH_ACTION_TEXT_MAX 16384

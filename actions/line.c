@@ -138,7 +138,7 @@ bool dh_action_of_text(const char *text, bool pixels, struct dh_action *out,
     struct dh_json *args = arguments_of_line(&l, pixels, why);
     if (!args)
         return false;
-    bool ok = dh_parse_call(l.name, args, out, why);
+    bool ok = dh_parse_call(NULL, l.name, args, out, why);
     dh_json_free(args);
     if (ok && pixels && out->has_at)
         ok = set_pixels(out, l.number, why);
