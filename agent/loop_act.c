@@ -97,7 +97,9 @@ static enum dh_status aim(struct dh_run *r, struct dh_action *a,
                           struct dh_diag *why)
 {
     struct dh_view view = view_of(r);
-    return dh_aim_action(&view, &r->frame->layout, a, why);
+    // A place that no monitor shows is no matter of policy.
+    return dh_aim_action(&view, &r->frame->layout, a, why) ? DH_ERR_RANGE
+                                                           : DH_OK;
 }
 
 static bool looks_only(const struct dh_action *a)
