@@ -89,7 +89,8 @@ static enum dh_status perform(struct dh_sink *s, const struct dh_action *a,
     if (dh_action_is_pointer(a))
         return dh_xtest_pointer(x, a, why);
     bool keys = a->op == DH_ACTION_TYPE || a->op == DH_ACTION_KEY ||
-                a->op == DH_ACTION_HOLD_KEY;
+                a->op == DH_ACTION_HOLD_KEY || a->op == DH_ACTION_KEY_DOWN ||
+                a->op == DH_ACTION_KEY_UP;
     return keys && a->text ? dh_xtest_keyboard(x, a, why) : DH_OK;
 }
 
@@ -110,7 +111,6 @@ enum dh_status dh_xtest_create(struct dh_sink **out, const char *display,
     x->sink.ops = &xtest_ops;
     if (o)
         x->o = *o;
-    x->o.key_gap_ns = or_default(x->o.key_gap_ns, 2 * DH_MS);
     x->o.hold_ns = or_default(x->o.hold_ns, 10 * DH_MS);
     x->o.click_gap_ns = or_default(x->o.click_gap_ns, 40 * DH_MS);
     x->o.drag_ns = or_default(x->o.drag_ns, 300 * DH_MS);
