@@ -5,18 +5,18 @@
 #
 # Run it under with_xvfb.sh --wm openbox. RECEIVER: xterm, zenity (GTK),
 # featherpad (Qt) or chromium. LAYOUT is setxkbmap's, e.g. us, de or us,ru;
-# -g N locks its second (1) group; -c turns Caps Lock on; -o leaves xdotool out.
+# -g makes its second group the one in force; -c turns Caps Lock on; -o leaves xdotool out.
 # Each text is typed N times into a fresh program and what the program then
 # holds is compared. Prints a row: receiver, layout, and for each tool how many
 # were exact and the characters per second of the typing itself.
 set -eu
 
 n=20 layout=us caps='' only='' group=''
-while getopts n:k:g:co opt; do
+while getopts n:k:gco opt; do
     case $opt in
     n) n=$OPTARG ;;
     k) layout=$OPTARG ;;
-    g) group=$OPTARG ;;
+    g) group=yes ;;
     c) caps=yes ;;
     o) only=yes ;;
     *) exit 2 ;;
@@ -117,12 +117,12 @@ run() { # tool
         i=$((i + 1))
         setxkbmap -layout "$layout"
         start || { echo "$receiver did not start" >&2; exit 1; }
-        [ -z "$group" ] || "$B/typing-state" group "$group"
-        [ -z "$caps" ] || "$B/typing-state" caps
+        [ -z "$group" ] || xdotool key ISO_Next_Group
+        [ -z "$caps" ] || xdotool key Caps_Lock
         from=$(now)
         "type_$1"
         ns=$((ns + $(now) - from))
-        [ -z "$caps" ] || "$B/typing-state" nocaps
+        [ -z "$caps" ] || xdotool key Caps_Lock
         setxkbmap -layout us
         finish
         if same; then exact=$((exact + 1))
@@ -136,7 +136,7 @@ run() { # tool
         $((chars * n * 1000000000 / (ns + 1)))
 }
 
-printf '%-10s %-6s%s' "$receiver" "$layout" "${caps:+ caps}${group:+ group $group}"
+printf '%-10s %-6s%s' "$receiver" "$layout" "${caps:+ caps}${group:+ 2nd}"
 run deskhand
 [ -n "$only" ] || run xdotool
 echo
