@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "actions/guard.h"
+#include "actions/secrets.h"
 #include "actions/xtest.h"
 #include "agent/brain.h"
 #include "agent/loop.h"
@@ -24,7 +25,8 @@
 struct run_options {
     const char *display, *region, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video;
+    bool record, video, cmd_is_ctrl;
+    const char *secret_file;
 };
 
 static const struct dh_opt run_opts[] = {
@@ -53,6 +55,11 @@ static const struct dh_opt run_opts[] = {
     { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
       "Wait no longer than this for a still screen (default: 3000)", 1, 600000,
       NULL },
+    { "secret-file", 0, DH_OPT_TEXT, offsetof(struct run_options, secret_file),
+      "FILE", "Lines name=value: what {{secret:name}} in a text types", 0, 0,
+      NULL },
+    { "cmd-is-ctrl", 0, DH_OPT_BOOL, offsetof(struct run_options, cmd_is_ctrl),
+      NULL, "Press ctrl where cmd is asked for (default: super)", 0, 0, NULL },
     { 0 },
 };
 
@@ -230,6 +237,7 @@ struct run {
     struct dh_policy *policy;
     struct dh_source *source;
     struct dh_sink *sink;
+    struct dh_secrets *secrets;
     struct dh_recorder *recorder;
     char *session; // the folder
 };
@@ -278,8 +286,12 @@ static enum dh_status open_desktop(struct run *r)
     screen.display = r->o.display;
     screen.region = r->o.region;
     enum dh_status st = dh_screen_create(&r->source, &screen);
+    if (!st && r->o.secret_file)
+        st = dh_secrets_read(&r->secrets, r->o.secret_file);
+    struct dh_xtest_options xtest = { .secrets = r->secrets,
+                                      .cmd_is_ctrl = r->o.cmd_is_ctrl };
     if (!st)
-        st = dh_xtest_create(&inner, r->o.display, NULL);
+        st = dh_xtest_create(&inner, r->o.display, &xtest);
     if (st)
         return st;
     if (r->o.region &&
@@ -318,6 +330,7 @@ static void run_finish(struct run *r)
     if (dh_recorder_destroy(r->recorder))
         dh_warn("the session folder %s is not complete", r->session);
     dh_sink_destroy(r->sink);
+    dh_secrets_destroy(r->secrets);
     dh_source_destroy(r->source);
     dh_policy_destroy(r->policy);
     dh_brain_destroy(r->brain);
