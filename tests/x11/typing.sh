@@ -53,7 +53,7 @@ start() {
     case $receiver in
     xterm)
         xterm -u8 -e sh -c ': >"$1.ready"; IFS= read -r l; printf %s "$l" >"$1.new"
-            mv "$1.new" "$1"' sh "$dir/got" &
+            mv "$1.new" "$1"' sh "$dir/got" 2>/dev/null &
         ;;
     zenity)
         (zenity --entry --text t >"$dir/out" 2>/dev/null
