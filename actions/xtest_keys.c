@@ -9,7 +9,7 @@
 
 // A program looks a key up when it gets to it, which may be after we have gone;
 // a lent key stays for so long where nobody said that it was read.
-#define LENT_FOR_NS (200 * DH_MS)
+#define LENT_FOR_NS (1 * DH_S)
 
 #define DH_LOG_TAG "xtest"
 #include "base/log.h"

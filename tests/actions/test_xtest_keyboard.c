@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/x11.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
 
@@ -243,7 +245,84 @@ static void test_a_secret_file_that_others_can_read_is_refused(void)
     CHECK_INT(dh_secrets_read(&secrets, path), DH_ERR_NOTFOUND);
 }
 
-DH_TESTS(DH_TEST(mixed_scripts_arrive_on_a_us_keyboard),
+// A real program of its own, whose only window gets the focus.
+static pid_t start_program(Display *dpy, const char *command, const char *file)
+{
+    Window root, parent, *list = NULL;
+    XWindowAttributes at = { 0 };
+    unsigned n = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        setpgid(0, 0);
+        execl("/bin/sh", "sh", "-c", command, "sh", file, (char *)NULL);
+        _exit(127);
+    }
+    CHECK(pid > 0);
+    int64_t until = dh_now_ns() + 20 * DH_S;
+    bool seen = false;
+    while (!seen && dh_now_ns() < until) {
+        dh_sleep_for(20 * DH_MS);
+        if (!XQueryTree(dpy, DefaultRootWindow(dpy), &root, &parent, &list, &n))
+            continue;
+        for (unsigned i = 0; i < n && !seen; i++)
+            if (XGetWindowAttributes(dpy, list[i], &at) && at.width > 60 &&
+                at.map_state == IsViewable) {
+                XSetInputFocus(dpy, list[i], RevertToParent, CurrentTime);
+                seen = true;
+            }
+        if (list)
+            XFree(list);
+    }
+    CHECK(seen);
+    XSync(dpy, False);
+    return pid;
+}
+
+// What the program wrote once it got a line.
+static void check_received(const char *program, const char *command)
+{
+    char file[64], *got = NULL;
+    struct desk d;
+    size_t n;
+    if (dh_path_exists(program) == false)
+        dh_test_skip("the program is not installed");
+    snprintf(file, sizeof file, "/tmp/dh-typed-%d", (int)getpid());
+    set_layout("us");
+    CHECK_INT(dh_xtest_create(&d.sink, NULL, NULL), DH_OK);
+    CHECK_INT(dh_x11_open(&d.l.dpy, NULL), DH_OK);
+    pid_t pid = start_program(d.l.dpy, command, file);
+    act_ok(&d, DH_ACTION_TYPE, HARD "\n");
+    int64_t until = dh_now_ns() + 20 * DH_S;
+    while (!dh_path_exists(file) && dh_now_ns() < until)
+        dh_sleep_for(20 * DH_MS);
+    CHECK_INT(dh_file_read(file, 4096, &got, &n), DH_OK);
+    CHECK_STR(got, HARD "\n");
+    dh_big_free(got);
+    unlink(file);
+    kill(-pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    dh_sink_destroy(d.sink);
+    dh_x11_close(d.l.dpy);
+}
+
+static void test_xterm_gets_mixed_scripts_byte_for_byte(void)
+{
+    check_received("/usr/bin/xterm",
+                   "exec xterm -u8 -e sh -c 'IFS= read -r l; "
+                   "printf \"%s\\n\" \"$l\" >\"$1.new\"; mv \"$1.new\" "
+                   "\"$1\"' sh \"$1\" 2>/dev/null");
+}
+
+static void test_a_gtk_entry_gets_mixed_scripts_byte_for_byte(void)
+{
+    check_received("/usr/bin/zenity",
+                   "export NO_AT_BRIDGE=1 LC_ALL=C.UTF-8; zenity --entry "
+                   "--text t >\"$1.new\" 2>/dev/null; mv \"$1.new\" \"$1\"");
+}
+
+DH_TESTS(DH_TEST(xterm_gets_mixed_scripts_byte_for_byte),
+         DH_TEST(a_gtk_entry_gets_mixed_scripts_byte_for_byte),
+         DH_TEST(mixed_scripts_arrive_on_a_us_keyboard),
          DH_TEST(mixed_scripts_arrive_on_a_dvorak_keyboard),
          DH_TEST(caps_and_num_lock_are_put_back),
          DH_TEST(a_second_group_is_used_and_put_back),

@@ -45,16 +45,15 @@ wait_for() { # until the command succeeds
     done
 }
 focused() {
-    # shellcheck disable=SC2046
-    xdotool getwindowclassname $(xdotool getactivewindow) | grep -qi "$1"
+    xprop -id "$(xdotool getactivewindow)" WM_CLASS | grep -qi "$1"
 }
 same() { cmp -s "$dir/want" "$dir/got"; }
 start() {
-    rm -f "$dir/got"
+    rm -f "$dir/got" "$dir/got.ready"
     case $receiver in
     xterm)
-        xterm -u8 -e sh -c 'stty -echo; IFS= read -r l; printf %s "$l" >"$1.new"
-            mv "$1.new" "$1"' sh "$dir/got" &
+        xterm -u8 -e sh -c ': >"$1.ready"; IFS= read -r l; printf %s "$l" >"$1.new"
+            mv "$1.new" "$1"' sh "$dir/got" 2>/dev/null &
         ;;
     zenity)
         (zenity --entry --text t >"$dir/out" 2>/dev/null
@@ -79,6 +78,7 @@ H
     pid=$!
     wait_for focused "$receiver"
     [ "$receiver" != chromium ] || wait_for title_is ready
+    [ "$receiver" != xterm ] || wait_for test -e "$dir/got.ready"
     # A toolkit maps its window before its entry has the focus.
     sleep "${READY:-0.4}"
 }
@@ -91,6 +91,8 @@ finish() { # the program hands over what it holds
         wait_for test -e "$dir/got" || :
         ;;
     featherpad)
+        sleep 0.3
+        setxkbmap -layout us
         xdotool key --clearmodifiers ctrl+s
         wait_for test -s "$dir/file.txt" || :
         sleep 0.2
@@ -123,7 +125,6 @@ run() { # tool
         "type_$1"
         ns=$((ns + $(now) - from))
         [ -z "$caps" ] || xdotool key Caps_Lock
-        setxkbmap -layout us
         finish
         if same; then exact=$((exact + 1))
         elif [ -n "${SHOW:-}" ]; then
