@@ -7,6 +7,7 @@
 #   make test-base  one folder's tests; also capture, actions, vision, model,
 #                   agent, tools
 #   make bench      measure the embedded model on real applications
+#   make bench-io   measure seeing and acting beside other programs
 #   make gates      format, order of the folders, banned calls
 #   MODE=debug|asan|tsan|release picks the kind of build, V=1 shows commands.
 
@@ -16,7 +17,7 @@ PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
 PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
-        libavcodec libavformat libavutil libswscale libturbojpeg
+        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -43,7 +44,9 @@ LINK_fuzz := -fsanitize=fuzzer,address,undefined
 LINK_tsan := -fsanitize=thread
 
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# The warnings are for our code, not for the headers of libraries.
+PKG_CFLAGS := $(patsubst -I%,-isystem%,\
+    $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -I. $(WARN) $(FLAGS_$(MODE)) \
              -ffp-contract=off -DDH_VERSION='"$(VERSION)"' \
@@ -57,7 +60,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 Q := $(if $(V),,@)
 SAY := @$(if $(V),:,echo)
 
-.PHONY: all check demo test gates install clean bench fuzz
+.PHONY: all check demo test gates install clean bench bench-io fuzz
 all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
@@ -93,7 +96,7 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 # Tests: one program per folder, each test in a process of its own. Some use
 # what the tests of another folder have: small checkpoints, X clients, servers.
 helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
-                 tests/capture/server.c
+                 tests/capture/server.c tests/capture/person.c
 helpers_tools := $(helpers_agent) tests/agent/talker.c
 define testbin
 $(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))
@@ -136,6 +139,9 @@ demo:
 
 bench: $(B)/deskhand
 	$(B)/deskhand eval assets/eval/real/real.json
+
+bench-io: $(B)/deskhand
+	$(B)/deskhand bench io
 
 install: $(B)/deskhand
 	install -D -m 755 $(B)/deskhand $(DESTDIR)$(PREFIX)/bin/deskhand

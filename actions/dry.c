@@ -1,5 +1,7 @@
 #include "actions/dry.h"
 
+#include <stddef.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -29,7 +31,8 @@ static void destroy(struct dh_sink *s)
     dh_free(s);
 }
 
-static const struct dh_sink_ops dry_ops = { "dry", perform, release, destroy };
+static const struct dh_sink_ops dry_ops = { "dry", perform, release, destroy,
+                                            NULL };
 
 struct dh_sink *dh_dry_create(struct dh_buf *out)
 {

@@ -1,7 +1,8 @@
 /*
  * actions/guard.h - a sink around a sink that refuses what must not happen:
- * points outside of the allowed rectangle, chords that switch terminals, kill
- * the server or log out, and any action after a stop.
+ * points outside of the allowed rectangle, keys that switch terminals, kill the
+ * server, lock the screen or log out (in one action or in several), and any
+ * action after a stop.
  */
 #ifndef DH_ACTIONS_GUARD_H
 #define DH_ACTIONS_GUARD_H

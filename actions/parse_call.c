@@ -21,9 +21,9 @@ struct verb {
 
 static const struct verb verbs[] = {
     { "screenshot", DH_ACTION_SCREENSHOT, 0, 0, true },
-    { "zoom", DH_ACTION_SCREENSHOT, 0, 0, true },
-    { "zoom_in", DH_ACTION_SCREENSHOT, 0, 0, true },
-    { "cursor_position", DH_ACTION_SCREENSHOT, 0, 0, true },
+    { "zoom", DH_ACTION_ZOOM, 0, 0, true },
+    { "zoom_in", DH_ACTION_ZOOM, 0, 0, true },
+    { "cursor_position", DH_ACTION_CURSOR, 0, 0, true },
     { "mouse_move", DH_ACTION_MOVE, 0, 0, true },
     { "move", DH_ACTION_MOVE, 0, 0, false },
     { "hover", DH_ACTION_MOVE, 0, 0, false },
@@ -338,6 +338,10 @@ static bool arguments(const struct dh_json *args, struct dh_action *a,
                (a->op == DH_ACTION_KEY || seconds_of(args, a, 1, diag));
     if (a->op == DH_ACTION_WAIT)
         return seconds_of(args, a, 1, diag);
+    if (a->op == DH_ACTION_ZOOM)
+        return point_of(args, "coordinate", &a->has_at, &a->at, a, diag) &&
+               point_of(args, "start_coordinate", &a->has_start, &a->start, a,
+                        diag);
     a->text = text_of(member(args, "text"));
     if (a->op == DH_ACTION_TYPE && !a->text) {
         dh_diag_set(diag, 0, "type: text is missing");

@@ -19,6 +19,8 @@ struct dh_sink_ops {
                               struct dh_cancel *cancel, struct dh_diag *why);
     void (*release)(struct dh_sink *s);
     void (*destroy)(struct dh_sink *s);
+    /* Where the pointer is, in root pixels. NULL: it has none. */
+    enum dh_status (*pointer)(struct dh_sink *s, struct dh_point *out);
 };
 
 /*
@@ -33,6 +35,10 @@ DH_MUST_USE enum dh_status dh_sink_perform(struct dh_sink *s,
                                            const struct dh_action *a,
                                            struct dh_cancel *cancel,
                                            struct dh_diag *why);
+/* Where the pointer is, in root pixels. DH_ERR_UNSUPPORTED where the sink has
+ * none; DH_ERR_CLOSED. */
+DH_MUST_USE enum dh_status dh_sink_pointer(struct dh_sink *s,
+                                           struct dh_point *out);
 /* Let go of all that is held. */
 void dh_sink_release(struct dh_sink *s);
 /* Releases first. NULL is allowed. */

@@ -245,8 +245,23 @@ static enum dh_status perform(struct dh_sink *s, const struct dh_action *a,
     return st;
 }
 
+static enum dh_status pointer(struct dh_sink *s, struct dh_point *out)
+{
+    struct dh_xtest *x = (struct dh_xtest *)s;
+    Window root, child;
+    int wx, wy;
+    unsigned mask;
+    if (dh_x11_is_lost(x->dpy))
+        return DH_ERR_CLOSED;
+    // On another screen of the display there is no place to tell.
+    if (!XQueryPointer(x->dpy, DefaultRootWindow(x->dpy), &root, &child,
+                       &out->x, &out->y, &wx, &wy, &mask))
+        return dh_x11_is_lost(x->dpy) ? DH_ERR_CLOSED : DH_ERR_NOTFOUND;
+    return DH_OK;
+}
+
 static const struct dh_sink_ops xtest_ops = { "xtest", perform, release,
-                                              destroy };
+                                              destroy, pointer };
 
 static int64_t or_default(int64_t v, int64_t otherwise)
 {

@@ -15,6 +15,7 @@ void dh_history_finish(struct dh_history *h)
 {
     for (int i = 0; i < h->n_turns; i++) {
         dh_frame_unref(h->turns[i].frame);
+        dh_frame_unref(h->turns[i].extra);
         dh_free(h->turns[i].answer);
         dh_free(h->turns[i].step);
         dh_free(h->turns[i].note);
@@ -39,6 +40,19 @@ void dh_history_add(struct dh_history *h, struct dh_frame *frame,
     };
 }
 
+void dh_history_show(struct dh_history *h, struct dh_frame *extra)
+{
+    struct dh_turn *t = &h->turns[h->n_turns - 1];
+    dh_frame_unref(t->extra);
+    t->extra = dh_frame_ref(extra);
+}
+
+static void frame_drop(struct dh_frame **f)
+{
+    dh_frame_unref(*f);
+    *f = NULL;
+}
+
 void dh_history_prune(struct dh_history *h, int keep_min, int chunk)
 {
     // The picture that is about to be shown is behind the first one, too.
@@ -50,8 +64,9 @@ void dh_history_prune(struct dh_history *h, int keep_min, int chunk)
     for (int i = 1; i < h->n_turns && drop > 0; i++) {
         if (!h->turns[i].frame)
             continue;
-        dh_frame_unref(h->turns[i].frame);
-        h->turns[i].frame = NULL;
+        // Both are in one message.
+        frame_drop(&h->turns[i - 1].extra);
+        frame_drop(&h->turns[i].frame);
         drop--;
     }
 }

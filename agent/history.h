@@ -12,6 +12,7 @@ struct dh_turn {
     char *answer;           /* as the model wrote it */
     char *step;             /* its Action: line; "" where absent */
     char *note;             /* told with the next picture, or NULL */
+    struct dh_frame *extra; /* shown before the next picture, or NULL */
 };
 
 struct dh_history {
@@ -25,6 +26,9 @@ void dh_history_finish(struct dh_history *h);
 /* Takes a reference to the frame, copies the texts. note may be NULL. */
 void dh_history_add(struct dh_history *h, struct dh_frame *frame,
                     const char *answer, const char *step, const char *note);
+/* The newest turn gets a picture of its own, such as an enlarged part; takes a
+ * reference. It goes when the next turn's picture goes. */
+void dh_history_show(struct dh_history *h, struct dh_frame *extra);
 /*
  * Drop old pictures before the next question, never the first turn's: with k
  * pictures behind the first, the newest, which is no turn yet, among them,

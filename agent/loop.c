@@ -1,39 +1,17 @@
 #include "agent/loop.h"
 
-#include <stdio.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "actions/parse.h"
 #include "actions/sink.h"
-#include "agent/aim.h"
+#include "agent/loop_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/thread.h"
 #include "capture/frame.h"
 #include "capture/source.h"
-#include "vision/view.h"
-
-#define DH_LOG_TAG "loop"
-#include "base/log.h"
-
-// So many equal actions on an unchanged screen are a loop without a way out.
-#define STUCK_AFTER 4
-
-// How much longer than the quiet time a first change is waited for.
-#define LATE_FACTOR 3
-
-struct run {
-    const struct dh_loop *l;
-    struct dh_loop_options o;
-    struct dh_history history;
-    struct dh_loop_result *result;
-    struct dh_frame *frame; // the newest picture
-    int64_t grab_ns;
-    int step;
-    struct dh_action last;
-    uint64_t last_hash;
-    int repeats;
-};
 
 const char *dh_loop_end_name(enum dh_loop_end e)
 {
@@ -43,7 +21,7 @@ const char *dh_loop_end_name(enum dh_loop_end e)
     return (unsigned)e < DH_COUNTOF(names) ? names[e] : "?";
 }
 
-static void tell(struct run *r, struct dh_event *e)
+void dh_run_tell(struct dh_run *r, struct dh_event *e)
 {
     e->time_ns = dh_now_ns();
     e->step = r->step;
@@ -51,208 +29,173 @@ static void tell(struct run *r, struct dh_event *e)
         r->l->watch[i](r->l->watch_user[i], e);
 }
 
-static void tell_text(struct run *r, enum dh_event_kind kind, const char *text,
-                      enum dh_status status)
+void dh_run_tell_text(struct dh_run *r, enum dh_event_kind kind,
+                      const char *text, enum dh_status status)
 {
     struct dh_event e = { .kind = kind, .status = status };
     char *copy = text ? dh_strdup(text) : NULL;
     e.text = copy;
-    tell(r, &e);
+    dh_run_tell(r, &e);
     dh_free(copy);
 }
 
-// Each returns false once the run has ended.
-static bool end(struct run *r, enum dh_loop_end how, enum dh_status status)
+bool dh_run_end(struct dh_run *r, enum dh_loop_end how, enum dh_status status)
 {
     r->result->end = status == DH_ERR_CANCELLED ? DH_LOOP_STOPPED : how;
     r->result->status = status;
     return false;
 }
 
-static bool observe(struct run *r, const char *why)
+bool dh_run_grab(struct dh_run *r, struct dh_frame **out)
 {
     int64_t start = dh_now_ns();
-    struct dh_frame *frame;
-    enum dh_status st = dh_source_grab(r->l->source, &frame);
-    if (st)
-        return end(r, DH_LOOP_ERROR, st);
+    enum dh_status st = dh_source_grab(r->l->source, out);
     r->grab_ns = dh_now_ns() - start;
+    return st ? dh_run_end(r, DH_LOOP_ERROR, st) : true;
+}
+
+void dh_run_show(struct dh_run *r, struct dh_frame *frame, const char *why)
+{
+    struct dh_event e = { .kind = DH_EVENT_FRAME, .frame = frame, .why = why };
     dh_frame_unref(r->frame);
     r->frame = frame;
-    struct dh_event e = { .kind = DH_EVENT_FRAME, .frame = frame, .why = why };
-    tell(r, &e);
+    r->fresh = true;
+    dh_run_tell(r, &e);
+}
+
+static bool observe(struct dh_run *r, const char *why)
+{
+    struct dh_frame *frame;
+    if (!dh_run_grab(r, &frame))
+        return false;
+    dh_run_show(r, frame, why);
     return true;
 }
 
-// Ask until the answer can be read, a few times. *answer is set on true.
-static bool think(struct run *r, struct dh_answer *answer, char **raw)
-{
-    struct dh_policy *p = r->l->policy;
-    struct dh_diag diag = { 0 };
-    if (p->ops->prune)
-        p->ops->prune(p, &r->history);
-    for (int attempt = 0; attempt <= r->o.resamples; attempt++) {
-        struct dh_decision d;
-        enum dh_status st = p->ops->decide(p, &r->history, r->frame, attempt,
-                                           attempt ? diag.text : NULL, &d);
-        if (st)
-            return end(r, DH_LOOP_ERROR, st);
-        struct dh_event e = { .kind = DH_EVENT_ANSWER,
-                              .text = d.text,
-                              .usage = d.usage,
-                              .times = d.times };
-        e.times.grab = r->grab_ns;
-        tell(r, &e);
-        memset(&diag, 0, sizeof diag);
-        if (!dh_answer_parse(d.text, strlen(d.text), answer, &diag)) {
-            *raw = dh_strdup(d.text);
-            dh_decision_finish(&d);
-            return true;
-        }
-        dh_answer_finish(answer);
-        dh_decision_finish(&d);
-        tell_text(r, DH_EVENT_NOTE, diag.text, DH_ERR_FORMAT);
-        if (dh_cancel_is_set(r->l->cancel))
-            return end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
-    }
-    r->result->text = dh_strdup(diag.text);
-    return end(r, DH_LOOP_NONSENSE, DH_ERR_FORMAT);
-}
-
-static bool is_stuck(struct run *r, const struct dh_action *a)
-{
-    uint64_t hash = dh_frame_hash(r->frame);
-    bool same = hash == r->last_hash && dh_action_equal(a, &r->last);
-    r->repeats = same ? r->repeats + 1 : 1;
-    r->last_hash = hash;
-    dh_action_finish(&r->last);
-    dh_action_copy(&r->last, a);
-    return r->repeats >= STUCK_AFTER;
-}
-
-static bool finish_with(struct run *r, const struct dh_action *a)
-{
-    enum dh_loop_end how = a->op == DH_ACTION_DONE   ? DH_LOOP_DONE
-                           : a->op == DH_ACTION_FAIL ? DH_LOOP_FAILED
-                                                     : DH_LOOP_ANSWERED;
-    r->result->text = a->text ? dh_strdup(a->text) : NULL;
-    return end(r, how, DH_OK);
-}
-
-// Wait until the screen is quiet again; after a wait action, for as long as it
-// asks for.
-static enum dh_status settle(struct run *r, const struct dh_action *a,
-                             struct dh_event *e)
-{
-    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
-    struct dh_settle_result found = { 0 };
-    if (a->op == DH_ACTION_WAIT) {
-        int64_t ns = DH_MAX(0, a->duration_ms) * DH_MS;
-        how.quiet_ns = DH_MAX(how.quiet_ns, ns);
-        how.limit_ns = DH_MAX(how.limit_ns, ns);
-    }
-    enum dh_status st =
-        dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    // Some programs take longer than a quiet moment to begin: what has not
-    // changed yet is given a second look.
-    if (!st && !found.changed && a->op != DH_ACTION_WAIT) {
-        how.quiet_ns *= LATE_FACTOR;
-        e->times.settle += found.waited_ns;
-        st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    }
-    e->times.settle += found.waited_ns;
-    e->changed = found.changed;
-    return st;
-}
-
-static const char *finding(enum dh_status st, const struct dh_diag *why)
-{
-    if (why->text[0])
-        return why->text;
-    return st ? dh_status_name(st) : NULL;
-}
-
-// What cannot be done is told to the model; a lost server ends the run.
-static bool is_fatal(enum dh_status st)
-{
-    return st == DH_ERR_CLOSED || st == DH_ERR_CANCELLED || st == DH_ERR_IO;
-}
-
-static bool act(struct run *r, struct dh_action *a, const char *step,
-                char note[256])
-{
-    struct dh_diag why = { 0 };
-    struct dh_event e = { .kind = DH_EVENT_ACT };
-    struct dh_view view = { r->frame->screen };
-    dh_aim_action(&view, a);
-    char *copy = dh_strdup(step);
-    e.step_text = copy;
-    e.action = *a;
-    tell(r, &e);
-    dh_free(copy);
-    memset(&e, 0, sizeof e);
-    e.kind = DH_EVENT_DONE;
-    enum dh_status st = dh_source_mark(r->l->source);
-    int64_t start = dh_now_ns();
-    if (!st)
-        st = dh_sink_perform(r->l->sink, a, r->l->cancel, &why);
-    e.times.act = dh_now_ns() - start;
-    if (is_fatal(st))
-        return end(r, DH_LOOP_ERROR, st);
-    enum dh_status settled = settle(r, a, &e);
-    e.status = st;
-    const char *found = finding(st, &why);
-    snprintf(note, 256, "%s", found ? found : "");
-    e.text = note[0] ? note : NULL;
-    tell(r, &e);
-    return settled ? end(r, DH_LOOP_ERROR, settled) : true;
-}
-
-static bool act_all(struct run *r, struct dh_answer *answer, char *raw)
-{
-    char note[256] = "";
-    struct dh_frame *seen = dh_frame_ref(r->frame);
-    bool on = true;
-    for (int i = 0; i < answer->n && on && !note[0]; i++) {
-        struct dh_action *a = &answer->action[i];
-        if (dh_action_is_final(a))
-            on = finish_with(r, a);
-        else if (is_stuck(r, a))
-            on = end(r, DH_LOOP_STUCK, DH_OK);
-        else
-            on = act(r, a, answer->step, note);
-    }
-    dh_history_add(&r->history, seen, raw, answer->step, note[0] ? note : NULL);
-    dh_frame_unref(seen);
-    return on;
-}
-
-static bool one_step(struct run *r)
-{
-    struct dh_answer answer;
-    char *raw = NULL;
-    if (r->step == r->o.max_steps)
-        return end(r, DH_LOOP_LIMIT, DH_OK);
-    r->step++;
-    if (!think(r, &answer, &raw))
-        return false;
-    bool on = act_all(r, &answer, raw) && observe(r, "after");
-    dh_answer_finish(&answer);
-    dh_free(raw);
-    if (on && dh_cancel_is_set(r->l->cancel))
-        return end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
-    return on;
-}
-
 // A desktop that is just starting up is no first picture.
-static bool begin(struct run *r)
+bool dh_run_settle(struct dh_run *r)
 {
     struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
     struct dh_settle_result found;
     enum dh_status st = dh_source_mark(r->l->source);
     if (!st)
         st = dh_source_settle(r->l->source, &how, r->l->cancel, &found);
-    return st ? end(r, DH_LOOP_ERROR, st) : true;
+    return st ? dh_run_end(r, DH_LOOP_ERROR, st) : true;
+}
+
+// What the model says once it has thought.
+static struct dh_str said(const char *text)
+{
+    static const char end[] = "think>";
+    struct dh_str s = dh_str_of(text);
+    for (ptrdiff_t at; (at = dh_str_find(s, end, 0)) >= 0;)
+        s = dh_str_sub(s, (size_t)at + sizeof end - 1, s.n);
+    return dh_str_trim(s);
+}
+
+// A line such as click(...) is meant as a call, whatever it is worth.
+static bool line_is_call(struct dh_str s, size_t at)
+{
+    size_t from = at;
+    while (at < s.n && (isalnum((unsigned char)s.p[at]) || s.p[at] == '_' ||
+                        s.p[at] == '.'))
+        at++;
+    return at > from && at < s.n && s.p[at] == '(';
+}
+
+// Words for a person and nothing that was meant as an action.
+static bool is_prose(struct dh_str s)
+{
+    static const char *const signs[] = { "{", "<", "```", "Action:" };
+    for (size_t i = 0; i < DH_COUNTOF(signs); i++)
+        if (dh_str_find(s, signs[i], 0) >= 0)
+            return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((i == 0 || s.p[i - 1] == '\n') && line_is_call(s, i))
+            return false;
+    return s.n > 0;
+}
+
+static bool ask_once(struct dh_run *r, int attempt, const char *why, char **raw)
+{
+    struct dh_policy *p = r->l->policy;
+    struct dh_decision d;
+    enum dh_status st =
+        p->ops->decide(p, &r->history, r->frame, attempt, why, &d);
+    if (st)
+        return dh_run_end(r, DH_LOOP_ERROR, st);
+    struct dh_event e = { .kind = DH_EVENT_ANSWER,
+                          .text = d.text,
+                          .usage = d.usage,
+                          .times = d.times };
+    e.times.grab = r->grab_ns;
+    dh_run_tell(r, &e);
+    *raw = dh_strdup(d.text);
+    dh_decision_finish(&d);
+    return true;
+}
+
+// Words alone are asked back once; said again, they are the answer.
+static bool hear_prose(struct dh_run *r, const char *raw, int *heard,
+                       struct dh_diag *diag)
+{
+    struct dh_str words = said(raw);
+    if (!is_prose(words))
+        return true;
+    if (++*heard == 2) {
+        r->result->text = dh_strndup(words.p, words.n);
+        return dh_run_end(r, DH_LOOP_ANSWERED, DH_OK);
+    }
+    memset(diag, 0, sizeof *diag);
+    dh_diag_set(diag, 0,
+                "no action found; answer with one action, or with done where "
+                "the task is done");
+    return true;
+}
+
+// Ask until the answer can be read, a few times. Both are set on true.
+static bool think(struct dh_run *r, struct dh_answer *answer, char **raw)
+{
+    struct dh_policy *p = r->l->policy;
+    struct dh_diag diag = { 0 };
+    int heard = 0;
+    if (p->ops->prune)
+        p->ops->prune(p, &r->history);
+    for (int attempt = 0; attempt <= r->o.resamples; attempt++) {
+        if (!ask_once(r, attempt, attempt ? diag.text : NULL, raw))
+            return false;
+        memset(&diag, 0, sizeof diag);
+        if (!dh_answer_parse(*raw, strlen(*raw), answer, &diag))
+            return true;
+        dh_answer_finish(answer);
+        bool on = hear_prose(r, *raw, &heard, &diag);
+        dh_free(*raw);
+        if (!on)
+            return false;
+        dh_run_tell_text(r, DH_EVENT_NOTE, diag.text, DH_ERR_FORMAT);
+        if (dh_cancel_is_set(r->l->cancel))
+            return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
+    }
+    r->result->text = dh_strdup(diag.text);
+    return dh_run_end(r, DH_LOOP_NONSENSE, DH_ERR_FORMAT);
+}
+
+static bool one_step(struct dh_run *r)
+{
+    struct dh_answer answer;
+    char *raw = NULL;
+    if (r->step == r->o.max_steps)
+        return dh_run_end(r, DH_LOOP_LIMIT, DH_OK);
+    r->step++;
+    if (!think(r, &answer, &raw))
+        return false;
+    r->fresh = false;
+    bool on = dh_run_act(r, &answer, raw) && (r->fresh || observe(r, "after"));
+    dh_answer_finish(&answer);
+    dh_free(raw);
+    if (on && dh_cancel_is_set(r->l->cancel))
+        return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
+    return on;
 }
 
 static struct dh_loop_options with_defaults(struct dh_loop_options o)
@@ -267,19 +210,19 @@ static struct dh_loop_options with_defaults(struct dh_loop_options o)
 void dh_loop_run(const struct dh_loop *l, const char *task,
                  struct dh_loop_result *out)
 {
-    struct run r = { .l = l, .o = with_defaults(l->options), .result = out };
+    struct dh_run r = { .l = l, .o = with_defaults(l->options), .result = out };
     memset(out, 0, sizeof *out);
     dh_history_init(&r.history, task);
-    tell_text(&r, DH_EVENT_START, task, DH_OK);
-    bool on = begin(&r) && observe(&r, "start");
+    dh_run_tell_text(&r, DH_EVENT_START, task, DH_OK);
+    bool on = dh_run_settle(&r) && observe(&r, "start");
     while (on)
         on = one_step(&r);
     // Whatever ended the run, nothing stays pressed.
     dh_sink_release(l->sink);
     out->steps = r.step;
-    tell_text(&r, DH_EVENT_END, dh_loop_end_name(out->end), out->status);
+    dh_run_tell_text(&r, DH_EVENT_END, dh_loop_end_name(out->end), out->status);
     dh_frame_unref(r.frame);
-    dh_action_finish(&r.last);
+    dh_stall_finish(&r.stall);
     dh_history_finish(&r.history);
 }
 

@@ -7,6 +7,7 @@
 #ifndef DH_AGENT_LOOP_H
 #define DH_AGENT_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/event.h"
@@ -22,6 +23,8 @@ struct dh_loop_options {
     int64_t quiet_ns;  /* the screen must be still so long; 0: 120 ms */
     int64_t settle_ns; /* and is waited for no longer; 0: 3 s */
     int resamples;     /* after an answer that cannot be read; -1: 2 */
+    bool wait_exact;   /* a wait goes on although the screen has changed and
+                        * then was still */
 };
 
 enum dh_loop_end {
@@ -30,12 +33,21 @@ enum dh_loop_end {
     DH_LOOP_ANSWERED, /* the policy answered in words */
     DH_LOOP_LIMIT,    /* out of steps */
     DH_LOOP_NONSENSE, /* no readable action, resamples included */
-    DH_LOOP_STUCK,    /* the same action on the same screen, too often */
+    DH_LOOP_STUCK,    /* in circles, told so twice (agent/stall.h) */
     DH_LOOP_STOPPED,  /* cancelled */
     DH_LOOP_ERROR,    /* screen, input or model failed */
 };
 
 const char *dh_loop_end_name(enum dh_loop_end e);
+
+/*
+ * A person's answer to the model's question, in *reply, which is freed with
+ * dh_free. Nothing is held meanwhile. Any failure but DH_ERR_CANCELLED: nobody
+ * answers, and the run fails with the question as its text.
+ */
+typedef enum dh_status (*dh_loop_ask_fn)(void *user, const char *question,
+                                         struct dh_cancel *cancel,
+                                         char **reply);
 
 struct dh_loop {
     struct dh_source *source;
@@ -45,13 +57,19 @@ struct dh_loop {
     struct dh_loop_options options;
     dh_event_fn watch[4]; /* NULL ends */
     void *watch_user[4];
+    dh_loop_ask_fn ask; /* NULL: nobody is there */
+    void *ask_user;
+    /* Blocks while a person who took the desktop has it; false: a stop came.
+     * NULL: a run that is taken ends. */
+    bool (*wait_back)(void *user, struct dh_cancel *cancel);
+    void *wait_user;
 };
 
 struct dh_loop_result {
     enum dh_loop_end end;
     enum dh_status status; /* of an error */
     int steps;
-    char *text; /* of answer, fail, done; owned, may be NULL */
+    char *text; /* of answer, fail, done; what repeats; owned, may be NULL */
 };
 
 /* Runs in the calling thread until the end; everything that is held is released

@@ -27,7 +27,7 @@ static void draft_init(struct draft *d, const struct dh_history *h)
     dh_array(d->messages, 2 * turns + 4);
     dh_array(d->parts, 4 * turns + 8);
     dh_array(d->texts, turns + 4);
-    dh_array(d->images, turns + 1);
+    dh_array(d->images, 2 * turns + 1);
 }
 
 static void draft_finish(struct draft *d)
@@ -89,6 +89,8 @@ static void put_summary(struct draft *d, const struct dh_history *h,
 {
     struct dh_buf text;
     begin(d, DH_ROLE_USER);
+    if (h->n_turns && h->turns[h->n_turns - 1].extra)
+        put_image(d, h->turns[h->n_turns - 1].extra);
     put_image(d, frame);
     dh_buf_init(&text, TEXT_MAX);
     dh_buf_printf(&text, "Task: %s", h->task);
@@ -115,6 +117,8 @@ static void put_turns(struct draft *d, const struct dh_history *h,
         begin(d, DH_ROLE_USER);
         if (h->turns[i].note)
             put_text(d, h->turns[i].note);
+        if (h->turns[i].extra)
+            put_image(d, h->turns[i].extra);
         if (next)
             put_image(d, next);
         else if (!h->turns[i].note)

@@ -59,6 +59,12 @@ static inline void dh_cancel_set(struct dh_cancel *c)
     atomic_store_explicit(&c->set, true, memory_order_relaxed);
 }
 
+/* For a flag that stands for a state, such as a person at the desk. */
+static inline void dh_cancel_clear(struct dh_cancel *c)
+{
+    atomic_store_explicit(&c->set, false, memory_order_relaxed);
+}
+
 /* NULL: never cancelled. */
 static inline bool dh_cancel_is_set(struct dh_cancel *c)
 {

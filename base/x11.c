@@ -132,13 +132,20 @@ void dh_x11_close(Display *dpy)
     pthread_mutex_unlock(&slots_lock);
 }
 
+// Wait for the answers to all requests, where one is outstanding.
+static void sync_up(Display *dpy)
+{
+    if (LastKnownRequestProcessed(dpy) + 1 != NextRequest(dpy))
+        XSync(dpy, False);
+}
+
 void dh_x11_trap_begin(Display *dpy)
 {
     struct slot *s = slot_of(dpy);
     dh_assert(!s->trapped);
     // Errors of earlier requests are not this trap's.
     if (!s->lost)
-        XSync(dpy, False);
+        sync_up(dpy);
     s->trapped = true;
     s->errors = 0;
 }
@@ -148,7 +155,7 @@ bool dh_x11_trap_end(Display *dpy)
     struct slot *s = slot_of(dpy);
     dh_assert(s->trapped);
     if (!s->lost)
-        XSync(dpy, False);
+        sync_up(dpy);
     s->trapped = false;
     return s->errors == 0 && !s->lost;
 }

@@ -43,19 +43,26 @@ bool dh_cursor_probe(Display *dpy)
            XFixesQueryVersion(dpy, &major, &minor) && major >= 2;
 }
 
-enum dh_status dh_cursor_draw(Display *dpy, struct dh_frame *frame)
+enum dh_status dh_cursor_read(Display *dpy, struct dh_cursor *out)
 {
     XFixesCursorImage *img = XFixesGetCursorImage(dpy);
     if (!img) {
         dh_warn("the X server did not give the picture of the pointer");
         return DH_ERR_IO;
     }
-    struct dh_cursor c = { .x = img->x - img->xhot - frame->screen.x,
-                           .y = img->y - img->yhot - frame->screen.y,
-                           .width = img->width,
-                           .height = img->height,
-                           .argb = img->pixels };
-    dh_cursor_blend(&c, frame);
-    XFree(img);
+    *out = (struct dh_cursor){ .x = img->x - img->xhot,
+                               .y = img->y - img->yhot,
+                               .width = img->width,
+                               .height = img->height,
+                               .argb = img->pixels,
+                               .serial = img->cursor_serial,
+                               .owned = img };
     return DH_OK;
+}
+
+void dh_cursor_finish(struct dh_cursor *c)
+{
+    if (c->owned)
+        XFree(c->owned);
+    *c = (struct dh_cursor){ 0 };
 }

@@ -17,6 +17,8 @@ struct dh_frame;
 struct dh_cursor {
     int x, y, width, height;
     const unsigned long *argb;
+    unsigned long serial; /* changes with the picture */
+    void *owned;          /* what dh_cursor_finish frees, or NULL */
 };
 
 /* Blend onto a frame that is not published yet. Parts outside are left out. */
@@ -25,8 +27,10 @@ void dh_cursor_blend(const struct dh_cursor *c, struct dh_frame *frame);
 /* The server has XFIXES 2 or later. Ask before drawing. */
 bool dh_cursor_probe(Display *dpy);
 
-/* Draw the pointer as it is now, taking frame->screen for the frame's place.
+/* The pointer as it is now, at its place on the screen; for dh_cursor_finish.
  * DH_ERR_IO: the server did not tell. Thread: that of the display. */
-DH_MUST_USE enum dh_status dh_cursor_draw(Display *dpy, struct dh_frame *frame);
+DH_MUST_USE enum dh_status dh_cursor_read(Display *dpy, struct dh_cursor *out);
+/* Zeroed ones are allowed. */
+void dh_cursor_finish(struct dh_cursor *c);
 
 #endif

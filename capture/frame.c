@@ -16,8 +16,10 @@
 struct box {
     struct dh_frame frame;
     atomic_int refs;
-    struct dh_frame_pool *pool; // NULL: none
-    size_t cap_bytes;           // of frame.pixels
+    struct dh_frame_pool *pool;  // NULL: none
+    size_t cap_bytes;            // of frame.pixels
+    void (*release)(void *user); // NULL: the pixels are ours
+    void *user;
     bool published;
     uint64_t frozen_hash; // at publish, debug builds only
 };
@@ -42,7 +44,10 @@ static void box_free(struct box *b)
 {
     if (!b)
         return;
-    dh_big_free(b->frame.pixels);
+    if (b->release)
+        b->release(b->user);
+    else
+        dh_big_free(b->frame.pixels);
     dh_free(b);
 }
 
@@ -160,6 +165,25 @@ enum dh_status dh_frame_create(struct dh_frame **out,
     atomic_store(&b->refs, 1);
     *out = &b->frame;
     return DH_OK;
+}
+
+void dh_frame_wrap(struct dh_frame **out, uint8_t *pixels, int width,
+                   int height, size_t stride, void (*release)(void *user),
+                   void *user)
+{
+    struct box *b;
+    dh_assert(width > 0 && height > 0 && width <= DH_FRAME_MAX_SIDE &&
+              height <= DH_FRAME_MAX_SIDE && stride >= (size_t)width * 4);
+    dh_new(b);
+    b->frame = (struct dh_frame){ .pixels = pixels,
+                                  .width = width,
+                                  .height = height,
+                                  .stride = stride,
+                                  .screen = { 0, 0, width, height } };
+    b->release = release;
+    b->user = user;
+    atomic_store(&b->refs, 1);
+    *out = &b->frame;
 }
 
 void dh_frame_publish(struct dh_frame *frame)

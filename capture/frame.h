@@ -14,7 +14,8 @@
 
 /*
  * One picture: 8-bit B, G, R, X bytes in memory order, rows from the top,
- * `stride` bytes apart (a multiple of 64). X is unspecified.
+ * `stride` bytes apart (a multiple of 4; of 64 where dh_frame_create made it).
+ * X is unspecified.
  *
  * The maker fills it in and publishes it; from then on nobody changes it, and
  * ref and unref may be called from any thread. Until then it belongs to one
@@ -25,7 +26,9 @@ struct dh_frame {
     int width, height;
     size_t stride;
     int64_t time_ns; /* dh_now_ns when the pixels were taken; 0: unknown */
-    uint64_t serial; /* counts the frames of one source from 1 */
+    /* Counts the frames of one source from 1. A source where nothing changed
+     * may give the same frame again: same serial, same time. */
+    uint64_t serial;
     /* Where the picture lies on the screen it was taken from; 0,0 and its own
      * size for what is no screen. */
     struct dh_rect screen;
@@ -47,6 +50,13 @@ void dh_frame_pool_destroy(struct dh_frame_pool *pool);
 DH_MUST_USE enum dh_status dh_frame_create(struct dh_frame **out,
                                            struct dh_frame_pool *pool,
                                            int width, int height);
+/*
+ * The same around pixels of the caller's, which must hold until `release` is
+ * called with `user`: by the last unref, in whichever thread that happens.
+ */
+void dh_frame_wrap(struct dh_frame **out, uint8_t *pixels, int width,
+                   int height, size_t stride, void (*release)(void *user),
+                   void *user);
 /* From here on the pixels never change. Debug builds check it. */
 void dh_frame_publish(struct dh_frame *frame);
 struct dh_frame *dh_frame_ref(struct dh_frame *frame);

@@ -1,14 +1,11 @@
 #include "capture/screen.h"
 
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/extensions/XShm.h>
 #include <X11/extensions/Xdamage.h>
-#include <X11/extensions/Xfixes.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,7 +14,11 @@
 #include "capture/convert_priv.h"
 #include "capture/cursor.h"
 #include "capture/frame.h"
+#include "capture/screen_layout_priv.h"
+#include "capture/screen_priv.h"
+#include "capture/screen_ring_priv.h"
 #include "capture/screen_stage_priv.h"
+#include "capture/screen_window_priv.h"
 #include "capture/unrest_priv.h"
 
 #define DH_LOG_TAG "screen"
@@ -32,14 +33,22 @@ struct screen {
     Display *dpy;
     Window root;
     struct dh_rect region; // empty: the whole screen
+    char *output;          // NULL: the whole screen
+    struct dh_window window;
+    struct dh_layout_watch watch;
     bool cursor;
-    struct dh_frame_pool *pool;
+    struct dh_frame_pool *pool; // where the ring cannot be used
     struct dh_stage stage;
+    bool has_ring;
+    struct dh_ring ring;
     uint64_t serial; // of the last frame
+    struct dh_frame *last;
+    struct dh_cursor drawn; // into it; only place and serial
 
     bool has_damage; // else settle compares pictures
     int damage_event;
-    Damage damage; // 0 until the first mark
+    Damage damage;         // 0 until first wanted
+    struct dh_point place; // root pixel of its 0,0
     bool marked;
     struct dh_unrest unrest;
     struct dh_frame *before; // the picture to compare with
@@ -50,53 +59,118 @@ static struct screen *screen_of(struct dh_source *source)
     return (struct screen *)source;
 }
 
+uint64_t dh_screen_fetched(const struct dh_source *source)
+{
+    return ((const struct screen *)source)->ring.fetched;
+}
+
+// ---- what the server tells -------------------------------------------------
+
+static bool damage_note(struct screen *s, const XEvent *e, int64_t now)
+{
+    if (!s->damage || e->type != s->damage_event + XDamageNotify)
+        return false;
+    const XDamageNotifyEvent *d = (const XDamageNotifyEvent *)e;
+    struct dh_rect r = { d->area.x + s->place.x, d->area.y + s->place.y,
+                         d->area.width, d->area.height };
+    dh_unrest_note(&s->unrest, r, now);
+    dh_ring_note(&s->ring, r);
+    return true;
+}
+
+// Only what is not damaged yet is reported. So a busy program fills no queue,
+// and we say when we want to hear of the same area again. What is fetched later
+// on is newer than this.
+static void damage_renew(struct screen *s)
+{
+    if (s->window.gone || dh_x11_is_lost(s->dpy))
+        return;
+    if (!s->window.id) {
+        XDamageSubtract(s->dpy, s->damage, None, None);
+        XFlush(s->dpy);
+        return;
+    }
+    // The damage goes with its window, at any time.
+    dh_x11_trap_begin(s->dpy);
+    XDamageSubtract(s->dpy, s->damage, None, None);
+    s->window.gone = !dh_x11_trap_end(s->dpy);
+}
+
+static void events_note(struct screen *s)
+{
+    bool damaged = false;
+    int64_t now = dh_now_ns();
+    while (!dh_x11_is_lost(s->dpy) && XPending(s->dpy) > 0) {
+        XEvent e;
+        XNextEvent(s->dpy, &e);
+        if (damage_note(s, &e, now))
+            damaged = true;
+        else if (dh_layout_watch_note(&s->watch, &e))
+            dh_ring_forget(&s->ring);
+        else
+            dh_window_note(&s->window, &e);
+    }
+    if (damaged)
+        damage_renew(s);
+}
+
+static enum dh_status screen_layout(struct dh_source *source,
+                                    struct dh_layout *out)
+{
+    struct screen *s = screen_of(source);
+    events_note(s);
+    enum dh_status st = dh_layout_watch_read(&s->watch);
+    if (!st)
+        *out = s->watch.layout;
+    return st;
+}
+
 // ---- pictures --------------------------------------------------------------
 
-// What to fetch: the region, or all, as far as it is on the screen.
-static enum dh_status area_find(const struct screen *s,
-                                const XWindowAttributes *root,
-                                struct dh_rect *out)
+// What to fetch: the region, the output or all, as far as it is on the screen.
+static enum dh_status area_find(const struct screen *s, struct dh_rect *out)
 {
-    struct dh_rect all = { 0, 0, root->width, root->height };
-    struct dh_rect r =
-        dh_rect_is_empty(s->region) ? all : dh_rect_intersect(all, s->region);
+    const struct dh_layout *l = &s->watch.layout;
+    struct dh_rect r = l->root;
+    if (s->output) {
+        const struct dh_output *o = dh_layout_find(l, s->output);
+        if (!o) {
+            dh_error("the screen has no output \"%s\" that is on", s->output);
+            return DH_ERR_NOTFOUND;
+        }
+        r = dh_rect_intersect(r, o->rect);
+    } else if (!dh_rect_is_empty(s->region)) {
+        r = dh_rect_intersect(r, s->region);
+    }
     if (dh_rect_is_empty(r)) {
         dh_error("the region %dx%d+%d+%d is not on the screen of %d x %d",
-                 s->region.w, s->region.h, s->region.x, s->region.y,
-                 root->width, root->height);
+                 s->region.w, s->region.h, s->region.x, s->region.y, l->root.w,
+                 l->root.h);
         return DH_ERR_RANGE;
     }
     *out = r;
     return DH_OK;
 }
 
-static enum dh_status server_failed(const struct screen *s, const char *what)
+static enum dh_status shot_find(struct screen *s, struct dh_shot *out)
 {
-    if (dh_x11_is_lost(s->dpy))
-        return DH_ERR_CLOSED;
-    dh_warn("the X server did not deliver %s", what);
-    return DH_ERR_IO;
-}
-
-// Fetch the picture into the stage. The screen may be resized between asking
-// for its size and for its pixels; the server then refuses, and the new size is
-// known at once.
-static enum dh_status stage_fill(struct screen *s, struct dh_rect *area)
-{
-    for (int tries = 0; tries < 3; tries++) {
-        XWindowAttributes root;
-        if (dh_x11_is_lost(s->dpy) ||
-            !XGetWindowAttributes(s->dpy, s->root, &root))
-            return server_failed(s, "the size of the screen");
-        enum dh_status st = area_find(s, &root, area);
-        if (st)
-            return st;
-        if (dh_stage_fill(&s->stage, &root, *area))
-            return DH_OK;
-        if (dh_x11_is_lost(s->dpy))
-            return DH_ERR_CLOSED;
+    enum dh_status st = dh_layout_watch_read(&s->watch);
+    if (st)
+        return st;
+    if (s->window.id) {
+        st = dh_window_shot(&s->window, out);
+        if (!st)
+            s->place = (struct dh_point){ out->area.x, out->area.y };
+        return st;
     }
-    return server_failed(s, "a picture of the screen");
+    int n = DefaultScreen(s->dpy);
+    struct dh_shot shot = { .drawable = s->root,
+                            .visual = DefaultVisual(s->dpy, n),
+                            .depth = DefaultDepth(s->dpy, n) };
+    st = area_find(s, &shot.area);
+    if (!st)
+        *out = shot;
+    return st;
 }
 
 static struct dh_pixel_format format_of(const XImage *img)
@@ -136,66 +210,140 @@ static enum dh_status stage_copy(const struct screen *s, struct dh_rect area,
     return DH_OK;
 }
 
-static enum dh_status frame_fetch(struct screen *s, bool cursor,
+static enum dh_status pixels_fetch(struct screen *s, const struct dh_shot *shot,
+                                   struct dh_frame **out)
+{
+    if (s->has_ring && dh_ring_suits(s->dpy, shot)) {
+        if (!s->has_damage)
+            dh_ring_forget(&s->ring);
+        enum dh_status st = dh_ring_fill(&s->ring, shot, out);
+        if (st != DH_ERR_UNSUPPORTED)
+            return st;
+        s->has_ring = false;
+    }
+    dh_ring_finish(&s->ring);
+    return dh_stage_fill(&s->stage, shot) ? stage_copy(s, shot->area, out)
+                                          : DH_ERR_IO;
+}
+
+// The screen may be resized, or a window closed, between asking for its size
+// and for its pixels. The server then refuses, and its events tell why.
+static enum dh_status fetch_failed(struct screen *s, enum dh_status st,
+                                   bool again)
+{
+    dh_ring_forget(&s->ring);
+    if (dh_x11_is_lost(s->dpy))
+        return DH_ERR_CLOSED;
+    if (st != DH_ERR_IO)
+        return st;
+    s->watch.known = false;
+    if (!again)
+        dh_warn("the X server did not deliver a picture");
+    return DH_ERR_IO;
+}
+
+static bool same_pointer(const struct dh_cursor *a, const struct dh_cursor *b)
+{
+    return a->x == b->x && a->y == b->y && a->serial == b->serial;
+}
+
+static bool last_is_fresh(const struct screen *s, const struct dh_shot *shot,
+                          const struct dh_cursor *pointer)
+{
+    return s->last && s->has_damage && dh_ring_is_fresh(&s->ring, shot) &&
+           same_pointer(&s->drawn, pointer);
+}
+
+static enum dh_status frame_fetch(struct screen *s,
+                                  const struct dh_cursor *pointer,
                                   struct dh_frame **out)
 {
-    struct dh_rect area;
-    int64_t now = dh_now_ns();
-    enum dh_status st = stage_fill(s, &area);
-    if (st)
-        return st;
-    struct dh_frame *f;
-    st = stage_copy(s, area, &f);
-    if (st)
-        return st;
-    f->time_ns = now;
-    // Without a pointer the picture is still worth having.
-    if (cursor && dh_cursor_draw(s->dpy, f) && dh_x11_is_lost(s->dpy)) {
-        dh_frame_unref(f);
-        return DH_ERR_CLOSED;
+    enum dh_status st = DH_ERR_IO;
+    struct dh_shot shot;
+    for (int tries = 3; tries > 0 && st == DH_ERR_IO; tries--) {
+        events_note(s);
+        int64_t now = dh_now_ns();
+        st = shot_find(s, &shot);
+        if (st) {
+            dh_ring_forget(&s->ring);
+            return st;
+        }
+        if (pointer && last_is_fresh(s, &shot, pointer)) {
+            *out = dh_frame_ref(s->last);
+            return DH_OK;
+        }
+        st = pixels_fetch(s, &shot, out);
+        if (st)
+            st = fetch_failed(s, st, tries > 1);
+        else
+            (*out)->time_ns = now;
     }
+    if (!st)
+        (*out)->layout = s->watch.layout;
+    return st;
+}
+
+static void pointer_draw(struct screen *s, const struct dh_cursor *pointer,
+                         struct dh_frame *f)
+{
+    struct dh_cursor c = *pointer;
+    if (!c.argb)
+        return;
+    c.x -= f->screen.x;
+    c.y -= f->screen.y;
+    dh_cursor_blend(&c, f);
+    dh_ring_spoil(&s->ring, (struct dh_rect){ c.x, c.y, c.width, c.height });
+}
+
+static enum dh_status frame_make(struct screen *s,
+                                 const struct dh_cursor *pointer,
+                                 struct dh_frame **out)
+{
+    struct dh_frame *f;
+    enum dh_status st = frame_fetch(s, pointer, &f);
+    if (st)
+        return st;
+    if (f == s->last) {
+        *out = f;
+        return DH_OK;
+    }
+    pointer_draw(s, pointer, f);
+    s->drawn = (struct dh_cursor){ .x = pointer->x,
+                                   .y = pointer->y,
+                                   .serial = pointer->serial };
+    f->serial = ++s->serial;
+    dh_frame_publish(f);
+    dh_frame_unref(s->last);
+    s->last = dh_frame_ref(f);
     *out = f;
     return DH_OK;
 }
 
+static enum dh_status damage_start(struct screen *s);
+
+// Without a pointer the picture is still worth having. Either way what was
+// drawn until now is in the queue then.
 static enum dh_status screen_grab(struct dh_source *source,
                                   struct dh_frame **out)
 {
     struct screen *s = screen_of(source);
-    struct dh_frame *f;
-    enum dh_status st = frame_fetch(s, s->cursor, &f);
-    if (st)
-        return st;
-    f->serial = ++s->serial;
-    dh_frame_publish(f);
-    *out = f;
-    return DH_OK;
+    struct dh_cursor pointer = { 0 };
+    enum dh_status st = DH_OK;
+    if (dh_x11_is_lost(s->dpy))
+        return DH_ERR_CLOSED;
+    if (s->has_damage && !s->damage)
+        st = damage_start(s);
+    bool told = s->cursor && !st && !dh_cursor_read(s->dpy, &pointer);
+    if (!st && !told && s->has_damage && !dh_x11_is_lost(s->dpy))
+        XSync(s->dpy, False);
+    if (!st)
+        st = dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED
+                                    : frame_make(s, &pointer, out);
+    dh_cursor_finish(&pointer);
+    return st;
 }
 
 // ---- changes ---------------------------------------------------------------
-
-static void events_note(struct screen *s)
-{
-    bool any = false;
-    int64_t now = dh_now_ns();
-    while (!dh_x11_is_lost(s->dpy) && XPending(s->dpy) > 0) {
-        XEvent e;
-        XNextEvent(s->dpy, &e);
-        if (!s->damage || e.type != s->damage_event + XDamageNotify)
-            continue;
-        const XDamageNotifyEvent *d = (const XDamageNotifyEvent *)&e;
-        struct dh_rect r = { d->area.x, d->area.y, d->area.width,
-                             d->area.height };
-        dh_unrest_note(&s->unrest, r, now);
-        any = true;
-    }
-    // Only what is not damaged yet is reported. So a busy program fills no
-    // queue, and we say when we want to hear of the same area again.
-    if (any && !dh_x11_is_lost(s->dpy)) {
-        XDamageSubtract(s->dpy, s->damage, None, None);
-        XFlush(s->dpy);
-    }
-}
 
 static bool pixels_differ(const uint8_t *a, const uint8_t *b)
 {
@@ -243,7 +391,7 @@ static struct dh_rect frames_compare(const struct dh_frame *a,
 static enum dh_status pictures_note(struct screen *s)
 {
     struct dh_frame *now;
-    enum dh_status st = frame_fetch(s, false, &now);
+    enum dh_status st = frame_fetch(s, NULL, &now);
     if (st)
         return st;
     if (s->before) {
@@ -266,11 +414,20 @@ static enum dh_status changes_note(struct screen *s)
 
 static enum dh_status damage_start(struct screen *s)
 {
-    if (!s->damage)
-        s->damage =
-            XDamageCreate(s->dpy, s->root, XDamageReportDeltaRectangles);
-    XDamageSubtract(s->dpy, s->damage, None, None);
-    XSync(s->dpy, False);
+    if (s->window.id) {
+        struct dh_shot shot; // where the window is
+        enum dh_status st = shot_find(s, &shot);
+        if (st)
+            return st;
+    }
+    if (!s->damage) {
+        Drawable what = s->window.id ? s->window.id : s->root;
+        s->damage = XDamageCreate(s->dpy, what, XDamageReportDeltaRectangles);
+        dh_ring_forget(&s->ring);
+    }
+    damage_renew(s);
+    if (!dh_x11_is_lost(s->dpy))
+        XSync(s->dpy, False);
     return dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED : DH_OK;
 }
 
@@ -354,11 +511,15 @@ static void screen_destroy(struct dh_source *source)
 {
     struct screen *s = screen_of(source);
     if (s->dpy) {
+        dh_window_close(&s->window);
         dh_stage_finish(&s->stage);
+        dh_ring_finish(&s->ring);
         dh_x11_close(s->dpy);
     }
+    dh_frame_unref(s->last);
     dh_frame_unref(s->before);
     dh_frame_pool_destroy(s->pool);
+    dh_free(s->output);
     dh_free(s);
 }
 
@@ -367,16 +528,9 @@ static const struct dh_source_ops screen_ops = {
     .grab = screen_grab,
     .mark = screen_mark,
     .settle = screen_settle,
+    .layout = screen_layout,
     .destroy = screen_destroy,
 };
-
-static bool damage_probe(Display *dpy, int *event)
-{
-    int error, major = 1, minor = 1;
-    // The damage extension refuses clients that have not asked XFIXES first.
-    return dh_cursor_probe(dpy) && XDamageQueryExtension(dpy, event, &error) &&
-           XDamageQueryVersion(dpy, &major, &minor);
-}
 
 static enum dh_status visual_check(Display *dpy)
 {
@@ -390,6 +544,20 @@ static enum dh_status visual_check(Display *dpy)
     return DH_ERR_UNSUPPORTED;
 }
 
+static void extensions_use(struct screen *s, const struct dh_screen_options *o)
+{
+    s->stage.dpy = s->ring.dpy = s->dpy;
+    s->has_ring = o->shm && XShmQueryExtension(s->dpy);
+    s->stage.no_shm = !s->has_ring;
+    s->has_damage = o->damage && dh_damage_probe(s->dpy, &s->damage_event);
+    s->cursor = o->cursor && dh_cursor_probe(s->dpy);
+    if (o->damage && !s->has_damage)
+        dh_info("the X server does not tell of changes, pictures are compared "
+                "instead");
+    if (o->cursor && !s->cursor)
+        dh_info("the X server does not give the picture of the pointer");
+}
+
 static enum dh_status screen_open(struct screen *s,
                                   const struct dh_screen_options *o)
 {
@@ -400,132 +568,52 @@ static enum dh_status screen_open(struct screen *s,
     if (st)
         return st;
     s->root = DefaultRootWindow(s->dpy);
-    s->stage.dpy = s->dpy;
-    s->stage.no_shm = !o->shm || !XShmQueryExtension(s->dpy);
-    s->has_damage = o->damage && damage_probe(s->dpy, &s->damage_event);
-    s->cursor = o->cursor && dh_cursor_probe(s->dpy);
-    if (o->damage && !s->has_damage)
-        dh_info("the X server does not tell of changes, pictures are compared "
-                "instead");
-    if (o->cursor && !s->cursor)
-        dh_info("the X server does not give the picture of the pointer");
-    return dh_x11_is_lost(s->dpy) ? DH_ERR_CLOSED : DH_OK;
+    dh_layout_watch_init(&s->watch, s->dpy);
+    extensions_use(s, o);
+    st = dh_layout_watch_read(&s->watch);
+    if (!st && s->output) {
+        struct dh_rect area;
+        st = area_find(s, &area);
+    }
+    if (!st && o->window)
+        st = dh_window_open(&s->window, s->dpy, o->window);
+    return st;
+}
+
+static enum dh_status options_check(const struct dh_screen_options *o,
+                                    struct dh_rect *region)
+{
+    *region = (struct dh_rect){ 0 };
+    if (!!o->region + !!o->output + !!o->window > 1) {
+        dh_error("only one of a region, an output and a window can be given");
+        return DH_ERR_USAGE;
+    }
+    if (o->region && !dh_screen_region_parse(dh_str_of(o->region), region)) {
+        dh_error("\"%s\" is no region such as 800x600+0+0", o->region);
+        return DH_ERR_USAGE;
+    }
+    return DH_OK;
 }
 
 enum dh_status dh_screen_create(struct dh_source **out,
                                 const struct dh_screen_options *options)
 {
-    struct dh_rect region = { 0 };
-    if (options->region &&
-        !dh_screen_region_parse(dh_str_of(options->region), &region)) {
-        dh_error("\"%s\" is no region such as 800x600+0+0", options->region);
-        return DH_ERR_USAGE;
-    }
+    struct dh_rect region;
+    enum dh_status st = options_check(options, &region);
+    if (st)
+        return st;
     struct screen *s;
     dh_new(s);
     s->source.ops = &screen_ops;
     s->region = region;
+    if (options->output && strcmp(options->output, "all") != 0)
+        s->output = dh_strdup(options->output);
     s->pool = dh_frame_pool_create(4);
-    enum dh_status st = screen_open(s, options);
+    st = screen_open(s, options);
     if (st) {
         screen_destroy(&s->source);
         return st;
     }
     *out = &s->source;
     return DH_OK;
-}
-
-// ---- options and facts -----------------------------------------------------
-
-const struct dh_opt dh_screen_opts[] = {
-    { .name = "display",
-      .letter = 'd',
-      .type = DH_OPT_TEXT,
-      .offset = offsetof(struct dh_screen_options, display),
-      .arg = ":N",
-      .help = "X display to look at (default: $DISPLAY)" },
-    { .name = "region",
-      .type = DH_OPT_TEXT,
-      .offset = offsetof(struct dh_screen_options, region),
-      .arg = "WxH+X+Y",
-      .help = "Part of the screen to capture" },
-    { .name = "cursor",
-      .type = DH_OPT_BOOL,
-      .offset = offsetof(struct dh_screen_options, cursor),
-      .help = "Draw the pointer into the pictures (default)" },
-    { .name = "shm",
-      .type = DH_OPT_BOOL,
-      .offset = offsetof(struct dh_screen_options, shm),
-      .help = "Share memory with the X server where it can (default)" },
-    { .name = "damage",
-      .type = DH_OPT_BOOL,
-      .offset = offsetof(struct dh_screen_options, damage),
-      .help = "Let the X server tell of changes where it can (default)" },
-    { 0 },
-};
-
-bool dh_screen_region_parse(struct dh_str s, struct dh_rect *out)
-{
-    static const char separator[] = { 'x', '+', '+' };
-    int64_t v[4];
-    for (int i = 0; i < 4; i++) {
-        size_t n = 0;
-        while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
-            n++;
-        if (!dh_parse_i64(dh_str_sub(s, 0, n), &v[i]) || v[i] > 32767)
-            return false;
-        if (i < 3 && (n == s.n || s.p[n] != separator[i]))
-            return false;
-        s = dh_str_sub(s, i < 3 ? n + 1 : n, s.n);
-    }
-    if (s.n || !v[0] || !v[1])
-        return false;
-    *out = (struct dh_rect){ (int)v[2], (int)v[3], (int)v[0], (int)v[1] };
-    return true;
-}
-
-static bool shm_probe(Display *dpy)
-{
-    XWindowAttributes root;
-    struct dh_stage stage = { .dpy = dpy };
-    if (!XGetWindowAttributes(dpy, DefaultRootWindow(dpy), &root))
-        return false;
-    bool filled = dh_stage_fill(&stage, &root, (struct dh_rect){ 0, 0, 1, 1 });
-    dh_stage_finish(&stage);
-    return filled && !stage.no_shm;
-}
-
-enum dh_status dh_screen_probe(const char *display, struct dh_screen_info *out)
-{
-    Display *dpy;
-    enum dh_status st = dh_x11_open(&dpy, display);
-    if (st)
-        return st;
-    int n = DefaultScreen(dpy), event;
-    const Visual *v = DefaultVisual(dpy, n);
-    struct dh_screen_info info = { .width = DisplayWidth(dpy, n),
-                                   .height = DisplayHeight(dpy, n),
-                                   .depth = DefaultDepth(dpy, n),
-                                   .red_mask = v->red_mask,
-                                   .green_mask = v->green_mask,
-                                   .blue_mask = v->blue_mask,
-                                   .true_color = v->class == TrueColor,
-                                   .msb_first = ImageByteOrder(dpy) == MSBFirst,
-                                   .has_shm = XShmQueryExtension(dpy),
-                                   .has_fixes = dh_cursor_probe(dpy),
-                                   .has_damage = damage_probe(dpy, &event) };
-    int n_formats;
-    XPixmapFormatValues *formats = XListPixmapFormats(dpy, &n_formats);
-    for (int i = 0; formats && i < n_formats; i++) {
-        if (formats[i].depth == info.depth)
-            info.bits_per_pixel = formats[i].bits_per_pixel;
-    }
-    XFree(formats);
-    snprintf(info.vendor, sizeof(info.vendor), "%s", ServerVendor(dpy));
-    info.shm_works = info.has_shm && shm_probe(dpy);
-    st = dh_x11_is_lost(dpy) ? DH_ERR_CLOSED : DH_OK;
-    dh_x11_close(dpy);
-    if (!st)
-        *out = info;
-    return st;
 }

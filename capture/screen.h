@@ -8,11 +8,14 @@
 #include "base/opts.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "capture/layout.h"
 #include "capture/source.h"
 
 struct dh_screen_options {
     const char *display; /* NULL: $DISPLAY */
     const char *region;  /* "WIDTHxHEIGHT+X+Y"; NULL: the whole screen */
+    const char *output;  /* of RandR; NULL or "all": the whole screen */
+    const char *window;  /* number or part of a title; NULL: none */
     bool cursor;         /* draw the pointer into the pictures */
     bool shm;            /* use MIT-SHM where the server has it */
     bool damage;         /* use the DAMAGE extension where the server has it */
@@ -32,15 +35,23 @@ DH_MUST_USE bool dh_screen_region_parse(struct dh_str s, struct dh_rect *out);
  * Connect to a screen. *options is only looked at in the call. The source
  * belongs to one thread at a time; several screens share nothing.
  *
- * DH_ERR_USAGE for a region that cannot be read, DH_ERR_NOTFOUND where there is
- * no server, DH_ERR_UNSUPPORTED where its screen is not TrueColor of depth 24,
- * 30 or 32.
+ * DH_ERR_USAGE for a region that cannot be read, or more than one of region,
+ * output and window; DH_ERR_NOTFOUND where there is no server, output or
+ * window; DH_ERR_UNSUPPORTED where its screen is not TrueColor of depth 24, 30
+ * or 32, or the server cannot show a window alone.
  *
- * grab: the whole screen, or what lies of the region on it, as it is at that
- * moment; the size may differ from the last time. `frame->screen` is where it
- * lies on the screen. DH_ERR_IO: the server did not deliver, a later grab may
- * work. DH_ERR_RANGE: the region is wholly off the screen, which may have
- * shrunk. DH_ERR_CLOSED: the server has gone for good.
+ * grab: the whole screen, or what lies of the region on it, or the output, or
+ * the window, as it is at that moment; place and size may differ from the last
+ * time. `frame->screen` is where it lies on the screen, which for a window may
+ * begin left of it or above. Where nothing has changed it is the same frame
+ * again. DH_ERR_IO: the server did not deliver, a later grab may work; also a
+ * window that is not shown. DH_ERR_RANGE: the region is wholly off the screen,
+ * which may have shrunk. DH_ERR_NOTFOUND: the output is not there any more, or
+ * is off. DH_ERR_CLOSED: the server or the window has gone for good.
+ *
+ * With MIT-SHM, DAMAGE and 32 bits a pixel only what has changed is fetched,
+ * and straight into the frame. layout: asks the server only after it said that
+ * something has changed.
  *
  * mark, settle: by the DAMAGE extension. Without it settle compares a picture
  * every 50 ms with the one before, at the price of those grabs, and changes
@@ -59,6 +70,7 @@ struct dh_screen_info {
     bool has_shm, has_damage, has_fixes;
     bool shm_works; /* it has it, and it can share memory with this process */
     char vendor[64];
+    struct dh_layout layout;
 };
 
 /* Connect, ask, disconnect. DH_ERR_NOTFOUND without a server. */

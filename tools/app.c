@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -180,6 +181,18 @@ void dh_app_print(FILE *to, const char *text)
     bool held = false;
     if (text)
         dh_app_print_text(to, text, strlen(text), &held);
+}
+
+bool dh_app_has_bus(void)
+{
+    const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (address && address[0])
+        return true;
+    char *path = runtime ? dh_path_join(runtime, "bus") : NULL;
+    bool there = path && dh_path_exists(path);
+    dh_free(path);
+    return there;
 }
 
 int dh_app_exit(enum dh_status st)

@@ -20,7 +20,8 @@ BEGIN {
     may["tools"] = "base capture actions vision model agent"
 
     # Beginning of a header: which files may name it.
-    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap)|actions/xtest)"
+    # tools/bench_x11 is what the others are measured against.
+    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap|windows|sign)|actions/xtest|tools/bench_x11)"
     only["SDL"] = "^tools/viewer"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"
@@ -29,6 +30,7 @@ BEGIN {
     only["jpeglib.h"] = "^capture/jpeg"
     only["cJSON"] = "^base/json"
     only["cjson/"] = "^base/json"
+    only["atspi/"] = "^agent/a11y"
     only["curl/"] = "^agent/policy_remote"
     only["microhttpd.h"] = "^tools/cmd_serve"
     only["pcre2.h"] = "^model/pretok"

@@ -42,9 +42,10 @@ static enum dh_status act_one(struct dh_sink *sink, const char *line,
         return DH_ERR_USAGE;
     }
     struct dh_view view = { { 0, 0, info->width, info->height } };
-    if (!o->dry_run)
-        dh_aim_action(&view, &a);
-    enum dh_status st = dh_sink_perform(sink, &a, dh_app_cancel(), &why);
+    enum dh_status st =
+        o->dry_run ? DH_OK : dh_aim_action(&view, &info->layout, &a, &why);
+    if (!st)
+        st = dh_sink_perform(sink, &a, dh_app_cancel(), &why);
     if (!st && a.op == DH_ACTION_WAIT && !o->dry_run)
         dh_sleep_for(a.duration_ms * DH_MS);
     if (st && st != DH_ERR_CANCELLED)

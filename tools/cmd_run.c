@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,18 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "capture/film.h"
 #include "capture/screen.h"
 #include "tools/app.h"
+#include "tools/desk.h"
 
 #define DH_LOG_TAG "run"
 #include "base/log.h"
 
 struct run_options {
-    const char *display, *region, *session, *script;
+    const char *display, *region, *output, *window, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video, cmd_is_ctrl;
+    bool record, video, film, wait_exact, cmd_is_ctrl;
     const char *secret_file;
 };
 
@@ -34,6 +37,11 @@ static const struct dh_opt run_opts[] = {
       "X display to see and act on (default: $DISPLAY)", 0, 0, NULL },
     { "region", 0, DH_OPT_TEXT, offsetof(struct run_options, region), "WxH+X+Y",
       "Part of the screen to see and act in", 0, 0, NULL },
+    { "output", 0, DH_OPT_TEXT, offsetof(struct run_options, output), "NAME",
+      "Monitor to see, as xrandr calls it, \"primary\" or \"all\" (default)", 0,
+      0, NULL },
+    { "window", 0, DH_OPT_TEXT, offsetof(struct run_options, window), "ID",
+      "Window to see, by number or a part of its title", 0, 0, NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "session", 's', DH_OPT_TEXT, offsetof(struct run_options, session), "DIR",
@@ -45,6 +53,9 @@ static const struct dh_opt run_opts[] = {
       NULL },
     { "video", 0, DH_OPT_BOOL, offsetof(struct run_options, video), NULL,
       "Put a video into it (the default; --no-video saves some time)", 0, 0,
+      NULL },
+    { "film", 0, DH_OPT_BOOL, offsetof(struct run_options, film), NULL,
+      "Also film the screen at 30 frames a second, into screen.mkv there", 0, 0,
       NULL },
     { "script", 0, DH_OPT_TEXT, offsetof(struct run_options, script), "FILE",
       "Take answers from a file, one action a line, in place of a model", 0, 0,
@@ -60,6 +71,11 @@ static const struct dh_opt run_opts[] = {
       NULL },
     { "cmd-is-ctrl", 0, DH_OPT_BOOL, offsetof(struct run_options, cmd_is_ctrl),
       NULL, "Press ctrl where cmd is asked for (default: super)", 0, 0, NULL },
+    { "wait-exact", 0, DH_OPT_BOOL, offsetof(struct run_options, wait_exact),
+      NULL,
+      "Wait as long as the model says, though the screen has changed and is "
+      "still",
+      0, 0, NULL },
     { 0 },
 };
 
@@ -231,20 +247,32 @@ static void printer_finish(struct printer *p)
 /* Everything that a run holds; run_finish takes down what is there. */
 struct run {
     struct run_options o;
+    struct dh_desk_options trust;
     struct dh_model_opts model;
     struct dh_app_options app;
+    struct dh_desk desk;
     struct dh_brain *brain;
     struct dh_policy *policy;
     struct dh_source *source;
     struct dh_sink *sink;
     struct dh_secrets *secrets;
     struct dh_recorder *recorder;
+    struct dh_film *film;
     char *session; // the folder
 };
 
-static char *new_session_dir(void)
+static void put_state_dir(struct dh_buf *path)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/')
+        dh_buf_puts(path, state);
+    else
+        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
+    dh_buf_puts(path, "/deskhand");
+}
+
+static char *new_session_dir(void)
+{
     char name[64];
     time_t now = (time_t)(dh_realtime_ns() / DH_S);
     struct tm tm;
@@ -252,11 +280,8 @@ static char *new_session_dir(void)
     strftime(name, sizeof name, "%Y%m%d-%H%M%S", &tm);
     struct dh_buf path;
     dh_buf_init(&path, 8192);
-    if (state && state[0] == '/')
-        dh_buf_puts(&path, state);
-    else
-        dh_buf_printf(&path, "%s/.local/state", home ? home : ".");
-    dh_buf_printf(&path, "/deskhand/sessions/%s-%d", name, (int)getpid());
+    put_state_dir(&path);
+    dh_buf_printf(&path, "/sessions/%s-%d", name, (int)getpid());
     return dh_buf_take(&path);
 }
 
@@ -278,27 +303,44 @@ static enum dh_status open_policy(struct run *r)
     return st;
 }
 
+// What is done is asked for, shown and written down.
+static enum dh_status open_trust(struct run *r)
+{
+    struct dh_buf audit;
+    dh_buf_init(&audit, 8192);
+    put_state_dir(&audit);
+    dh_buf_puts(&audit, "/audit.jsonl");
+    enum dh_status st =
+        dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
+                     r->source, dh_app_cancel(), &r->sink);
+    dh_buf_finish(&audit);
+    return st;
+}
+
 static enum dh_status open_desktop(struct run *r)
 {
+    struct dh_xtest_options hands = { .taken = &r->desk.taken,
+                                      .cmd_is_ctrl = r->o.cmd_is_ctrl };
     struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_rect allowed = { 0 };
     struct dh_sink *inner;
     screen.display = r->o.display;
     screen.region = r->o.region;
+    screen.output = r->o.output;
+    screen.window = r->o.window;
     enum dh_status st = dh_screen_create(&r->source, &screen);
     if (!st && r->o.secret_file)
         st = dh_secrets_read(&r->secrets, r->o.secret_file);
-    struct dh_xtest_options xtest = { .secrets = r->secrets,
-                                      .cmd_is_ctrl = r->o.cmd_is_ctrl };
+    hands.secrets = r->secrets;
     if (!st)
-        st = dh_xtest_create(&inner, r->o.display, &xtest);
+        st = dh_xtest_create(&inner, r->o.display, &hands);
     if (st)
         return st;
     if (r->o.region &&
         !dh_screen_region_parse(dh_str_of(r->o.region), &allowed))
         dh_warn("--region=%s limits nothing", r->o.region);
     r->sink = dh_guard_create(inner, allowed);
-    return DH_OK;
+    return open_trust(r);
 }
 
 static enum dh_status open_recorder(struct run *r, const char *task)
@@ -317,19 +359,46 @@ static enum dh_status open_recorder(struct run *r, const char *task)
     return dh_recorder_create(&r->recorder, &o);
 }
 
+// A connection of its own, so that neither waits for the other.
+static enum dh_status open_film(struct run *r)
+{
+    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    struct dh_film_options o = { 0 };
+    struct dh_source *source;
+    if (!r->o.film || !r->session)
+        return DH_OK;
+    screen.display = r->o.display;
+    screen.region = r->o.region;
+    screen.output = r->o.output;
+    screen.window = r->o.window;
+    enum dh_status st = dh_screen_create(&source, &screen);
+    if (st)
+        return st;
+    char *path = dh_path_join(r->session, "screen.mkv");
+    st = dh_film_create(&r->film, source, path, &o);
+    dh_free(path);
+    return st;
+}
+
 static enum dh_status open_all(struct run *r, const char *task)
 {
     enum dh_status st = open_desktop(r);
     if (!st)
         st = open_policy(r);
-    return st ? st : open_recorder(r, task);
+    if (!st)
+        st = open_recorder(r, task);
+    return st ? st : open_film(r);
 }
 
 static void run_finish(struct run *r)
 {
+    if (dh_film_destroy(r->film, NULL))
+        dh_warn("the film of %s is not complete", r->session);
+    dh_desk_rest(&r->desk);
     if (dh_recorder_destroy(r->recorder))
         dh_warn("the session folder %s is not complete", r->session);
     dh_sink_destroy(r->sink);
+    dh_desk_close(&r->desk);
     dh_secrets_destroy(r->secrets);
     dh_source_destroy(r->source);
     dh_policy_destroy(r->policy);
@@ -391,6 +460,27 @@ static void print_end(struct run *r, struct printer *p,
         printf("session %s\n", r->session);
 }
 
+/* A line from the terminal; a stop ends the wait for it. */
+static enum dh_status ask_person(void *user, const char *question,
+                                 struct dh_cancel *cancel, char **reply)
+{
+    char line[4096];
+    struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+    (void)user;
+    fputs("? ", stderr);
+    dh_app_print(stderr, question);
+    fputs("\n> ", stderr);
+    while (poll(&in, 1, 100) <= 0)
+        if (dh_cancel_is_set(cancel))
+            return DH_ERR_CANCELLED;
+    ssize_t n = read(STDIN_FILENO, line, sizeof line);
+    if (n <= 0)
+        return DH_ERR_CLOSED;
+    struct dh_str text = dh_str_trim((struct dh_str){ line, (size_t)n });
+    *reply = dh_strndup(text.p, text.n);
+    return DH_OK;
+}
+
 static int run_task(struct run *r, const char *task)
 {
     struct dh_loop_result result;
@@ -403,9 +493,13 @@ static int run_task(struct run *r, const char *task)
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
-                     .resamples = -1 },
+                     .resamples = -1,
+                     .wait_exact = r->o.wait_exact },
         .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
         .watch_user = { &p, r->recorder },
+        .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
+        .wait_back = dh_desk_wait_back,
+        .wait_user = &r->desk,
     };
     printer_init(&p, r->app.json, r->o.max_steps);
     int64_t start = dh_now_ns();
@@ -424,8 +518,10 @@ static int run(int argc, char **argv)
                             .quiet_ms = 120,
                             .record = true,
                             .video = true },
+                     .trust = DH_DESK_DEFAULTS,
                      .app = DH_APP_DEFAULTS };
     struct dh_opt_set sets[] = { { run_opts, &r.o },
+                                 { dh_desk_opts, &r.trust },
                                  { dh_model_opt_table, &r.model },
                                  { dh_app_opts, &r.app },
                                  { 0 } };
@@ -450,7 +546,10 @@ const struct dh_command dh_cmd_run = {
     "terminal.\"\n"
     "\n"
     "Each run leaves a folder with all pictures, answers and actions, a video\n"
-    "and index.html, a page to look at. Ctrl-C stops and lets go of all keys.",
-    { run_opts, dh_model_opt_table, dh_app_opts },
+    "and index.html, a page to look at. Ctrl-C stops and lets go of all keys,\n"
+    "and so does the key Pause, wherever the focus is. Your own mouse or\n"
+    "keyboard pauses the run; Scroll_Lock hands the desktop back. What is\n"
+    "risky is asked for first; without a terminal to ask on it is refused.",
+    { run_opts, dh_desk_opts, dh_model_opt_table, dh_app_opts },
     run,
 };

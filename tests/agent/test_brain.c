@@ -294,6 +294,43 @@ static void check_policy(const char *profile, bool turns)
     dh_source_destroy(s);
 }
 
+// Tokens of the question about the same picture, with another before it or not.
+static int tokens_of(struct dh_policy *p, struct dh_history *h,
+                     struct dh_frame *f, struct dh_frame *extra)
+{
+    struct dh_decision d;
+    if (extra)
+        dh_history_show(h, extra);
+    decide(p, h, f, 0, NULL, &d);
+    int n = d.usage.prompt_tokens;
+    dh_decision_finish(&d);
+    return n;
+}
+
+static void check_extra(const char *profile)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(profile, 1, NULL);
+    struct dh_policy *p = dh_policy_model_create(b);
+    struct dh_frame *f = picture(s), *extra = picture(s);
+    struct dh_history h;
+    dh_history_init(&h, "Click OK.");
+    int first = tokens_of(p, &h, f, NULL);
+    dh_history_add(&h, f, "Action: Look.", "Look.", NULL);
+    int without = tokens_of(p, &h, f, NULL);
+    int with = tokens_of(p, &h, f, extra);
+    CHECK(without > first);
+    // A picture as large as the first question's, and nothing else.
+    CHECK(with > without + 8);
+    CHECK(with - without < first);
+    dh_frame_unref(f);
+    dh_frame_unref(extra);
+    dh_history_finish(&h);
+    dh_policy_destroy(p);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
 #define SHORT                                                             \
     "\"name\":\"tiny\",\"developer\":\"Act.\",\"thinking\":\"disabled\"," \
     "\"keep_min\":2,\"chunk\":2,\"temperature\":1,\"constrain\":true,"    \
@@ -302,6 +339,12 @@ static void check_policy(const char *profile, bool turns)
 static void test_a_policy_in_turns_reuses_the_past(void)
 {
     check_policy("{" SHORT ",\"history\":\"turns\"}", true);
+}
+
+static void test_an_extra_picture_is_shown_once_more(void)
+{
+    check_extra("{" SHORT ",\"history\":\"turns\"}");
+    check_extra("{" SHORT ",\"history\":\"summary\",\"max_steps_told\":3}");
 }
 
 static void test_a_policy_in_words_shows_one_picture(void)
@@ -372,6 +415,7 @@ DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
          DH_TEST(a_second_question_keeps_what_is_the_same),
          DH_TEST(a_stop_ends_an_answer),
          DH_TEST(a_policy_in_turns_reuses_the_past),
+         DH_TEST(an_extra_picture_is_shown_once_more),
          DH_TEST(a_policy_in_words_shows_one_picture),
          DH_TEST(a_second_try_is_told_why),
          DH_TEST(a_prompt_that_does_not_fit_is_refused),

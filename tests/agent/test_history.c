@@ -112,7 +112,29 @@ static void test_a_summary_keeps_only_the_first(void)
     dh_source_destroy(s);
 }
 
+// It belongs to the message of the next picture and goes with it.
+static void test_an_extra_picture_goes_with_the_next_one(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_history h;
+    dh_history_init(&h, "task");
+    for (int i = 0; i < 12; i++) {
+        struct dh_frame *f;
+        add_turn(&h, s);
+        CHECK_INT(dh_source_grab(s, &f), DH_OK);
+        dh_history_show(&h, f);
+        dh_history_show(&h, f);
+        dh_frame_unref(f);
+    }
+    dh_history_prune(&h, 4, 8);
+    for (int i = 0; i < 12; i++)
+        CHECK_INT(h.turns[i].extra != NULL, i >= 8);
+    dh_history_finish(&h);
+    dh_source_destroy(s);
+}
+
 DH_TESTS(DH_TEST(pictures_climb_to_the_cap_and_fall_by_a_chunk),
          DH_TEST(the_oldest_go_but_not_the_first),
          DH_TEST(pruning_twice_changes_nothing),
+         DH_TEST(an_extra_picture_goes_with_the_next_one),
          DH_TEST(a_summary_keeps_only_the_first));

@@ -1,6 +1,10 @@
 #include "agent/loop.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "actions/dry.h"
 #include "actions/guard.h"
@@ -15,6 +19,7 @@
 #include "tests/capture/server.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
+#include "vision/motion.h"
 
 // A run and all that was seen of it.
 struct trial {
@@ -182,7 +187,7 @@ static void test_the_step_limit_ends_the_run(void)
 static void test_nonsense_ends_the_run_after_two_more_tries(void)
 {
     struct trial t;
-    trial_init(&t, "raw hm\nraw well\nraw let me see\nleft_click 1 1\n");
+    trial_init(&t, "raw {hm\nraw <well\nraw {\"action\nleft_click 1 1\n");
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_NONSENSE);
     CHECK_INT(t.result.steps, 1);
@@ -196,7 +201,7 @@ static void test_nonsense_ends_the_run_after_two_more_tries(void)
 static void test_resamples_are_no_steps(void)
 {
     struct trial t;
-    trial_init(&t, "raw hm\nraw well\nleft_click 1 1\nraw hm\ndone\n");
+    trial_init(&t, "raw hm\nraw {well\nleft_click 1 1\nraw hm\ndone\n");
     t.options.max_steps = 2;
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_DONE);
@@ -223,7 +228,12 @@ static void test_the_same_action_on_a_still_screen_is_stuck(void)
                    "left_click 1 1\nleft_click 1 1\n");
     run(&t);
     CHECK_INT(t.result.end, DH_LOOP_STUCK);
-    CHECK_INT(count(&t.did, "left_click"), 3);
+    // Told once, told to take another way, and that is that.
+    CHECK_INT(count(&t.did, "left_click"), 4);
+    CHECK_INT(count(&t.notes, "repeated"), 2);
+    CHECK_INT(count(&t.notes, "another way"), 1);
+    CHECK_STR(t.result.text, "repeated 5 times on the same screen: "
+                             "left_click 1 1");
     trial_finish(&t);
 }
 
@@ -420,6 +430,150 @@ static void test_a_wait_takes_as_long_as_it_says(void)
     trial_finish(&t);
 }
 
+/* --- on a real program --- */
+
+static pid_t start_xterm(const char *shell)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("xterm", "xterm", "-geometry", "60x24+200+200", "-sl", "1000",
+               "-e", "sh", "-c", shell, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+// Until the terminal has drawn what it runs.
+static void wait_for_ink(struct dh_source *s)
+{
+    struct dh_settle how = { 500 * DH_MS, 20 * DH_S };
+    struct dh_settle_result found = { 0 };
+    int64_t until = dh_now_ns() + 20 * DH_S;
+    while (!found.changed && dh_now_ns() < until)
+        CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
+    CHECK(found.changed);
+}
+
+static void test_a_terminal_scrolls_until_its_end(void)
+{
+    struct trial t;
+    // 200 lines, 24 are seen; a notch is five lines.
+    trial_init(&t, "scroll 400 500 up 2\nscroll 400 500 up 20\n"
+                   "scroll 400 500 up 20\nscroll 400 500 up 20\n"
+                   "scroll 400 500 down 1\n");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    pid_t pid = start_xterm("seq 1001 1200; sleep 60");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    run(&t);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    CHECK_STR(dh_buf_text(&t.notes), "scroll reached the end\n");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
+static struct dh_frame *still(struct dh_source *s)
+{
+    struct dh_settle how = { 200 * DH_MS, 10 * DH_S };
+    struct dh_settle_result found;
+    struct dh_frame *f;
+    CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
+    CHECK_INT(dh_source_grab(s, &f), DH_OK);
+    return f;
+}
+
+static void test_the_shift_of_a_terminal_is_measured(void)
+{
+    struct trial t;
+    struct dh_motion m = { 0 };
+    struct dh_action a = { .op = DH_ACTION_SCROLL, .dy = -2, .has_at = true };
+    trial_init(&t, "");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    pid_t pid = start_xterm("seq -f '%.0f is a line of text' 1001 1200; "
+                            "sleep 60");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    struct dh_frame *before = still(t.source);
+    a.at = (struct dh_point){ 400, 400 };
+    a.on_screen = true;
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    CHECK_INT(dh_sink_perform(t.sink, &a, NULL, NULL), DH_OK);
+    struct dh_frame *after = still(t.source);
+    CHECK(dh_motion_find(before, after, before->screen, &m));
+    // Ten lines of the terminal's own height, which is that of the font.
+    CHECK_INT(m.by.x, 0);
+    CHECK(m.by.y >= 10 * 8);
+    CHECK_INT(m.by.y % 10, 0);
+    struct dh_point pointer;
+    CHECK_INT(dh_sink_pointer(t.sink, &pointer), DH_OK);
+    CHECK_INT(pointer.x, 400);
+    CHECK_INT(pointer.y, 400);
+    dh_frame_unref(before);
+    dh_frame_unref(after);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
+static void test_typed_text_appears_or_not(void)
+{
+    struct trial t;
+    trial_init(&t, "mouse_move 400 500\ntype Ada\nkey Return\n"
+                   "mouse_move 5 5\ntype Ada\n");
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    // Without a window manager the keys go where the pointer is.
+    pid_t pid = start_xterm("cat");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    run(&t);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    CHECK_STR(dh_buf_text(&t.notes), "text did not appear\n");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
+}
+
+// A page that comes while it is waited for.
+static void draw_late(void *arg)
+{
+    struct later *l = arg;
+    dh_sleep_for(l->after_ns);
+    Display *dpy = XOpenDisplay(NULL);
+    CHECK(dpy != NULL);
+    paint(dpy, 100, 100, 400, 300, 0x336699);
+    XCloseDisplay(dpy);
+}
+
+static int64_t wait_of(const char *script, bool exact)
+{
+    struct trial t;
+    struct later later = { .after_ns = 300 * DH_MS };
+    trial_init(&t, script);
+    t.options.wait_exact = exact;
+    CHECK_INT(dh_thread_start(&later.thread, "later", draw_late, &later),
+              DH_OK);
+    run(&t);
+    dh_thread_join(&later.thread);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    int64_t took = t.took_ns;
+    trial_finish(&t);
+    return took;
+}
+
+static void test_a_wait_ends_with_what_it_waits_for(void)
+{
+    CHECK(wait_of("wait 30\n", false) < 20 * DH_S);
+    CHECK(wait_of("wait 2\n", true) >= 2 * DH_S);
+}
+
 DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(actions_arrive_on_the_screen), DH_TEST(a_policy_ends_the_run),
          DH_TEST(the_step_limit_ends_the_run),
@@ -434,4 +588,8 @@ DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(a_stop_before_the_start_does_nothing),
          DH_TEST(a_server_that_goes_away_ends_the_run),
          DH_TEST(a_screen_that_goes_away_ends_the_run),
+         DH_TEST(a_terminal_scrolls_until_its_end),
+         DH_TEST(the_shift_of_a_terminal_is_measured),
+         DH_TEST(typed_text_appears_or_not),
+         DH_TEST(a_wait_ends_with_what_it_waits_for),
          DH_TEST(a_wait_takes_as_long_as_it_says));

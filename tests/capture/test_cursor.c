@@ -19,7 +19,7 @@ static void test_alpha_is_premultiplied(void)
     // Clear, opaque, half white, and one whose colour exceeds its alpha.
     static const unsigned long argb[] = { 0x00000000, 0xff010203, 0x80808080,
                                           0x10ffffff };
-    struct dh_cursor c = { 0, 1, 4, 1, argb };
+    struct dh_cursor c = { 0, 1, 4, 1, argb, 0, NULL };
     struct dh_frame *f = grey_frame();
     dh_cursor_blend(&c, f);
     check_pixel(f, 0, 1, 0x808080);
@@ -43,14 +43,14 @@ static void test_parts_outside_are_left_out(void)
               { -1, 2, 0, 2, 0xbb },
               { 3, 2, 3, 2, 0xaa } };
     for (int i = 0; i < 4; i++) {
-        struct dh_cursor c = { t[i].x, t[i].y, 2, 2, argb };
+        struct dh_cursor c = { t[i].x, t[i].y, 2, 2, argb, 0, NULL };
         struct dh_frame *f = grey_frame();
         dh_cursor_blend(&c, f);
         check_pixel(f, t[i].seen_x, t[i].seen_y, t[i].rgb);
         check_pixel(f, 1, 1, 0x808080);
         dh_frame_unref(f);
     }
-    struct dh_cursor far = { 2000000000, -2000000000, 2, 2, argb };
+    struct dh_cursor far = { 2000000000, -2000000000, 2, 2, argb, 0, NULL };
     struct dh_frame *f = grey_frame();
     dh_cursor_blend(&far, f);
     dh_frame_unref(f);

@@ -239,33 +239,14 @@ static void test_odd_servers(void)
 
 // ---- a screen that changes its size ----------------------------------------
 
-static bool xrandr(const char *display, const char *const args[])
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        const char *argv[24] = { "xrandr", "-display", display };
-        for (int i = 0; args[i]; i++)
-            argv[3 + i] = args[i];
-        execvp("xrandr", (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    int status;
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static const char *const mode_small[] = { "--output", "screen", "--mode",
-                                          "small", NULL };
-static const char *const mode_large[] = { "--output", "screen", "--mode",
-                                          "640x480", NULL };
+static const char mode_small[] = "--output screen --mode small";
+static const char mode_large[] = "--output screen --mode 640x480";
 
 static bool modes_add(const char *display)
 {
-    static const char *const make[] = { "--newmode", "small", "20",  "320",
-                                        "330",       "340",   "350", "200",
-                                        "201",       "202",   "210", NULL };
-    static const char *const add[] = { "--addmode", "screen", "small", NULL };
-    return xrandr(display, make) && xrandr(display, add);
+    return xrandr(display,
+                  "--newmode small 20 320 330 340 350 200 201 202 210") &&
+           xrandr(display, "--addmode screen small");
 }
 
 static void resized_and_grabbed(struct dh_source *s, const char *display)

@@ -13,7 +13,7 @@
 
 static const char *const commands[] = { "run",  "locate", "ask",     "grab",
                                         "act",  "tokens", "inspect", "forward",
-                                        "eval", "doctor" };
+                                        "eval", "doctor", "bench" };
 
 static void test_help_lists_every_command(void)
 {
@@ -107,7 +107,7 @@ static void test_usage_errors_exit_with_2(void)
     CHECK_USAGE("--log=loud", "run", "--log=loud", "x");
     CHECK_USAGE("IMAGE and INSTRUCTION", "locate", "a.png");
     CHECK_USAGE("one QUESTION", "ask");
-    CHECK_USAGE("FILE.png", "grab");
+    CHECK_USAGE("one FILE", "grab");
     CHECK_USAGE("no action", "act");
     CHECK_USAGE("one DIR", "inspect", "a", "b");
     CHECK_USAGE("are needed", "forward", "--model", "x");

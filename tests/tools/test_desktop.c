@@ -69,6 +69,21 @@ static void test_grab_says_why_it_cannot(void)
     dh_free(path);
 }
 
+static void test_grab_films_the_screen(void)
+{
+    struct said s;
+    char *path = in_dir("a.mkv"), *lost = in_dir("no/such/a.mkv");
+    RUN(&s, "grab", "--video", "--seconds=0.3", "--json", path);
+    CHECK_SAID(&s, 0, "\"written\":2,", "");
+    said_finish(&s);
+    CHECK(dh_path_exists(path));
+    RUN(&s, "grab", "--video", "--seconds=0.3", lost);
+    CHECK_SAID(&s, 1, "", "a.mkv");
+    said_finish(&s);
+    dh_free(path);
+    dh_free(lost);
+}
+
 static void test_act_reaches_a_window(void)
 {
     struct dh_listener l;
@@ -196,7 +211,10 @@ static void check_unsolved(const char *text, int status, const char *out)
 static void test_a_task_that_is_not_solved_exits_with_3(void)
 {
     check_unsolved("fail\n", 3, "failed after 1 step,");
-    check_unsolved("raw hm\nraw hm\nraw hm\n", 3, "nonsense after 1 step,");
+    check_unsolved("raw {\nraw {\nraw {\n", 3, "nonsense after 1 step,");
+    check_unsolved("raw hm\nraw It is noon.\n", 0, "answered after 1 step,");
+    // Nobody sits at the other end of /dev/null.
+    check_unsolved("ask_user \"Which one?\"\n", 3, "failed after 1 step,");
     check_unsolved("key a\nkey b\nkey c\nkey d\n", 3, "limit after 3 steps");
     check_unsolved("done\n", 0, "done after 1 step,");
 }
@@ -397,7 +415,9 @@ static void test_a_script_types_into_a_terminal(void)
     CHECK(dpy != NULL);
     snprintf(shell, sizeof shell, "read -r x; printf %%s \"$x\" >'%s'", name);
     pid_t pid = terminal_start(dpy, shell);
-    RUN(&s, "run", "--script", script, "--session", video, "Type.");
+    // Return in a terminal is asked for, and there is nobody to ask.
+    RUN(&s, "run", "--mode=free", "--script", script, "--session", video,
+        "Type.");
     CHECK_SAID(&s, 0, "done after 4 steps", "");
     said_finish(&s);
     int status;
@@ -414,7 +434,7 @@ static void test_a_script_types_into_a_terminal(void)
 }
 
 DH_TESTS(DH_TEST(grab_saves_the_screen), DH_TEST(grab_says_why_it_cannot),
-         DH_TEST(act_reaches_a_window),
+         DH_TEST(grab_films_the_screen), DH_TEST(act_reaches_a_window),
          DH_TEST(act_types_what_the_keyboard_lacks),
          DH_TEST(act_stops_at_the_first_failure),
          DH_TEST(a_script_runs_and_leaves_a_session),

@@ -1,0 +1,302 @@
+#include "capture/input_tap.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <X11/XKBlib.h>
+#include <X11/Xlib.h>
+#include <X11/extensions/XInput2.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/x11.h"
+
+#define DH_LOG_TAG "tap"
+#include "base/log.h"
+
+#define DEVICES_MAX 64
+
+struct dh_input_tap {
+    // set before start
+    struct dh_input_tap_options o;
+    Display *dpy;                // the thread's, which closes it
+    KeySym stop_key, resume_key; // NoSymbol: none
+    int opcode;
+    int wake; // an eventfd that ends the thread
+    struct dh_thread thread;
+
+    // only the thread
+    int xtest[DEVICES_MAX]; // devices that are not a person's
+    int n_xtest;
+
+    struct dh_mutex lock;
+    struct dh_cond back;
+    // guarded by lock
+    bool taken, off;
+    int64_t last_ns; // of a person's input
+};
+
+static void set_taken(struct dh_input_tap *t, bool taken)
+{
+    bool changed;
+    dh_mutex_lock(&t->lock);
+    changed = t->taken != taken;
+    t->taken = taken;
+    if (taken)
+        dh_cancel_set(t->o.taken);
+    else
+        dh_cancel_clear(t->o.taken);
+    if (!taken)
+        dh_cond_broadcast(&t->back);
+    dh_mutex_unlock(&t->lock);
+    if (changed && t->o.changed)
+        t->o.changed(t->o.user, taken);
+}
+
+static void find_xtest(struct dh_input_tap *t)
+{
+    Atom mark = XInternAtom(t->dpy, "XTEST Device", False);
+    int n = 0;
+    t->n_xtest = 0;
+    dh_x11_trap_begin(t->dpy);
+    XIDeviceInfo *all = XIQueryDevice(t->dpy, XIAllDevices, &n);
+    for (int i = 0; all && i < n && t->n_xtest < DEVICES_MAX; i++) {
+        Atom type;
+        int format;
+        unsigned long items, after;
+        unsigned char *data = NULL;
+        if (XIGetProperty(t->dpy, all[i].deviceid, mark, 0, 1, False,
+                          AnyPropertyType, &type, &format, &items, &after,
+                          &data) == Success &&
+            items)
+            t->xtest[t->n_xtest++] = all[i].deviceid;
+        if (data)
+            XFree(data);
+    }
+    if (all)
+        XIFreeDeviceInfo(all);
+    if (!dh_x11_trap_end(t->dpy))
+        dh_debug("a device went while its properties were read");
+}
+
+static bool is_persons(const struct dh_input_tap *t, const XIRawEvent *e)
+{
+    for (int i = 0; i < t->n_xtest; i++)
+        if (e->sourceid == t->xtest[i])
+            return false;
+    return true;
+}
+
+static bool key_is(struct dh_input_tap *t, int code, KeySym wanted)
+{
+    if (wanted == NoSymbol)
+        return false;
+    for (unsigned group = 0; group < 4; group++)
+        for (unsigned level = 0; level < 4; level++)
+            if (XkbKeycodeToKeysym(t->dpy, (KeyCode)code, (int)group,
+                                   (int)level) == wanted)
+                return true;
+    return false;
+}
+
+static void note_input(struct dh_input_tap *t, const XIRawEvent *e)
+{
+    if (!is_persons(t, e))
+        return;
+    bool key = e->evtype == XI_RawKeyPress;
+    if (key && key_is(t, e->detail, t->stop_key)) {
+        dh_cancel_set(t->o.stop);
+        return;
+    }
+    if (key && key_is(t, e->detail, t->resume_key)) {
+        set_taken(t, false);
+        return;
+    }
+    dh_mutex_lock(&t->lock);
+    bool counts = !t->off;
+    t->last_ns = dh_now_ns();
+    dh_mutex_unlock(&t->lock);
+    if (counts)
+        set_taken(t, true);
+}
+
+static void read_event(struct dh_input_tap *t)
+{
+    XEvent e;
+    XNextEvent(t->dpy, &e);
+    if (e.type == MappingNotify) {
+        XRefreshKeyboardMapping(&e.xmapping);
+        return;
+    }
+    if (e.type != GenericEvent || e.xcookie.extension != t->opcode ||
+        !XGetEventData(t->dpy, &e.xcookie))
+        return;
+    switch (e.xcookie.evtype) {
+    case XI_HierarchyChanged: find_xtest(t); break;
+    case XI_RawKeyPress:
+    case XI_RawButtonPress:
+    case XI_RawMotion: note_input(t, e.xcookie.data); break;
+    default: break;
+    }
+    XFreeEventData(t->dpy, &e.xcookie);
+}
+
+// The moment at which it hands back by itself; INT64_MAX: never.
+static int64_t back_at(struct dh_input_tap *t)
+{
+    int64_t at = INT64_MAX;
+    dh_mutex_lock(&t->lock);
+    if (t->taken && t->o.resume_after_ns)
+        at = t->last_ns + t->o.resume_after_ns;
+    dh_mutex_unlock(&t->lock);
+    return at;
+}
+
+static bool wait_input(struct dh_input_tap *t, int64_t until)
+{
+    struct pollfd p[2] = { { .fd = ConnectionNumber(t->dpy), .events = POLLIN },
+                           { .fd = t->wake, .events = POLLIN } };
+    int64_t left = DH_MAX(until - dh_now_ns(), 0);
+    struct timespec ts = { .tv_sec = left / DH_S, .tv_nsec = left % DH_S };
+    int n = ppoll(p, 2, until == INT64_MAX ? NULL : &ts, NULL);
+    return n < 0 ? errno == EINTR : !p[1].revents;
+}
+
+static void run(void *arg)
+{
+    struct dh_input_tap *t = arg;
+    bool on = true;
+    while (on && !dh_x11_is_lost(t->dpy)) {
+        while (XPending(t->dpy) > 0 && !dh_x11_is_lost(t->dpy))
+            read_event(t);
+        int64_t until = back_at(t);
+        if (until <= dh_now_ns())
+            set_taken(t, false);
+        else
+            on = wait_input(t, until);
+    }
+    // A server that is gone gives nothing back, and nobody waits for it.
+    if (dh_x11_is_lost(t->dpy))
+        set_taken(t, false);
+    // Xlib leaves a lost display locked by the thread that lost it.
+    dh_x11_close(t->dpy);
+    t->dpy = NULL;
+}
+
+static enum dh_status find_key(const char *name, KeySym *out)
+{
+    *out = name && name[0] ? XStringToKeysym(name) : NoSymbol;
+    if (*out != NoSymbol || !name || !name[0])
+        return DH_OK;
+    dh_error("there is no key \"%s\"; X names are meant, such as Pause, "
+             "Scroll_Lock or F12",
+             name);
+    return DH_ERR_USAGE;
+}
+
+static enum dh_status select_events(struct dh_input_tap *t)
+{
+    int event, error, major = 2, minor = 2;
+    unsigned char raw[XIMaskLen(XI_LASTEVENT)] = { 0 };
+    unsigned char tree[XIMaskLen(XI_LASTEVENT)] = { 0 };
+    if (!XQueryExtension(t->dpy, "XInputExtension", &t->opcode, &event,
+                         &error) ||
+        XIQueryVersion(t->dpy, &major, &minor) != Success ||
+        major * 10 + minor < 21) {
+        dh_info("the X server has no XInput 2.1, so a person's input is not "
+                "noticed");
+        return DH_ERR_UNSUPPORTED;
+    }
+    XISetMask(raw, XI_RawKeyPress);
+    XISetMask(raw, XI_RawButtonPress);
+    XISetMask(raw, XI_RawMotion);
+    XISetMask(tree, XI_HierarchyChanged);
+    XIEventMask masks[] = { { XIAllMasterDevices, sizeof raw, raw },
+                            { XIAllDevices, sizeof tree, tree } };
+    dh_x11_trap_begin(t->dpy);
+    XISelectEvents(t->dpy, DefaultRootWindow(t->dpy), masks, 2);
+    return dh_x11_trap_end(t->dpy) ? DH_OK : DH_ERR_IO;
+}
+
+static enum dh_status start(struct dh_input_tap *t)
+{
+    enum dh_status st = find_key(t->o.stop_key, &t->stop_key);
+    if (!st)
+        st = find_key(t->o.resume_key, &t->resume_key);
+    if (!st)
+        st = dh_x11_open(&t->dpy, t->o.display);
+    if (!st)
+        st = select_events(t);
+    if (st)
+        return st;
+    find_xtest(t);
+    t->wake = eventfd(0, EFD_CLOEXEC);
+    if (t->wake < 0) {
+        dh_error("cannot create an event counter: %s", strerror(errno));
+        return DH_ERR_IO;
+    }
+    return dh_thread_start(&t->thread, "dh-tap", run, t);
+}
+
+enum dh_status dh_input_tap_create(struct dh_input_tap **out,
+                                   const struct dh_input_tap_options *o)
+{
+    struct dh_input_tap *t;
+    dh_new(t);
+    t->o = *o;
+    t->wake = -1;
+    dh_mutex_init(&t->lock);
+    dh_cond_init(&t->back);
+    enum dh_status st = start(t);
+    if (st) {
+        dh_input_tap_destroy(t);
+        return st;
+    }
+    *out = t;
+    return DH_OK;
+}
+
+void dh_input_tap_destroy(struct dh_input_tap *t)
+{
+    if (!t)
+        return;
+    if (t->wake >= 0) {
+        uint64_t one = 1;
+        ssize_t n = write(t->wake, &one, sizeof one);
+        (void)n; // a counter at its end wakes as well
+        dh_thread_join(&t->thread);
+        close(t->wake);
+    }
+    dh_x11_close(t->dpy);
+    dh_cond_finish(&t->back);
+    dh_mutex_finish(&t->lock);
+    dh_free(t);
+}
+
+void dh_input_tap_watch(struct dh_input_tap *t, bool on)
+{
+    dh_mutex_lock(&t->lock);
+    t->off = !on;
+    dh_mutex_unlock(&t->lock);
+}
+
+void dh_input_tap_hand_back(struct dh_input_tap *t)
+{
+    set_taken(t, false);
+}
+
+bool dh_input_tap_wait(struct dh_input_tap *t, int64_t ns)
+{
+    int64_t until = dh_now_ns() + ns;
+    dh_mutex_lock(&t->lock);
+    while (t->taken && dh_cond_wait_until(&t->back, &t->lock, until))
+        ;
+    bool back = !t->taken;
+    dh_mutex_unlock(&t->lock);
+    return back;
+}

@@ -1,0 +1,47 @@
+/*
+ * capture/windows.h - which window is where, and whose it is.
+ *
+ * Title and class are what the program says of itself; the program's name is
+ * what the system says of the process that the window names.
+ */
+#ifndef DH_CAPTURE_WINDOWS_H
+#define DH_CAPTURE_WINDOWS_H
+
+#include <stdbool.h>
+
+#include "base/geom.h"
+#include "base/status.h"
+
+/* A connection of its own; one thread. */
+struct dh_windows;
+
+struct dh_window {
+    unsigned long id;   /* 0: none, the bare desktop */
+    struct dh_point at; /* the point that was asked for, or the pointer's */
+    struct dh_rect box; /* in root pixels, without the manager's frame */
+    int pid;            /* 0: not known */
+    bool own;           /* of this process, or of a terminal that it runs in */
+    char title[256], wm_class[128]; /* "name.Class" */
+    char program[64];               /* the file's name, "" where not known */
+};
+
+DH_MUST_USE enum dh_status dh_windows_create(struct dh_windows **out,
+                                             const char *display);
+/* NULL is allowed. */
+void dh_windows_destroy(struct dh_windows *w);
+
+/*
+ * The window that a click at `at` (NULL: where the pointer is) would reach, or
+ * that keys would. DH_OK with id 0: none. A window that goes in between is
+ * none as well; DH_ERR_CLOSED: the server is gone.
+ */
+DH_MUST_USE enum dh_status dh_windows_at(struct dh_windows *w,
+                                         const struct dh_point *at,
+                                         struct dh_window *out);
+DH_MUST_USE enum dh_status dh_windows_focused(struct dh_windows *w,
+                                              struct dh_window *out);
+/* Give the focus back to where dh_windows_focused found it last: a person who
+ * answered a question had to take it. Nothing happens if that has gone. */
+void dh_windows_refocus(struct dh_windows *w);
+
+#endif

@@ -1,0 +1,202 @@
+// The benchmark of the desktop: what it prints, and that nothing stays behind.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "tests/dh_test.h"
+#include "tests/tools/program.h"
+
+// The server of with_xvfb.sh, whose other programs a test would not disturb.
+static const char *display(void)
+{
+    const char *name = getenv("DISPLAY");
+    CHECK(name != NULL);
+    return name;
+}
+
+static void test_a_stage_prints_rows_and_goals(void)
+{
+    struct said s;
+    RUN(&s, "bench", "io", "--quick", "--only=damage", "--display", display());
+    CHECK_SAID(&s, 0, "deskhand bench io --quick", "");
+    CHECK_SAID(&s, 0, "machine: ", "");
+    CHECK_SAID(&s, 0, "1024 x 768", "");
+    CHECK_SAID(&s, 0, "\n  deskhand ", "");
+    CHECK_SAID(&s, 0, "\n  bare XDamage, XShmGetImage ", "");
+    CHECK_SAID(&s, 0, "goal: at most 1.2 times bare XDamage", "");
+    CHECK_SAID(&s, 0, "goal: all of ours exact: 1.00, met", "");
+    said_finish(&s);
+}
+
+static void test_json_has_a_line_for_each_row_and_goal(void)
+{
+    struct said s;
+    RUN(&s, "bench", "io", "--quick", "--json", "--only=still", "--display",
+        display());
+    CHECK_SAID(&s, 0, "\"row\":\"deskhand\",\"kind\":\"ours\",\"n\":2,", "");
+    CHECK_SAID(&s, 0, "\"median_ms\":", "");
+    // The machine, three rows, one goal.
+    CHECK_INT(json_lines(s.out), 5);
+    said_finish(&s);
+}
+
+static void test_clicks_arrive_in_the_bench(void)
+{
+    struct said s;
+    RUN(&s, "bench", "io", "--quick", "--no-peers", "--only=click", "--display",
+        display());
+    CHECK_SAID(&s, 0, "goal: all of ours exact: 1.00, met", "");
+    CHECK_SAID(&s, 0, "xdotool mousemove --sync, click   not run", "");
+    said_finish(&s);
+}
+
+static void test_text_arrives_in_a_program_in_xterm(void)
+{
+    struct said s;
+    RUN(&s, "bench", "io", "--quick", "--no-peers", "--only=xterm", "--display",
+        display());
+    CHECK_SAID(&s, 0, "goal: all of ours exact: 1.00, met", "");
+    said_finish(&s);
+}
+
+static void test_a_peer_that_is_absent_is_named_and_skipped(void)
+{
+    struct said s;
+    setenv("PATH", dh_test_dir(), 1);
+    RUN(&s, "bench", "io", "--quick", "--only=frame", "--display", display());
+    CHECK_SAID(&s, 0, "skipped: scrot is not installed", "");
+    CHECK_SAID(&s, 0, "skipped: import is not installed", "");
+    CHECK_SAID(&s, 0, "goal: at most 1.1 times bare XShmGetImage: ", "");
+    said_finish(&s);
+    RUN(&s, "bench", "io", "--quick", "--only=frame");
+    CHECK_SAID(&s, 1, "", "Xvfb is not installed");
+    said_finish(&s);
+}
+
+static void test_one_frame_is_taken(void)
+{
+    struct said s;
+    RUN(&s, "bench", "frame");
+    CHECK_SAID(&s, 0, "", "");
+    said_finish(&s);
+}
+
+static void test_what_is_wrong_is_said(void)
+{
+    struct said s;
+    RUN(&s, "bench");
+    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    said_finish(&s);
+    RUN(&s, "bench", "oi");
+    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    said_finish(&s);
+    RUN(&s, "bench", "io", "--only=nothing");
+    CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
+    said_finish(&s);
+    RUN(&s, "bench", "io", "--rounds=-1");
+    CHECK_SAID(&s, 2, "", "rounds");
+    said_finish(&s);
+    RUN(&s, "bench", "io", "--display", ":9999");
+    CHECK_SAID(&s, 1, "", ":9999");
+    said_finish(&s);
+}
+
+// Orphans of the program become children of this process, so that waiting for
+// all of them shows that all of them end. Its files go into the folder that is
+// returned.
+static char *adopt_orphans(void)
+{
+    char *tmp = dh_path_join(dh_test_dir(), "tmp");
+    CHECK_INT(dh_path_mkdirs(tmp), DH_OK);
+    setenv("TMPDIR", tmp, 1);
+    CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    return tmp;
+}
+
+static void wait_for_all(void)
+{
+    while (wait(NULL) > 0) {
+    }
+    CHECK_INT(errno, ECHILD);
+}
+
+static void test_it_ends_the_server_that_it_started(void)
+{
+    struct said s;
+    char *tmp = adopt_orphans();
+    RUN(&s, "bench", "io", "--quick", "--only=still");
+    CHECK_SAID(&s, 0, "private Xvfb, 1920 x 1080", "");
+    wait_for_all();
+    CHECK_INT(rmdir(tmp), 0); // it is empty
+    dh_free(tmp);
+    said_finish(&s);
+}
+
+// Start a run that would take hours, and come back when it is under way.
+static pid_t start_long_run(void)
+{
+    static const char *const args[] = { "bench",           "io",
+                                        "--only=still",    "--log=info",
+                                        "--rounds=100000", NULL };
+    char *path = dh_path_join(dh_test_dir(), "err");
+    bool begun = false;
+    remove(path);
+    pid_t pid = program_start(args);
+    for (int i = 0; i < 200 && !begun; i++) {
+        char *text;
+        size_t len;
+        dh_sleep_for(50 * DH_MS);
+        if (!dh_path_exists(path) ||
+            dh_file_read(path, (size_t)64 << 20, &text, &len))
+            continue;
+        begun = strstr(text, "round 1 of 100000") != NULL;
+        dh_big_free(text);
+    }
+    CHECK(begun);
+    dh_free(path);
+    return pid;
+}
+
+static void test_an_interrupt_ends_the_server_too(void)
+{
+    struct said s;
+    char *tmp = adopt_orphans();
+    pid_t pid = start_long_run();
+    CHECK_INT(kill(pid, SIGINT), 0);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 4, "", NULL);
+    wait_for_all();
+    CHECK_INT(rmdir(tmp), 0); // it is empty
+    dh_free(tmp);
+    said_finish(&s);
+}
+
+static void test_a_killed_bench_leaves_no_server(void)
+{
+    struct said s;
+    dh_free(adopt_orphans());
+    pid_t pid = start_long_run();
+    CHECK_INT(kill(pid, SIGKILL), 0);
+    program_wait(&s, pid);
+    CHECK_INT(s.status, 128 + SIGKILL);
+    wait_for_all();
+    said_finish(&s);
+}
+
+DH_TESTS(DH_TEST(a_stage_prints_rows_and_goals),
+         DH_TEST(json_has_a_line_for_each_row_and_goal),
+         DH_TEST(clicks_arrive_in_the_bench),
+         DH_TEST(text_arrives_in_a_program_in_xterm),
+         DH_TEST(a_peer_that_is_absent_is_named_and_skipped),
+         DH_TEST(one_frame_is_taken), DH_TEST(what_is_wrong_is_said),
+         DH_TEST(it_ends_the_server_that_it_started),
+         DH_TEST(an_interrupt_ends_the_server_too),
+         DH_TEST(a_killed_bench_leaves_no_server));
