@@ -68,17 +68,59 @@ static const struct key_name key_names[] = {
     { "printscreen", 0xff61 },
     { "prtsc", 0xff61 },
     { "prntscrn", 0xff61 },
-    { "sysrq", 0xff15 },
+    { "sysrq", 0xff61 },
+    { "sysreq", 0xff15 },
+    { "hyper", 0xffed },
+    { "hyperl", 0xffed },
+    { "hyperr", 0xffee },
+    { "isolevel5shift", 0xfe11 },
+    { "multikey", 0xff20 },
+    { "compose", 0xff20 },
+    { "clear", 0xff0b },
+    { "help", 0xff6a },
     { "pause", 0xff13 },
     { "break", 0xff6b },
     { "menu", 0xff67 },
     { "apps", 0xff67 },
     { "contextmenu", 0xff67 },
     { "kpadd", 0xffab },
+    { "numpadadd", 0xffab },
+    { "numadd", 0xffab },
+    { "add", 0xffab },
+    { "kpplus", 0xffab },
     { "kpsubtract", 0xffad },
+    { "numpadsubtract", 0xffad },
+    { "numsubtract", 0xffad },
+    { "subtract", 0xffad },
+    { "kpminus", 0xffad },
     { "kpmultiply", 0xffaa },
+    { "numpadmultiply", 0xffaa },
+    { "nummultiply", 0xffaa },
+    { "multiply", 0xffaa },
     { "kpdivide", 0xffaf },
+    { "numpaddivide", 0xffaf },
+    { "numdivide", 0xffaf },
+    { "divide", 0xffaf },
     { "kpdecimal", 0xffae },
+    { "numpaddecimal", 0xffae },
+    { "numdecimal", 0xffae },
+    { "decimal", 0xffae },
+    { "kpseparator", 0xffac },
+    { "separator", 0xffac },
+    { "kpequal", 0xffbd },
+    { "numpadequal", 0xffbd },
+    { "numenter", 0xff8d },
+    { "kptab", 0xff89 },
+    { "kpspace", 0xff80 },
+    { "kphome", 0xff95 },
+    { "kpend", 0xff9c },
+    { "kppageup", 0xff9a },
+    { "kpprior", 0xff9a },
+    { "kppagedown", 0xff9b },
+    { "kpnext", 0xff9b },
+    { "kpbegin", 0xff9d },
+    { "kpinsert", 0xff9e },
+    { "kpdelete", 0xff9f },
     { "plus", '+' },
     { "minus", '-' },
     { "hyphen", '-' },
@@ -112,6 +154,32 @@ static const struct key_name key_names[] = {
     { "greater", '>' },
     { "bar", '|' },
     { "asciitilde", '~' },
+    { "tilde", '~' },
+    { "asciicircum", '^' },
+    { "caret", '^' },
+    { "circumflex", '^' },
+    { "exclamation", '!' },
+    { "exclamationmark", '!' },
+    { "questionmark", '?' },
+    { "hash", '#' },
+    { "pound", '#' },
+    { "pipe", '|' },
+    { "quotedbl", '"' },
+    { "doublequote", '"' },
+    { "singlequote", '\'' },
+    { "braceleft", '{' },
+    { "braceright", '}' },
+    { "leftbracket", '[' },
+    { "rightbracket", ']' },
+    { "leftbrace", '{' },
+    { "rightbrace", '}' },
+    { "leftparen", '(' },
+    { "rightparen", ')' },
+    { "lessthan", '<' },
+    { "greaterthan", '>' },
+    { "fullstop", '.' },
+    { "euro", 0x10020ac },
+    { "eurosign", 0x10020ac },
     { "volumeup", 0x1008ff13 },
     { "volumedown", 0x1008ff11 },
     { "volumemute", 0x1008ff12 },
@@ -121,6 +189,32 @@ static const struct key_name key_names[] = {
     { "browserback", 0x1008ff26 },
     { "browserforward", 0x1008ff27 },
     { "browserrefresh", 0x1008ff29 },
+    { "mute", 0x1008ff12 },
+    { "audiovolumeup", 0x1008ff13 },
+    { "audiovolumedown", 0x1008ff11 },
+    { "audiovolumemute", 0x1008ff12 },
+    { "mediaplaypause", 0x1008ff14 },
+    { "mediatracknext", 0x1008ff17 },
+    { "mediatrackprevious", 0x1008ff16 },
+    { "previoustrack", 0x1008ff16 },
+    { "stop", 0x1008ff15 },
+    { "mediastop", 0x1008ff15 },
+    { "browserhome", 0x1008ff18 },
+    { "browsersearch", 0x1008ff1b },
+    { "xf86audioraisevolume", 0x1008ff13 },
+    { "xf86audiolowervolume", 0x1008ff11 },
+    { "xf86audiomute", 0x1008ff12 },
+    { "xf86audioplay", 0x1008ff14 },
+    { "xf86audiostop", 0x1008ff15 },
+    { "xf86audionext", 0x1008ff17 },
+    { "xf86audioprev", 0x1008ff16 },
+    { "xf86back", 0x1008ff26 },
+    { "xf86forward", 0x1008ff27 },
+    { "xf86reload", 0x1008ff29 },
+    { "xf86homepage", 0x1008ff18 },
+    { "xf86search", 0x1008ff1b },
+    { "xf86monbrightnessup", 0x1008ff02 },
+    { "xf86monbrightnessdown", 0x1008ff03 },
 };
 
 struct mod_name {
@@ -162,6 +256,24 @@ static const struct mod_name mod_names[] = {
     { "command", DH_MOD_SUPER, 0xffeb },
     { "os", DH_MOD_SUPER, 0xffeb },
     { "superr", DH_MOD_SUPER, 0xffec },
+    { "shiftkey", DH_MOD_SHIFT, 0xffe1 },
+    { "controlleft", DH_MOD_CONTROL, 0xffe3 },
+    { "controlright", DH_MOD_CONTROL, 0xffe4 },
+    { "optionleft", DH_MOD_ALT, 0xffe9 },
+    { "optionright", DH_MOD_ALT, 0xffea },
+    { "superleft", DH_MOD_SUPER, 0xffeb },
+    { "superright", DH_MOD_SUPER, 0xffec },
+    { "winl", DH_MOD_SUPER, 0xffeb },
+    { "winr", DH_MOD_SUPER, 0xffec },
+    { "winright", DH_MOD_SUPER, 0xffec },
+    { "metaleft", DH_MOD_SUPER, 0xffeb },
+    { "metar", DH_MOD_SUPER, 0xffec },
+    { "metaright", DH_MOD_SUPER, 0xffec },
+    { "cmdleft", DH_MOD_SUPER, 0xffeb },
+    { "cmdright", DH_MOD_SUPER, 0xffec },
+    { "commandleft", DH_MOD_SUPER, 0xffeb },
+    { "commandright", DH_MOD_SUPER, 0xffec },
+    { "fn", 0, 0 },
     { "altgr", DH_MOD_ALTGR, 0xfe03 },
     { "altgraph", DH_MOD_ALTGR, 0xfe03 },
     { "isolevel3shift", DH_MOD_ALTGR, 0xfe03 },
@@ -266,6 +378,8 @@ static uint32_t numbered_key(const char *folded)
 
 uint32_t dh_keysym_of_name(struct dh_str name)
 {
+    if (dh_str_is(name, "\\n"))
+        return 0xff0d;
     if (!name.n)
         return 0;
     uint32_t cp, keysym;
@@ -284,42 +398,65 @@ uint32_t dh_keysym_of_name(struct dh_str name)
     return numbered_key(folded);
 }
 
-// Levenshtein distance of two short words.
-static int distance(const char *a, const char *b)
+#define NEAR_MAX 3
+
+struct near {
+    const char *name[NEAR_MAX];
+    size_t far[NEAR_MAX];
+    size_t n;
+};
+
+// Keeps the nearest few, nearest first, each name once.
+static void near_put(struct near *near, struct dh_str folded, const char *name)
 {
-    size_t n = strlen(b);
-    int row[NAME_MAX_BYTES + 1];
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (int)j;
-    for (size_t i = 0; a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i + 1;
-        for (size_t j = 0; j < n; j++) {
-            int change = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = DH_MIN(DH_MIN(row[j], row[j + 1]) + 1, change);
-        }
+    struct dh_str known = dh_str_of(name);
+    size_t far = dh_str_distance(folded, known);
+    size_t limit = folded.n < 4 ? 1 : folded.n < 8 ? 2 : 3;
+    bool begins = folded.n >= 3 && dh_str_starts(known, folded.p);
+    if (far > limit && !begins)
+        return;
+    size_t i = near->n;
+    if (i == NEAR_MAX && near->far[i - 1] <= far)
+        return;
+    i = i == NEAR_MAX ? i - 1 : near->n++;
+    for (; i && near->far[i - 1] > far; i--) {
+        near->name[i] = near->name[i - 1];
+        near->far[i] = near->far[i - 1];
     }
-    return row[n];
+    near->name[i] = name;
+    near->far[i] = far;
+}
+
+static void near_find(struct near *near, struct dh_str name)
+{
+    char folded[NAME_MAX_BYTES];
+    fold(name, folded);
+    struct dh_str f = dh_str_of(folded);
+    near->n = 0;
+    for (size_t i = 0; f.n && i < DH_COUNTOF(key_names); i++)
+        near_put(near, f, key_names[i].folded);
+    for (size_t i = 0; f.n && i < DH_COUNTOF(mod_names); i++)
+        if (mod_names[i].mod)
+            near_put(near, f, mod_names[i].folded);
 }
 
 static void unknown_key(struct dh_str name, size_t offset, struct dh_diag *diag)
 {
-    char folded[NAME_MAX_BYTES];
-    const char *near = NULL;
-    int best = 3;
-    fold(name, folded);
-    for (size_t i = 0; folded[0] && i < DH_COUNTOF(key_names); i++) {
-        int d = distance(folded, key_names[i].folded);
-        if (d < best) {
-            best = d;
-            near = key_names[i].folded;
-        }
-    }
+    struct near near;
+    char list[3 * (NAME_MAX_BYTES + 8)];
+    size_t n = 0;
     int shown = (int)DH_MIN(name.n, 40);
-    if (near)
-        dh_diag_set(diag, offset, "no such key: \"%.*s\"; did you mean \"%s\"?",
-                    shown, name.p, near);
+    near_find(&near, name);
+    list[0] = 0;
+    for (size_t i = 0; i < near.n; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s\"%s\"",
+                              !i                ? ""
+                              : i + 1 == near.n ? " or "
+                                                : ", ",
+                              near.name[i]);
+    if (near.n)
+        dh_diag_set(diag, offset, "no such key: \"%.*s\"; did you mean %s?",
+                    shown, name.p, list);
     else
         dh_diag_set(diag, offset,
                     "no such key: \"%.*s\"; names are like Return, ctrl+s, F5",
@@ -328,27 +465,91 @@ static void unknown_key(struct dh_str name, size_t offset, struct dh_diag *diag)
 
 struct chord_parse {
     dh_keysym_fn more;
+    bool cmd_is_ctrl, fn;
     struct dh_chord *out;
     size_t n;
     struct dh_diag *diag;
 };
 
+// Where a letter is upper case it may be X's own name, which comes before
+// spellings: Meta_L is not Super.
 static uint32_t key_of_token(const struct chord_parse *p, struct dh_str token)
 {
-    uint32_t keysym = dh_keysym_of_name(token);
     char name[NAME_MAX_BYTES];
-    if (keysym || !p->more || token.n >= sizeof name)
-        return keysym;
-    memcpy(name, token.p, token.n);
-    name[token.n] = 0;
-    return p->more(name);
+    uint32_t keysym = 0;
+    if (p->more && token.n > 1 && token.n < sizeof name &&
+        !memchr(token.p, 0, token.n)) {
+        memcpy(name, token.p, token.n);
+        name[token.n] = 0;
+        keysym = p->more(name);
+    }
+    return keysym ? keysym : dh_keysym_of_name(token);
+}
+
+static bool is_command(struct dh_str token)
+{
+    char folded[NAME_MAX_BYTES];
+    fold(token, folded);
+    struct dh_str f = dh_str_of(folded);
+    return dh_str_starts(f, "cmd") || dh_str_starts(f, "command");
+}
+
+// Emacs writes C-x and M-x.
+static unsigned emacs_mod(struct dh_str token)
+{
+    if (token.n != 1)
+        return 0;
+    return token.p[0] == 'C'   ? DH_MOD_CONTROL
+           : token.p[0] == 'M' ? DH_MOD_ALT
+                               : 0;
+}
+
+// False where it is no modifier. Adds it to *mods.
+static bool mod_of_token(struct chord_parse *p, struct dh_str token, char sep,
+                         unsigned *mods)
+{
+    const struct mod_name *m = find_mod(token);
+    unsigned emacs = sep == '-' ? emacs_mod(token) : 0;
+    if (!m && !emacs)
+        return false;
+    if (m && !m->mod)
+        p->fn = true;
+    if (m)
+        *mods |= p->cmd_is_ctrl && is_command(token) ? DH_MOD_CONTROL : m->mod;
+    *mods |= emacs;
+    return true;
+}
+
+static bool no_modifier(const struct chord_parse *p, struct dh_str token,
+                        size_t offset)
+{
+    if (key_of_token(p, token))
+        dh_diag_set(p->diag, offset,
+                    "\"%.*s\" is no modifier: only shift, ctrl, alt, super and "
+                    "altgr can be held around a key",
+                    (int)DH_MIN(token.n, 40), token.p);
+    else
+        unknown_key(token, offset, p->diag);
+    return false;
+}
+
+static bool no_key(const struct chord_parse *p, struct dh_str token,
+                   size_t offset)
+{
+    if (find_mod(token))
+        dh_diag_set(p->diag, offset,
+                    "fn works inside the keyboard: no program sees it");
+    else
+        unknown_key(token, offset, p->diag);
+    return false;
 }
 
 // In a chord a letter is folded: ctrl+C is ctrl+c. Alone, A means shift+a,
 // which the level of the keysym asks for by itself.
 static uint32_t fold_letter(uint32_t keysym, unsigned mods)
 {
-    if (mods && keysym >= 'A' && keysym <= 'Z')
+    if (mods && ((keysym >= 'A' && keysym <= 'Z') ||
+                 (keysym >= 0xc0 && keysym <= 0xde && keysym != 0xd7)))
         return keysym + 32;
     return keysym;
 }
@@ -396,20 +597,17 @@ static bool one_chord(struct chord_parse *p, struct dh_str s, char sep,
         if (i == from)
             break;
         struct dh_str token = dh_str_sub(s, from, i);
-        unsigned mod = dh_mod_of_name(token);
-        if (!mod) {
-            unknown_key(token, offset + from, p->diag);
-            return false;
-        }
-        mods |= mod;
+        if (!mod_of_token(p, token, sep, &mods))
+            return no_modifier(p, token, offset + from);
         from = i + 1;
     }
     struct dh_str last = dh_str_sub(s, from, s.n);
     uint32_t keysym = key_of_token(p, last);
-    if (!keysym) {
-        unknown_key(last, offset + from, p->diag);
-        return false;
-    }
+    if (!keysym)
+        return no_key(p, last, offset + from);
+    // cmd alone is a key too.
+    if (p->cmd_is_ctrl && find_mod(last) && is_command(last))
+        keysym = 0xffe3;
     return put_chord(p, mods, keysym, repeat);
 }
 
@@ -419,7 +617,10 @@ static char separator(struct dh_str s)
     if (memchr(s.p, '+', s.n))
         return '+';
     const char *dash = memchr(s.p, '-', s.n);
-    if (dash && dh_mod_of_name(dh_str_sub(s, 0, (size_t)(dash - s.p))))
+    if (!dash)
+        return '+';
+    struct dh_str first = dh_str_sub(s, 0, (size_t)(dash - s.p));
+    if (find_mod(first) || emacs_mod(first))
         return '-';
     return '+';
 }
@@ -453,7 +654,7 @@ static size_t split_spaces(struct dh_str s, struct dh_str *out, size_t max)
 static bool all_but_last_are_mods(const struct dh_str *t, size_t n)
 {
     for (size_t i = 0; i + 1 < n; i++)
-        if (!dh_mod_of_name(t[i]))
+        if (!find_mod(t[i]))
             return false;
     return n > 1;
 }
@@ -464,12 +665,11 @@ static bool token_list(struct chord_parse *p, struct dh_str s,
     if (all_but_last_are_mods(t, n)) {
         unsigned mods = 0;
         for (size_t i = 0; i + 1 < n; i++)
-            mods |= dh_mod_of_name(t[i]);
+            if (!mod_of_token(p, t[i], ' ', &mods))
+                return no_modifier(p, t[i], (size_t)(t[i].p - s.p));
         uint32_t keysym = key_of_token(p, t[n - 1]);
-        if (!keysym) {
-            unknown_key(t[n - 1], (size_t)(t[n - 1].p - s.p), p->diag);
-            return false;
-        }
+        if (!keysym)
+            return no_key(p, t[n - 1], (size_t)(t[n - 1].p - s.p));
         return put_chord(p, mods, keysym, 1);
     }
     for (size_t i = 0; i < n; i++) {
@@ -491,7 +691,18 @@ enum dh_status dh_keys_parse(const char *text, dh_keysym_fn more,
                              struct dh_chord *out, size_t *n,
                              struct dh_diag *diag)
 {
-    struct chord_parse p = { more, out, 0, diag };
+    struct dh_keys_options o = { more, false };
+    return dh_keys_parse_as(text, &o, out, n, diag);
+}
+
+enum dh_status dh_keys_parse_as(const char *text,
+                                const struct dh_keys_options *o,
+                                struct dh_chord *out, size_t *n,
+                                struct dh_diag *diag)
+{
+    struct chord_parse p = {
+        .more = o->more, .cmd_is_ctrl = o->cmd_is_ctrl, .out = out, .diag = diag
+    };
     struct dh_str all = dh_str_of(text), s = dh_str_trim(all);
     struct dh_str tokens[DH_CHORDS_MAX];
     if (!s.n && all.n)
@@ -501,7 +712,7 @@ enum dh_status dh_keys_parse(const char *text, dh_keysym_fn more,
     if (!s.n) {
         dh_diag_set(diag, 0, "no key is named");
         ok = false;
-    } else if (whole) {
+    } else if (whole && !(p.cmd_is_ctrl && is_command(s))) {
         ok = put_chord(&p, 0, whole, 1);
     } else {
         size_t count = split_spaces(s, tokens, DH_CHORDS_MAX);
@@ -515,6 +726,8 @@ enum dh_status dh_keys_parse(const char *text, dh_keysym_fn more,
     }
     if (!ok)
         return DH_ERR_NOTFOUND;
+    if (p.fn)
+        dh_diag_set(diag, 0, "fn is left out: no keyboard sends it");
     *n = p.n;
     return DH_OK;
 }

@@ -55,6 +55,9 @@ static uint32_t system_key(const char *name)
     for (size_t i = 0; i < DH_COUNTOF(keys); i++)
         if (dh_str_is_nocase(s, keys[i].name))
             return keys[i].sym;
+    // This is asked first: what the keymap knows is left to it.
+    if (dh_keysym_of_name(s))
+        return 0;
     // Chords are tried as names too.
     for (size_t i = 0; i < s.n; i++)
         if (!strchr("_0123456789abcdefghijklmnopqrstuvwxyz"

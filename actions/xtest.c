@@ -58,6 +58,12 @@ void dh_xtest_button(struct dh_xtest *x, int button, bool down)
         let_go(x, hold);
 }
 
+bool dh_xtest_is_down(const struct dh_xtest *x, KeyCode code)
+{
+    uint8_t is = x->held->state[code];
+    return is == DH_HOLD_DOWN || is == DH_HOLD_KEPT;
+}
+
 void dh_xtest_flush(struct dh_xtest *x)
 {
     XFlush(x->dpy);
@@ -310,7 +316,6 @@ enum dh_status dh_xtest_create(struct dh_sink **out, const char *display,
     x->sink.ops = &xtest_ops;
     if (o)
         x->o = *o;
-    x->o.key_gap_ns = or_default(x->o.key_gap_ns, 2 * DH_MS);
     x->o.click_gap_ns = or_default(x->o.click_gap_ns, 10 * DH_MS);
     x->o.drag_ns = or_default(x->o.drag_ns, 300 * DH_MS);
     x->o.kept_ns = or_default(x->o.kept_ns, 60 * DH_S);

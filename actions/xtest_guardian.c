@@ -298,13 +298,14 @@ void dh_guardian_start(struct dh_guardian *g, struct dh_held *held,
         leave_parent(self, pair[0]);
         guard(held, display);
     }
+    if (pid < 0)
+        dh_warn("no guardian: %s; what is held when this program is killed "
+                "stays down",
+                strerror(errno));
     close(pair[0]);
     if (self >= 0)
         close(self);
     if (pid < 0) {
-        dh_warn("no guardian: %s; what is held when this program is killed "
-                "stays down",
-                strerror(errno));
         close(pair[1]);
         return;
     }

@@ -35,17 +35,12 @@ void dh_xtest_pointer_init(struct dh_xtest *x)
 static void see_mapping(struct dh_xtest *x)
 {
     XEvent e;
-    bool pointer = false;
-    if (XEventsQueued(x->dpy, QueuedAlready) == 0)
-        return;
-    while (XCheckTypedEvent(x->dpy, MappingNotify, &e)) {
-        if (e.xmapping.request == MappingPointer)
-            pointer = true;
-        else
-            XRefreshKeyboardMapping(&e.xmapping);
-    }
-    if (pointer)
+    while (XEventsQueued(x->dpy, QueuedAlready) > 0 &&
+           XCheckTypedEvent(x->dpy, MappingNotify, &e))
+        dh_xkeys_note(&x->keys, &e);
+    if (x->keys.pointer_stale)
         dh_xtest_pointer_init(x);
+    x->keys.pointer_stale = false;
 }
 
 static enum dh_status pointer_at(struct dh_xtest *x, struct dh_point *p)

@@ -5,6 +5,7 @@
 #include "actions/dry.h"
 #include "actions/guard.h"
 #include "actions/parse.h"
+#include "actions/secrets.h"
 #include "actions/xtest.h"
 #include "agent/aim.h"
 #include "base/buf.h"
@@ -15,9 +16,9 @@
 #include "tools/app.h"
 
 struct act_options {
-    const char *display;
+    const char *display, *secret_file;
     const char *answer, *coord;
-    bool pixels, dry_run;
+    bool pixels, dry_run, cmd_is_ctrl;
 };
 
 static const struct dh_opt act_opts[] = {
@@ -34,6 +35,11 @@ static const struct dh_opt act_opts[] = {
       0, 0, NULL },
     { "dry-run", 'n', DH_OPT_BOOL, offsetof(struct act_options, dry_run), NULL,
       "Print what would be done", 0, 0, NULL },
+    { "secret-file", 0, DH_OPT_TEXT, offsetof(struct act_options, secret_file),
+      "FILE", "Lines name=value: what {{secret:name}} in a text types", 0, 0,
+      NULL },
+    { "cmd-is-ctrl", 0, DH_OPT_BOOL, offsetof(struct act_options, cmd_is_ctrl),
+      NULL, "Press ctrl where cmd is asked for (default: super)", 0, 0, NULL },
     { 0 },
 };
 
@@ -121,6 +127,7 @@ static enum dh_status act_answer(struct dh_sink *sink,
 
 static enum dh_status open_sink(struct dh_sink **out, struct dh_buf *text,
                                 const struct act_options *o,
+                                struct dh_secrets **secrets,
                                 struct dh_screen_info *info)
 {
     // Only points that are no 0 to 1000 need a screen to be understood.
@@ -133,8 +140,12 @@ static enum dh_status open_sink(struct dh_sink **out, struct dh_buf *text,
         return st;
     }
     struct dh_sink *inner;
+    if (!st && o->secret_file)
+        st = dh_secrets_read(secrets, o->secret_file);
+    struct dh_xtest_options xtest = { .secrets = *secrets,
+                                      .cmd_is_ctrl = o->cmd_is_ctrl };
     if (!st)
-        st = dh_xtest_create(&inner, o->display, NULL);
+        st = dh_xtest_create(&inner, o->display, &xtest);
     if (!st)
         *out = dh_guard_create(inner, (struct dh_rect){ 0 });
     return st;
@@ -148,6 +159,7 @@ static int run(int argc, char **argv)
                                  { dh_app_opts, &app },
                                  { 0 } };
     struct dh_screen_info info = { 0 };
+    struct dh_secrets *secrets = NULL;
     struct dh_sink *sink = NULL;
     enum dh_coord coord = DH_COORD_NORM1000;
     struct dh_buf text;
@@ -165,12 +177,13 @@ static int run(int argc, char **argv)
     if (o.coord && !o.answer)
         return dh_app_usage(&dh_cmd_act, "--coord is for --answer");
     dh_buf_init(&text, 1 << 24);
-    enum dh_status st = open_sink(&sink, &text, &o, &info);
+    enum dh_status st = open_sink(&sink, &text, &o, &secrets, &info);
     if (!st && o.answer)
         st = act_answer(sink, &o, coord, &info);
     for (int i = 1; i <= n && !st; i++)
         st = act_one(sink, argv[i], &o, &info);
     dh_sink_destroy(sink);
+    dh_secrets_destroy(secrets);
     fputs(dh_buf_text(&text), stdout);
     dh_buf_finish(&text);
     return dh_app_exit(st);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "actions/guard.h"
+#include "actions/secrets.h"
 #include "actions/xtest.h"
 #include "agent/brain.h"
 #include "agent/loop.h"
@@ -27,7 +28,8 @@
 struct run_options {
     const char *display, *region, *output, *window, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video, film, wait_exact;
+    bool record, video, film, wait_exact, cmd_is_ctrl;
+    const char *secret_file;
 };
 
 static const struct dh_opt run_opts[] = {
@@ -64,6 +66,11 @@ static const struct dh_opt run_opts[] = {
     { "settle-ms", 0, DH_OPT_INT, offsetof(struct run_options, settle_ms), "N",
       "Wait no longer than this for a still screen (default: 3000)", 1, 600000,
       NULL },
+    { "secret-file", 0, DH_OPT_TEXT, offsetof(struct run_options, secret_file),
+      "FILE", "Lines name=value: what {{secret:name}} in a text types", 0, 0,
+      NULL },
+    { "cmd-is-ctrl", 0, DH_OPT_BOOL, offsetof(struct run_options, cmd_is_ctrl),
+      NULL, "Press ctrl where cmd is asked for (default: super)", 0, 0, NULL },
     { "wait-exact", 0, DH_OPT_BOOL, offsetof(struct run_options, wait_exact),
       NULL,
       "Wait as long as the model says, though the screen has changed and is "
@@ -248,6 +255,7 @@ struct run {
     struct dh_policy *policy;
     struct dh_source *source;
     struct dh_sink *sink;
+    struct dh_secrets *secrets;
     struct dh_recorder *recorder;
     struct dh_film *film;
     char *session; // the folder
@@ -311,7 +319,8 @@ static enum dh_status open_trust(struct run *r)
 
 static enum dh_status open_desktop(struct run *r)
 {
-    struct dh_xtest_options hands = { .taken = &r->desk.taken };
+    struct dh_xtest_options hands = { .taken = &r->desk.taken,
+                                      .cmd_is_ctrl = r->o.cmd_is_ctrl };
     struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_rect allowed = { 0 };
     struct dh_sink *inner;
@@ -320,6 +329,9 @@ static enum dh_status open_desktop(struct run *r)
     screen.output = r->o.output;
     screen.window = r->o.window;
     enum dh_status st = dh_screen_create(&r->source, &screen);
+    if (!st && r->o.secret_file)
+        st = dh_secrets_read(&r->secrets, r->o.secret_file);
+    hands.secrets = r->secrets;
     if (!st)
         st = dh_xtest_create(&inner, r->o.display, &hands);
     if (st)
@@ -387,6 +399,7 @@ static void run_finish(struct run *r)
         dh_warn("the session folder %s is not complete", r->session);
     dh_sink_destroy(r->sink);
     dh_desk_close(&r->desk);
+    dh_secrets_destroy(r->secrets);
     dh_source_destroy(r->source);
     dh_policy_destroy(r->policy);
     dh_brain_destroy(r->brain);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +14,10 @@
 #include "actions/xtest_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/x11.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
+#include "tests/x11/xserver.h"
 
 #define PATIENCE_NS (10 * DH_S) // of a machine with much else to do
 
@@ -34,12 +37,13 @@ static void perform_line(struct dh_sink *sink, const char *line)
     dh_action_finish(&a);
 }
 
-static DH_NORETURN void agent_live(const char *const *lines, int said)
+static DH_NORETURN void agent_live(const char *display,
+                                   const char *const *lines, int said)
 {
     struct dh_xtest_options o = { .drag_ns = 60 * DH_S };
     struct dh_sink *sink;
     setpgid(0, 0);
-    if (dh_xtest_create(&sink, NULL, &o))
+    if (dh_xtest_create(&sink, display, &o))
         _exit(2);
     for (; *lines; lines++) {
         // The last one never ends.
@@ -50,7 +54,8 @@ static DH_NORETURN void agent_live(const char *const *lines, int said)
     _exit(5);
 }
 
-static void agent_start(struct agent *a, const char *const *lines)
+static void agent_start(struct agent *a, const char *display,
+                        const char *const *lines)
 {
     int fd[2];
     char c;
@@ -60,7 +65,7 @@ static void agent_start(struct agent *a, const char *const *lines)
     a->pid = fork();
     CHECK(a->pid >= 0);
     if (a->pid == 0)
-        agent_live(lines, fd[1]);
+        agent_live(display, lines, fd[1]);
     close(fd[1]);
     CHECK_INT(read(fd[0], &c, 1), 1);
     // Nobody else holds the other end: the guardian keeps nothing open.
@@ -101,7 +106,7 @@ static void test_a_kill_in_a_drag_releases_the_button(void)
     struct dh_listener l;
     struct agent a;
     dh_listener_init(&l);
-    agent_start(&a, lines);
+    agent_start(&a, NULL, lines);
     wait_for_held(&l, 1);
     kill_and_check(&a, &l, a.pid, SIGKILL, "kill -9 in a drag");
     dh_listener_drain(&l);
@@ -118,7 +123,7 @@ static void test_the_guardian_outlives_a_kill_of_the_group(void)
     dh_listener_init(&l);
     for (size_t i = 0; i < DH_COUNTOF(signals); i++) {
         struct agent a;
-        agent_start(&a, lines);
+        agent_start(&a, NULL, lines);
         wait_for_held(&l, 1);
         kill_and_check(&a, &l, -a.pid, signals[i], strsignal(signals[i]));
     }
@@ -132,7 +137,7 @@ static void test_a_crash_releases_kept_keys_and_buttons(void)
     struct dh_listener l;
     struct agent a;
     dh_listener_init(&l);
-    agent_start(&a, lines);
+    agent_start(&a, NULL, lines);
     wait_for_held(&l, 2);
     kill_and_check(&a, &l, a.pid, SIGSEGV, "a crash with two things held");
     dh_listener_finish(&l);
@@ -149,7 +154,7 @@ static void test_a_kill_while_typing_leaves_nothing_down(void)
     dh_listener_init(&l);
     for (int i = 0; i < 12; i++) {
         struct agent a;
-        agent_start(&a, lines);
+        agent_start(&a, NULL, lines);
         int64_t until = dh_now_ns() + (20 + 7 * i) * DH_MS + i * 137000;
         while (dh_now_ns() < until)
             continue;
@@ -160,6 +165,67 @@ static void test_a_kill_while_typing_leaves_nothing_down(void)
     }
     dh_listener_drain(&l);
     dh_listener_finish(&l);
+}
+
+// Wait for a child of ours that is not this one.
+static bool waitpid_other(pid_t one)
+{
+    siginfo_t info;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) || info.si_pid == one)
+        return false;
+    return waitpid(info.si_pid, NULL, 0) == info.si_pid;
+}
+
+static DH_NORETURN void press_when_told(const char *display, int fd)
+{
+    struct dh_sink *sink;
+    char c = 0;
+    if (dh_xtest_create(&sink, display, NULL) || write(fd, &c, 1) != 1 ||
+        read(fd, &c, 1) != 1)
+        _exit(2);
+    struct dh_xtest *x = (struct dh_xtest *)sink;
+    dh_xtest_button(x, 1, true);
+    dh_xtest_flush(x);
+    if (write(fd, &c, 1) == 1)
+        pause();
+    _exit(3);
+}
+
+// A server that is busy has requests of the dead agent that it did not read
+// yet, among them presses; it must not do them after the guardian let go.
+static void test_a_press_that_the_server_reads_late_does_not_stay(void)
+{
+    struct dh_listener l = { 0 };
+    struct dh_xserver s;
+    dh_xserver_start(&s);
+    CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    CHECK_INT(dh_x11_open(&l.dpy, s.display), DH_OK);
+    l.win = DefaultRootWindow(l.dpy);
+    for (int i = 0; i < 8; i++) {
+        int fd[2];
+        char c = 0;
+        CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0)
+            press_when_told(s.display, fd[1]);
+        CHECK_INT(read(fd[0], &c, 1), 1);
+        dh_sleep_for(20 * DH_MS); // the guardian may connect, or not
+        CHECK_INT(kill(s.pid, SIGSTOP), 0);
+        CHECK_INT(write(fd[0], &c, 1), 1);
+        CHECK_INT(read(fd[0], &c, 1), 1);
+        CHECK_INT(kill(pid, SIGKILL), 0);
+        CHECK_INT(waitpid(pid, NULL, 0), pid);
+        dh_sleep_for(20 * DH_MS);
+        CHECK_INT(kill(s.pid, SIGCONT), 0);
+        // The guardian, which is ours now.
+        CHECK(waitpid_other(s.pid));
+        CHECK_INT(dh_listener_held(&l), 0);
+        close(fd[0]);
+        close(fd[1]);
+    }
+    dh_x11_close(l.dpy);
+    dh_xserver_stop(&s);
 }
 
 static KeyCode code_of(Display *dpy, KeySym sym)
@@ -186,7 +252,7 @@ static void test_a_kill_gives_the_keyboard_back_as_it_was(void)
     dh_listener_init(&l);
     XkbLockModifiers(l.dpy, XkbUseCoreKbd, LockMask, LockMask);
     XSync(l.dpy, False);
-    agent_start(&a, lines);
+    agent_start(&a, NULL, lines);
     wait_for_held(&l, 1);
     CHECK(code_of(l.dpy, XK_Cyrillic_PE) || code_of(l.dpy, 0x0100041f));
     XkbGetState(l.dpy, XkbUseCoreKbd, &state);
@@ -278,6 +344,7 @@ DH_TESTS(DH_TEST(a_kill_in_a_drag_releases_the_button),
          DH_TEST(the_guardian_outlives_a_kill_of_the_group),
          DH_TEST(a_crash_releases_kept_keys_and_buttons),
          DH_TEST(a_kill_while_typing_leaves_nothing_down),
+         DH_TEST(a_press_that_the_server_reads_late_does_not_stay),
          DH_TEST(a_kill_gives_the_keyboard_back_as_it_was),
          DH_TEST(kept_things_go_after_their_time),
          DH_TEST(a_sink_that_ends_leaves_no_process),

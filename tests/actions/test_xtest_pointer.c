@@ -1,9 +1,7 @@
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "base/x11.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
+#include "tests/x11/xserver.h"
 
 // A listener and a sink on the same display.
 struct desk {
@@ -400,82 +399,45 @@ static void test_a_window_that_closes_under_the_pointer_is_no_error(void)
     desk_finish(&d);
 }
 
-// An X server of this test's own, which can be killed.
-static pid_t server_start(char display[16])
+// A process, since Xlib is not clean in a thread whose server dies.
+static DH_NORETURN void kill_when_held(const struct dh_xserver *s)
 {
-    int fd[2];
-    char number[8] = { 0 };
-    CHECK_INT(pipe(fd), 0);
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 1);
-        dup2(null, 2);
-        dup2(fd[1], 3);
-        execlp("Xvfb", "Xvfb", "-displayfd", "3", "-nolisten", "tcp",
-               (char *)NULL);
-        _exit(127);
-    }
-    close(fd[1]);
-    for (size_t n = 0; n < sizeof number - 1 && read(fd[0], number + n, 1) == 1;
-         n++)
-        if (number[n] == '\n')
-            break;
-    close(fd[0]);
-    number[strcspn(number, "\n")] = '\0';
-    CHECK(number[0]);
-    snprintf(display, 16, ":%s", number);
-    return pid;
-}
-
-struct killer {
-    char display[16];
-    pid_t server;
-};
-
-static void kill_server(void *arg)
-{
-    struct killer *k = arg;
     struct dh_listener l = { 0 };
-    CHECK_INT(dh_x11_open(&l.dpy, k->display), DH_OK);
+    if (dh_x11_open(&l.dpy, s->display))
+        _exit(1);
     l.win = DefaultRootWindow(l.dpy);
     while (dh_listener_held(&l) < 1)
         continue;
-    kill(k->server, SIGKILL);
-    dh_x11_close(l.dpy);
+    kill(s->pid, SIGKILL);
+    _exit(0);
 }
 
 static void test_a_server_that_dies_in_a_drag_is_a_status(void)
 {
     struct dh_xtest_options o = { .drag_ns = 60 * DH_S };
-    struct killer k;
+    struct dh_xserver s;
     struct dh_sink *sink;
-    struct dh_thread t = { 0 };
     struct dh_diag why = { 0 };
     struct dh_action a;
     siginfo_t info;
-    k.server = server_start(k.display);
-    CHECK_INT(dh_xtest_create(&sink, k.display, &o), DH_OK);
+    dh_xserver_start(&s);
+    CHECK_INT(dh_xtest_create(&sink, s.display, &o), DH_OK);
     CHECK(dh_action_of_text("left_click_drag 10 10 500 500", true, &a, &why));
-    CHECK_INT(dh_thread_start(&t, "killer", kill_server, &k), DH_OK);
+    pid_t killer = fork();
+    CHECK(killer >= 0);
+    if (killer == 0)
+        kill_when_held(&s);
     CHECK_INT(dh_sink_perform(sink, &a, NULL, &why), DH_ERR_CLOSED);
     CHECK_INT(dh_sink_perform(sink, &a, NULL, &why), DH_ERR_CLOSED);
-    dh_thread_join(&t);
+    CHECK_INT(waitpid(killer, NULL, 0), killer);
     // Its guardian has nothing left to do.
     pid_t guardian = ((struct dh_xtest *)sink)->guardian.pid;
     CHECK_INT(waitid(P_PID, (id_t)guardian, &info, WEXITED | WNOWAIT), 0);
     dh_sink_release(sink);
     dh_sink_destroy(sink);
     dh_action_finish(&a);
-    waitpid(k.server, NULL, 0);
+    dh_xserver_stop(&s);
     CHECK_INT(waitpid(-1, NULL, 0), -1);
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/.X%s-lock", k.display + 1);
-    unlink(path);
-    snprintf(path, sizeof path, "/tmp/.X11-unix/X%s", k.display + 1);
-    unlink(path);
 }
 
 static int by_size(const void *a, const void *b)

@@ -1,0 +1,143 @@
+#!/bin/sh
+# typing.sh - does typed text arrive byte for byte, and how fast, beside xdotool.
+#
+#   typing.sh [-n N] [-k LAYOUT] [-c] [-o] RECEIVER
+#
+# Run it under with_xvfb.sh --wm openbox. RECEIVER: xterm, zenity (GTK),
+# featherpad (Qt) or chromium. LAYOUT is setxkbmap's, e.g. us, de or us,ru;
+# -g makes its second group the one in force; -c turns Caps Lock on; -o leaves xdotool out.
+# Each text is typed N times into a fresh program and what the program then
+# holds is compared. Prints a row: receiver, layout, and for each tool how many
+# were exact and the characters per second of the typing itself.
+set -eu
+
+n=20 layout=us caps='' only='' group=''
+while getopts n:k:gco opt; do
+    case $opt in
+    n) n=$OPTARG ;;
+    k) layout=$OPTARG ;;
+    g) group=yes ;;
+    c) caps=yes ;;
+    o) only=yes ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+receiver=${1:?receiver}
+: "${B:=build/release}"
+text=${TEXT:-'Hello_World? Spaß éàü ΑΒγ Привет 你好 👍🏽 {}[]|\~'}
+export LC_ALL=C.UTF-8 NO_AT_BRIDGE=1
+dir=$(mktemp -d)
+pid=''
+clean() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || :
+    rm -rf "$dir"
+}
+trap clean EXIT
+printf '%s' "$text" >"$dir/want"
+
+wait_for() { # until the command succeeds
+    tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 400 ] || return 1
+        sleep 0.02
+    done
+}
+focused() {
+    xprop -id "$(xdotool getactivewindow)" WM_CLASS | grep -qi "$1"
+}
+same() { cmp -s "$dir/want" "$dir/got"; }
+start() {
+    rm -f "$dir/got" "$dir/got.ready"
+    case $receiver in
+    xterm)
+        xterm -u8 -e sh -c ': >"$1.ready"; IFS= read -r l; printf %s "$l" >"$1.new"
+            mv "$1.new" "$1"' sh "$dir/got" 2>/dev/null &
+        ;;
+    zenity)
+        (zenity --entry --text t >"$dir/out" 2>/dev/null
+            tr -d '\n' <"$dir/out" >"$dir/new"; mv "$dir/new" "$dir/got") &
+        ;;
+    featherpad)
+        printf '' >"$dir/file.txt"
+        QT_QPA_PLATFORM=xcb featherpad --standalone "$dir/file.txt" \
+            >/dev/null 2>&1 &
+        ;;
+    chromium)
+        cat >"$dir/p.html" <<'H'
+<textarea id=t autofocus></textarea><title>ready</title><script>
+t.oninput = () => { document.title = '<' + t.value + '>' };
+onload = () => t.focus()</script>
+H
+        chromium --no-sandbox --no-first-run --disable-gpu \
+            --user-data-dir="$dir/profile" --app="file://$dir/p.html" \
+            >/dev/null 2>&1 &
+        ;;
+    esac
+    pid=$!
+    wait_for focused "$receiver"
+    [ "$receiver" != chromium ] || wait_for title_is ready
+    [ "$receiver" != xterm ] || wait_for test -e "$dir/got.ready"
+    # A toolkit maps its window before its entry has the focus.
+    sleep "${READY:-0.4}"
+}
+title() { xdotool getwindowname "$(xdotool getactivewindow)"; }
+title_is() { title | grep -q "^$1"; }
+finish() { # the program hands over what it holds
+    case $receiver in
+    xterm | zenity)
+        xdotool key --clearmodifiers Return
+        wait_for test -e "$dir/got" || :
+        ;;
+    featherpad)
+        sleep 0.3
+        setxkbmap -layout us
+        xdotool key --clearmodifiers ctrl+s
+        wait_for test -s "$dir/file.txt" || :
+        sleep 0.2
+        tr -d '\n' <"$dir/file.txt" >"$dir/got"
+        ;;
+    chromium)
+        sleep 0.3
+        title | sed 's/^<//; s/>$//' | tr -d '\n' >"$dir/got"
+        ;;
+    esac
+}
+stop() {
+    kill "$pid" 2>/dev/null || :
+    wait "$pid" 2>/dev/null || :
+    pid=''
+}
+now() { date +%s%N; }
+type_deskhand() { "$B/deskhand" act "type $text"; }
+type_xdotool() { xdotool type --delay "${DELAY:-12}" -- "$text"; }
+
+run() { # tool
+    exact=0 ns=0 i=0
+    while [ $i -lt "$n" ]; do
+        i=$((i + 1))
+        setxkbmap -layout "$layout"
+        start || { echo "$receiver did not start" >&2; exit 1; }
+        [ -z "$group" ] || xdotool key ISO_Next_Group
+        [ -z "$caps" ] || xdotool key Caps_Lock
+        from=$(now)
+        "type_$1"
+        ns=$((ns + $(now) - from))
+        [ -z "$caps" ] || xdotool key Caps_Lock
+        finish
+        if same; then exact=$((exact + 1))
+        elif [ -n "${SHOW:-}" ]; then
+            echo "$1 $layout: $(cat "$dir/got" 2>/dev/null || echo none)" >&2
+        fi
+        stop
+    done
+    chars=$(printf '%s' "$text" | wc -m)
+    printf '  %s %s/%s %s c/s' "$1" "$exact" "$n" \
+        $((chars * n * 1000000000 / (ns + 1)))
+}
+
+printf '%-10s %-6s%s' "$receiver" "$layout" "${caps:+ caps}${group:+ 2nd}"
+run deskhand
+[ -n "$only" ] || run xdotool
+echo
