@@ -87,13 +87,13 @@ title_is() { title | grep -q "^$1"; }
 finish() { # the program hands over what it holds
     case $receiver in
     xterm | zenity)
-        xdotool key --clearmodifiers Return
+        "$B/deskhand" act "key Return"
         wait_for test -e "$dir/got" || :
         ;;
     featherpad)
         sleep 0.3
         setxkbmap -layout us
-        xdotool key --clearmodifiers ctrl+s
+        "$B/deskhand" act "key ctrl+s"
         wait_for test -s "$dir/file.txt" || :
         sleep 0.2
         tr -d '\n' <"$dir/file.txt" >"$dir/got"
