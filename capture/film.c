@@ -162,6 +162,13 @@ enum dh_status dh_film_destroy(struct dh_film *f, struct dh_film_stats *stats)
     enum dh_status grabbed = dh_grabber_join(f->grabber);
     dh_thread_join(&f->thread);
     f->stats.skipped = dh_mailbox_skipped(&f->box);
+    // What the encoder was too late for is gone, but for how it stands now.
+    struct dh_frame *now;
+    if (grabbed == DH_ERR_CANCELLED && f->last && !f->failed &&
+        !dh_source_grab(f->source, &now)) {
+        dh_frame_unref(f->last);
+        f->last = now;
+    }
     enum dh_status st = end(f);
     if (!st && grabbed != DH_ERR_CANCELLED)
         st = grabbed;

@@ -162,6 +162,24 @@ static void test_so_they_do_in_a_region_of_odd_size(void)
     check_against_whole(true, "333x277+101+53");
 }
 
+static void test_without_shared_memory_no_change_is_missed(void)
+{
+    struct dh_screen_options o = { .damage = true, .region = "200x100+10+10" };
+    struct dh_source *s;
+    Display *painter = XOpenDisplay(NULL);
+    CHECK_INT(dh_screen_create(&s, &o), DH_OK);
+    for (unsigned i = 1; i < 100; i++) {
+        paint(painter, 15, 15, 50, 50, i);
+        struct dh_frame *f = grab(s), *again = grab(s);
+        check_pixel(f, 10, 10, i);
+        CHECK(f == again);
+        dh_frame_unref(f);
+        dh_frame_unref(again);
+    }
+    dh_source_destroy(s);
+    XCloseDisplay(painter);
+}
+
 /* As on servers that cannot draw into shared memory, which are many. */
 static void test_parts_are_copied_where_they_cannot_be_drawn(void)
 {
@@ -363,4 +381,5 @@ DH_TESTS(DH_TEST(costs_are_near_those_of_the_bare_requests),
          DH_TEST(parts_make_the_same_picture_as_the_whole),
          DH_TEST(so_they_do_with_the_pointer),
          DH_TEST(so_they_do_in_a_region_of_odd_size),
+         DH_TEST(without_shared_memory_no_change_is_missed),
          DH_TEST(parts_are_copied_where_they_cannot_be_drawn));
