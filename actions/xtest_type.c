@@ -59,8 +59,7 @@ static size_t reach(struct dh_xtest *x, struct typing *t, size_t from, int room,
 }
 
 // Every symbol of the run gets its key before the first is pressed: a keymap
-// that changes between two keys is how other programs lose characters. Clients
-// get the change before the keys, on the same connection, so nothing waits.
+// that changes between two keys is how other programs lose characters.
 static enum dh_status lend_run(struct dh_xtest *x, struct typing *t,
                                size_t from, size_t *end)
 {
@@ -76,7 +75,13 @@ static enum dh_status lend_run(struct dh_xtest *x, struct typing *t,
     }
     if (*end == from)
         return DH_ERR_NOTFOUND;
-    return dh_xkeys_lend(k, syms, n);
+    enum dh_status st = dh_xkeys_lend(k, syms, n);
+    if (!st && n) {
+        // A program that answers has read the change before the first key.
+        k->used_ns = dh_now_ns();
+        dh_xtest_drain(x);
+    }
+    return st;
 }
 
 static enum dh_status press_run(struct dh_xtest *x, struct typing *t,
