@@ -305,7 +305,10 @@ bool dh_parse_places(const struct dh_parse_how *how, const struct dh_json *args,
                                         "start_point", "position", "box",
                                         NULL };
     const struct dh_json *region = dh_parse_member(args, "region");
-    if (a->op == DH_ACTION_DRAG)
+    // A line gives zoom its two corners as a drag has its ends.
+    bool corners = a->op == DH_ACTION_ZOOM && !region &&
+                   dh_parse_member(args, "start_coordinate");
+    if (a->op == DH_ACTION_DRAG || corners)
         return drag_places(how, args, a, diag);
     if (a->op == DH_ACTION_ZOOM && region)
         return region_of(how, region, a, diag);

@@ -389,38 +389,49 @@ static bool add_uitars(struct dh_collector *c, struct dh_str name,
     return ok;
 }
 
+// Is it the name of an action with a bracket behind it? Asked before anything
+// is read, so that no line reads the whole rest in vain.
+static bool is_call(struct dh_str s)
+{
+    struct python p = { .in = s };
+    struct dh_str name = word_of(&p);
+    return here(&p) == '(' && name.n < DH_PARSE_NAME_MAX &&
+           dh_str_find(name, ".", 0) < 0 && dh_parse_is_verb(name);
+}
+
+// The bytes read, 0 on failure.
+static size_t uitars_call(struct dh_collector *c, struct dh_str s)
+{
+    struct dh_str name;
+    struct dh_buf json;
+    dh_buf_init(&json, 8 * (size_t)DH_ANSWER_MAX_BYTES);
+    c->how.dialect = c->answer->dialect = DH_DIALECT_UITARS;
+    size_t used = read_call(s, true, &name, &json, c->diag);
+    c->failed |= !used;
+    if (used && !add_uitars(c, name, &json))
+        used = 0;
+    dh_buf_finish(&json);
+    return used;
+}
+
 bool dh_parse_uitars(struct dh_collector *c, struct dh_str text)
 {
     bool found = false;
     for (size_t at = 0; at < text.n && !c->failed;) {
-        struct dh_str name = { NULL, 0 }, rest;
-        struct dh_buf json;
+        struct dh_str rest = dh_str_sub(text, at, text.n);
         if (isspace((unsigned char)text.p[at])) {
             at++;
-            continue;
-        }
-        rest = dh_str_sub(text, at, text.n);
-        if (dh_str_starts(rest, "Action:"))
-            rest = dh_str_trim(dh_str_sub(rest, 7, rest.n));
-        size_t skipped = (size_t)(rest.p - text.p);
-        struct dh_diag diag = { 0 };
-        dh_buf_init(&json, 8 * (size_t)DH_ANSWER_MAX_BYTES);
-        size_t used = read_call(rest, true, &name, &json, &diag);
-        bool call = name.n && name.n < rest.n && rest.p[name.n] == '(' &&
-                    dh_str_find(name, ".", 0) < 0 && dh_parse_is_verb(name);
-        if (call) {
+        } else if (dh_str_starts(rest, "Action:")) {
+            at += strlen("Action:");
+        } else if (is_call(rest)) {
+            size_t used = uitars_call(c, rest);
             found = true;
-            c->how.dialect = c->answer->dialect = DH_DIALECT_UITARS;
             if (!used)
-                dh_diag_set(c->diag, skipped, "%s", diag.text);
-            c->failed |= !used;
-            if (used && !add_uitars(c, name, &json))
-                used = 0;
+                break;
+            at += used;
+        } else {
+            at = end_of_line(text, at);
         }
-        dh_buf_finish(&json);
-        if (call && !used)
-            break;
-        at = call ? skipped + used : end_of_line(text, at);
     }
     return found;
 }

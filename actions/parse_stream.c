@@ -76,8 +76,9 @@ enum dh_status dh_answer_stream_end(struct dh_answer_stream *s,
         dh_diag_set(diag, 0, "the answer is longer than 1 MiB");
         return DH_ERR_FORMAT;
     }
+    struct dh_diag why = { 0 };
     enum dh_status st = dh_answer_parse_with(&s->options, dh_buf_text(&s->text),
-                                             s->text.len, out, diag);
+                                             s->text.len, out, &why);
     for (int i = 0; i < s->taken; i++)
         if (i >= out->n ||
             !dh_action_equal(&out->action[i], &s->early.action[i])) {
@@ -86,5 +87,7 @@ enum dh_status dh_answer_stream_end(struct dh_answer_stream *s,
                         "only a thought");
             return DH_ERR_FORMAT;
         }
+    if (st)
+        dh_diag_set(diag, why.offset, "%s", why.text);
     return st;
 }

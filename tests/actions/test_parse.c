@@ -242,6 +242,10 @@ static void test_a_line_round_trips(void)
         "left_click 3 4 +shift+ctrl",
         "done",
         "mouse_move 9 9",
+        "zoom 1 2 3 4",
+        "zoom 5 6",
+        "cursor_position",
+        "key_down \"shift\"",
     };
     for (size_t i = 0; i < DH_COUNTOF(lines); i++) {
         struct dh_action a;

@@ -55,7 +55,7 @@ static void stream_agrees(const struct dh_parse_options *o, const char *text,
     }
     enum dh_status last = dh_answer_stream_end(s, &end, &diag);
     // Only an end of thinking makes a call a thought after the fact.
-    bool thought = last && strstr(diag.text, "end of thinking");
+    bool thought = last && !strncmp(diag.text, "an end of", 9);
     check(thought || (last == st && taken <= whole->n));
     check(!thought || memmem(text, n, "</", 2));
     for (int i = 0; i < taken; i++) {

@@ -189,6 +189,29 @@ static void test_a_dry_run_prints_actions(void)
     said_finish(&s);
 }
 
+static void test_an_answer_in_a_file_is_read_in_its_dialect(void)
+{
+    static const char path[] = "act-answer.txt";
+    static const char text[] =
+        "Thought: so.\nAction: hotkey(key='ctrl v')\n\nwait()\n";
+    struct said s;
+    CHECK_INT(dh_file_write(path, text, sizeof text - 1), DH_OK);
+    RUN(&s, "act", "--dry-run", "--answer", path);
+    CHECK_SAID(&s, 0, "key \"ctrl v\"\nwait 5\n", "");
+    said_finish(&s);
+    RUN(&s, "act", "-n", "--answer", path, "--coord", "guess");
+    CHECK_SAID(&s, 2, "", "none of norm1000");
+    said_finish(&s);
+    CHECK_INT(dh_file_write(path, "Well.", 5), DH_OK);
+    RUN(&s, "act", "-n", "--answer", path);
+    CHECK_SAID(&s, 1, "", "no action found");
+    said_finish(&s);
+    unlink(path);
+    RUN(&s, "act", "-n", "--answer", path);
+    CHECK_SAID(&s, 1, "", path);
+    said_finish(&s);
+}
+
 static void test_a_bad_action_is_a_usage_error(void)
 {
     static const char *const rows[][2] = {
@@ -212,4 +235,5 @@ DH_TESTS(DH_TEST(help_lists_every_command), DH_TEST(every_command_has_help),
          DH_TEST(usage_errors_exit_with_2), DH_TEST(the_manual_is_clean),
          DH_TEST(a_full_standard_output_is_a_failure),
          DH_TEST(a_dry_run_prints_actions),
+         DH_TEST(an_answer_in_a_file_is_read_in_its_dialect),
          DH_TEST(a_bad_action_is_a_usage_error));
