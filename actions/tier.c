@@ -110,6 +110,9 @@ static uint32_t lower(uint32_t sym)
 static struct dh_chord plain_chord(struct dh_chord c, unsigned mods)
 {
     c.mods |= mods | mod_of_keysym(c.keysym);
+    // The sink may be told that cmd means ctrl; here it then means both.
+    if (c.mods & DH_MOD_SUPER)
+        c.mods |= DH_MOD_CONTROL;
     c.keysym = mod_of_keysym(c.keysym) ? 0 : lower(c.keysym);
     return c;
 }

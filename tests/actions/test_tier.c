@@ -173,6 +173,8 @@ static const char *const leaving[] = {
     "a b ctrl+alt+F3",
     "ctrl+alt+kp_multiply",
     "Down*3 ctrl+alt+Delete",
+    "cmd+alt+Delete",
+    "super+alt+F2",
     "ctrl+alt+F13",
     "ctrl+shift+alt+F2",
     "0x1008ff2d",
