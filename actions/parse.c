@@ -276,6 +276,20 @@ static char *step_of(struct dh_str s)
     return dh_strndup(line.p, DH_MIN(line.n, 500));
 }
 
+// Where thinking never ends, a call in it is what the model came to: it forgot
+// the closing tag. Empty where there is none.
+static struct dh_str call_in_thoughts(const struct dh_scan *scan,
+                                      struct dh_str s)
+{
+    struct dh_str thoughts = dh_str_sub(s, scan->thought, s.n);
+    ptrdiff_t tag = dh_str_find(thoughts, "<tool_call>", 0);
+    ptrdiff_t marker = dh_str_find(thoughts, DH_PARSE_MARKER, 0);
+    ptrdiff_t at = tag >= 0 && (marker < 0 || tag < marker) ? tag : marker;
+    if (!scan->thinking || scan->kind != DH_SCAN_PLAIN || at < 0)
+        return dh_str_sub(s, s.n, s.n);
+    return dh_str_sub(thoughts, (size_t)at, thoughts.n);
+}
+
 static void read_text(struct dh_collector *c, struct dh_str s, bool thinking)
 {
     struct dh_buf clean;
@@ -283,6 +297,14 @@ static void read_text(struct dh_collector *c, struct dh_str s, bool thinking)
     dh_buf_init(&clean, 2 * (size_t)DH_ANSWER_MAX_BYTES);
     dh_scan_init(&scan, &clean, thinking);
     while (dh_scan_go(&scan, s, true)) {
+    }
+    struct dh_str meant = call_in_thoughts(&scan, s);
+    if (meant.n) {
+        c->repairs |= DH_REPAIR_UNTERMINATED;
+        dh_buf_clear(&clean);
+        dh_scan_init(&scan, &clean, false);
+        while (dh_scan_go(&scan, meant, true)) {
+        }
     }
     struct dh_str kept = { dh_buf_text(&clean), clean.len };
     if (!c->answer->step)

@@ -84,9 +84,11 @@ struct dh_scan {
     bool escaped;
     int depth;
     char closer[DH_PARSE_MAX_DEPTH];
-    bool dead;    /* no call can be told before the end any more */
-    bool dropped; /* a call was dropped, being a thought */
-    bool ended;   /* a call is between from and end */
+    bool dead;      /* no call can be told before the end any more */
+    bool dropped;   /* a call was dropped, being a thought */
+    bool thinking;  /* it has begun and not ended */
+    size_t thought; /* where in the input it began */
+    bool ended;     /* a call is between from and end */
 };
 void dh_scan_init(struct dh_scan *s, struct dh_buf *clean, bool thinking);
 /* Go on to the end of `in`, whose first s->at bytes are known, or to the end of

@@ -16,8 +16,9 @@ static const char *const closes[] = { "</mm:think>", "</thinking>",
 
 void dh_scan_init(struct dh_scan *s, struct dh_buf *clean, bool thinking)
 {
-    *s =
-        (struct dh_scan){ .clean = clean, .mode = thinking ? THINKING : START };
+    *s = (struct dh_scan){ .clean = clean,
+                           .mode = thinking ? THINKING : START,
+                           .thinking = thinking };
 }
 
 static size_t tag_at(struct dh_str rest, const char *const *tags)
@@ -62,6 +63,8 @@ static void step_outside(struct dh_scan *s, struct dh_str in)
     } else if (open) {
         s->mode = THINKING;
         s->at += open;
+        s->thinking = true;
+        s->thought = s->at;
     } else if (close) {
         drop_thoughts(s, close);
     } else if (marker && s->kind == DH_SCAN_PLAIN) {
@@ -190,8 +193,10 @@ static bool step(struct dh_scan *s, struct dh_str in, bool final)
             return false;
         size_t close = tag_at(dh_str_sub(in, s->at, in.n), closes);
         s->at += close ? close : 1;
-        if (close)
+        if (close) {
             s->mode = s->clean->len ? OUTSIDE : START;
+            s->thinking = false;
+        }
         return true;
     }
     case OBJECT:

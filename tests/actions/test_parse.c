@@ -141,6 +141,8 @@ static void test_envelopes(void)
           "error: no action found; answer with an Action: line and one "
           "<tool_call> object",
           0 },
+        { "<think>So it is OK.\n<tool_call>{\"action\":\"done\"}</tool_call>",
+          "done", DH_REPAIR_ARGUMENTS | DH_REPAIR_UNTERMINATED },
         { "DONE", "done", DH_REPAIR_BARE },
         { " WAIT\n", "wait 1", DH_REPAIR_BARE },
         { "[infeasible] no such app", "fail \"no such app\"", DH_REPAIR_BARE },
