@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "capture/input_tap.h"
 #include "capture/screen.h"
 #include "model/model.h"
 #include "tools/app.h"
@@ -72,6 +73,27 @@ static void check_input(struct doctor *d)
     dh_sink_destroy(sink);
 }
 
+// What tells a person from the agent, and what tells buttons apart.
+static void check_trust(struct doctor *d)
+{
+    struct dh_cancel taken = { false }, stop = { false };
+    struct dh_input_tap_options o = { .display = d->o.display,
+                                      .taken = &taken,
+                                      .stop = &stop };
+    struct dh_input_tap *tap = NULL;
+    bool has_tap = dh_input_tap_create(&tap, &o) == DH_OK;
+    dh_input_tap_destroy(tap);
+    say(d, has_tap ? FINE : WORSE, "XInput2",
+        has_tap ? "your mouse or keyboard pauses a run"
+                : "a run does not notice that you use the desktop",
+        "use an X server with XInput 2.1; Ctrl-C in the terminal stops a run");
+    bool has_bus = dh_app_has_bus();
+    say(d, has_bus ? FINE : WORSE, "accessibility",
+        has_bus ? "a session bus is there for programs to tell their widgets"
+                : "buttons and password fields are not known by name",
+        "start from a desktop session, or with dbus-run-session");
+}
+
 static void check_screen(struct doctor *d)
 {
     struct dh_screen_info i;
@@ -96,6 +118,7 @@ static void check_screen(struct doctor *d)
         i.has_fixes ? "the pointer can be seen" : "pictures lack the pointer",
         "start the X server without '-extension XFIXES'");
     check_input(d);
+    check_trust(d);
 }
 
 static void check_model(struct doctor *d)

@@ -337,6 +337,7 @@ static void test_doctor_finds_a_good_display(void)
     CHECK(strstr(s.out, "ok      display        1024x768, 24 bits"));
     CHECK(strstr(s.out, "ok      XTest "));
     CHECK(strstr(s.out, "ok      XDamage "));
+    CHECK(strstr(s.out, "ok      XInput2 "));
     said_finish(&s);
     RUN(&s, "doctor", "--json");
     CHECK(json_lines(s.out) >= 6);
