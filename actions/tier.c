@@ -332,12 +332,9 @@ static enum dh_tier tier_of_text(const struct dh_action *a,
 static bool text_has(const char *text, const char *const *parts)
 {
     struct dh_str s = dh_str_of(text ? text : "");
-    for (; *parts; parts++) {
-        size_t n = strlen(*parts);
-        for (size_t i = 0; i + n <= s.n; i++)
-            if (dh_str_is_nocase(dh_str_sub(s, i, i + n), *parts))
-                return true;
-    }
+    for (; *parts; parts++)
+        if (dh_str_has_nocase(s, *parts))
+            return true;
     return false;
 }
 

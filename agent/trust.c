@@ -55,25 +55,16 @@ bool dh_trust_rule_parse(const char *text, struct dh_trust_rule *out)
     return false;
 }
 
-static bool has_part(const char *text, const char *part)
-{
-    struct dh_str s = dh_str_of(text);
-    size_t n = strlen(part);
-    for (size_t i = 0; i + n <= s.n; i++)
-        if (dh_str_is_nocase(dh_str_sub(s, i, i + n), part))
-            return true;
-    return false;
-}
-
 // `at` is NULL for keys: they reach the whole window.
 static bool rule_fits(const struct dh_trust_rule *r, const struct dh_window *w,
                       const struct dh_point *at)
 {
     switch (r->kind) {
-    case DH_TRUST_WINDOW: return w->id && has_part(w->title, r->text);
+    case DH_TRUST_WINDOW:
+        return w->id && dh_str_has_nocase(dh_str_of(w->title), r->text);
     case DH_TRUST_PROGRAM:
         return w->id && (dh_str_is_nocase(dh_str_of(w->program), r->text) ||
-                         has_part(w->wm_class, r->text));
+                         dh_str_has_nocase(dh_str_of(w->wm_class), r->text));
     case DH_TRUST_REGION:
         return at ? dh_rect_has(r->box, *at)
                   : !dh_rect_is_empty(dh_rect_intersect(r->box, w->box));

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -62,6 +63,15 @@ ptrdiff_t dh_str_find(struct dh_str a, const char *needle, size_t from)
         return -1;
     const char *hit = memmem(a.p + from, a.n - from, needle, n);
     return hit ? hit - a.p : -1;
+}
+
+bool dh_str_has_nocase(struct dh_str a, const char *part)
+{
+    size_t n = strlen(part);
+    for (size_t i = 0; n && i + n <= a.n; i++)
+        if (strncasecmp(a.p + i, part, n) == 0)
+            return true;
+    return false;
 }
 
 struct dh_str dh_str_sub(struct dh_str a, size_t from, size_t to)

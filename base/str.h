@@ -25,6 +25,8 @@ bool dh_str_ends(struct dh_str a, const char *suffix);
 bool dh_str_is_nocase(struct dh_str a, const char *s);
 /* Offset of the first match at or after `from`, or -1. */
 ptrdiff_t dh_str_find(struct dh_str a, const char *needle, size_t from);
+/* Somewhere in it, ASCII case ignored. The empty text is in none. */
+bool dh_str_has_nocase(struct dh_str a, const char *part);
 struct dh_str dh_str_sub(struct dh_str a, size_t from, size_t to);
 /* Without ASCII white space at both ends. */
 struct dh_str dh_str_trim(struct dh_str a);

@@ -18,15 +18,6 @@
 // managers nest, menus of programs are not looked for.
 #define TITLE_DEPTH 3
 
-static bool has_part(const char *title, size_t n, const char *part)
-{
-    size_t len = strlen(part);
-    for (size_t i = 0; len && i + len <= n; i++)
-        if (strncasecmp(title + i, part, len) == 0)
-            return true;
-    return false;
-}
-
 static bool property_has(Display *dpy, Window w, const char *name,
                          const char *part)
 {
@@ -36,8 +27,9 @@ static bool property_has(Display *dpy, Window w, const char *name,
     unsigned char *text = NULL;
     int st = XGetWindowProperty(dpy, w, atom, 0, 256, False, AnyPropertyType,
                                 &type, &format, &n, &left, &text);
-    bool found = st == Success && text && format == 8 &&
-                 has_part((const char *)text, n, part);
+    bool found =
+        st == Success && text && format == 8 &&
+        dh_str_has_nocase((struct dh_str){ (const char *)text, n }, part);
     if (text)
         XFree(text);
     return found;

@@ -26,6 +26,10 @@ static void test_views_compare_find_and_cut(void)
     CHECK_INT(dh_str_find(s, "", 11), 11);
     CHECK_INT(dh_str_find(s, "", 12), -1);
     CHECK_INT(dh_str_find(none, "a", 0), -1);
+    CHECK(dh_str_has_nocase(DH_STR("File Manager"), "MANAGER"));
+    CHECK(dh_str_has_nocase(DH_STR("File Manager"), "file"));
+    CHECK(!dh_str_has_nocase(DH_STR("File Manager"), "managers"));
+    CHECK(!dh_str_has_nocase(DH_STR("File Manager"), ""));
     CHECK(dh_str_is(dh_str_sub(s, 6, 100), "world"));
     CHECK(dh_str_is(dh_str_sub(s, 8, 3), ""));
     CHECK_INT(dh_str_sub(none, 1, 2).n, 0);
