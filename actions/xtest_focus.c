@@ -10,6 +10,9 @@
 #include "base/str.h"
 #include "base/x11.h"
 
+#define DH_LOG_TAG "xtest"
+#include "base/log.h"
+
 #define DEEPEST 16 // windows inside windows
 
 static bool is_terminal(const char *name)
@@ -127,4 +130,72 @@ bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
     }
     XSelectInput(x->dpy, root, NoEventMask);
     return dh_x11_trap_end(x->dpy) && answered;
+}
+
+static bool has_manager(Display *dpy)
+{
+    Atom type, check = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False);
+    int format;
+    unsigned long n = 0, rest;
+    unsigned char *p = NULL;
+    if (XGetWindowProperty(dpy, DefaultRootWindow(dpy), check, 0, 1, False,
+                           XA_WINDOW, &type, &format, &n, &rest, &p))
+        return false;
+    if (p)
+        XFree(p);
+    return n > 0;
+}
+
+// A window that has gone meanwhile says nothing any more.
+static void watch(Display *dpy, Window w, long mask)
+{
+    dh_x11_trap_begin(dpy);
+    XSelectInput(dpy, w, mask);
+    if (!dh_x11_trap_end(dpy))
+        dh_debug("the window with the focus has gone");
+}
+
+// True: nobody has the focus, and the next event comes when that may change.
+static bool nobody_has_it(Display *dpy, Window *watched)
+{
+    struct dh_xfocus f;
+    Window w;
+    int revert;
+    XGetInputFocus(dpy, &w, &revert);
+    if (w > PointerRoot && w != DefaultRootWindow(dpy) && w != *watched) {
+        watch(dpy, w, FocusChangeMask);
+        *watched = w;
+    }
+    // Read after that, so that no change falls in between.
+    dh_xfocus_read(dpy, &f);
+    return !f.top && w != PointerRoot;
+}
+
+void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns)
+{
+    Window root = DefaultRootWindow(x->dpy), watched = None;
+    int64_t until = dh_now_ns() + timeout_ns;
+    struct dh_xfocus f;
+    if (dh_x11_is_lost(x->dpy))
+        return;
+    dh_xfocus_read(x->dpy, &f);
+    if (f.top || !has_manager(x->dpy))
+        return;
+    watch(x->dpy, root, PropertyChangeMask | FocusChangeMask);
+    bool nobody = true;
+    while (!dh_x11_is_lost(x->dpy) && !dh_xtest_stopped(x)) {
+        XEvent e;
+        nobody = nobody_has_it(x->dpy, &watched);
+        if (!nobody || dh_x11_wait_event(x->dpy, until))
+            break;
+        XNextEvent(x->dpy, &e);
+        dh_xkeys_note(&x->keys, &e);
+    }
+    if (dh_x11_is_lost(x->dpy))
+        return;
+    watch(x->dpy, root, NoEventMask);
+    if (watched)
+        watch(x->dpy, watched, NoEventMask);
+    if (nobody)
+        dh_warn("no window has the keyboard focus");
 }
