@@ -132,18 +132,22 @@ bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
     return dh_x11_trap_end(x->dpy) && answered;
 }
 
-static bool has_manager(Display *dpy)
+// The window manager's own window, which has the focus when nobody else has.
+static Window manager_window(Display *dpy)
 {
+    Window w = None;
     Atom type, check = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False);
     int format;
     unsigned long n = 0, rest;
     unsigned char *p = NULL;
     if (XGetWindowProperty(dpy, DefaultRootWindow(dpy), check, 0, 1, False,
                            XA_WINDOW, &type, &format, &n, &rest, &p))
-        return false;
+        return None;
+    if (n && type == XA_WINDOW && format == 32)
+        memcpy(&w, p, sizeof w);
     if (p)
         XFree(p);
-    return n > 0;
+    return w;
 }
 
 // A window that has gone meanwhile says nothing any more.
@@ -156,7 +160,7 @@ static void watch(Display *dpy, Window w, long mask)
 }
 
 // True: nobody has the focus, and the next event comes when that may change.
-static bool nobody_has_it(Display *dpy, Window *watched)
+static bool nobody_has_it(Display *dpy, Window manager, Window *watched)
 {
     struct dh_xfocus f;
     Window w;
@@ -168,24 +172,23 @@ static bool nobody_has_it(Display *dpy, Window *watched)
     }
     // Read after that, so that no change falls in between.
     dh_xfocus_read(dpy, &f);
-    return !f.top && w != PointerRoot;
+    return (!f.top || f.top == manager) && w != PointerRoot;
 }
 
 void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns)
 {
     Window root = DefaultRootWindow(x->dpy), watched = None;
     int64_t until = dh_now_ns() + timeout_ns;
-    struct dh_xfocus f;
     if (dh_x11_is_lost(x->dpy))
         return;
-    dh_xfocus_read(x->dpy, &f);
-    if (f.top || !has_manager(x->dpy))
+    Window manager = manager_window(x->dpy);
+    if (!manager)
         return;
     watch(x->dpy, root, PropertyChangeMask | FocusChangeMask);
     bool nobody = true;
     while (!dh_x11_is_lost(x->dpy) && !dh_xtest_stopped(x)) {
         XEvent e;
-        nobody = nobody_has_it(x->dpy, &watched);
+        nobody = nobody_has_it(x->dpy, manager, &watched);
         if (!nobody || dh_x11_wait_event(x->dpy, until))
             break;
         XNextEvent(x->dpy, &e);
