@@ -10,6 +10,9 @@
 #include "base/str.h"
 #include "base/x11.h"
 
+#define DH_LOG_TAG "xtest"
+#include "base/log.h"
+
 #define DEEPEST 16 // windows inside windows
 
 static bool is_terminal(const char *name)
@@ -127,4 +130,75 @@ bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
     }
     XSelectInput(x->dpy, root, NoEventMask);
     return dh_x11_trap_end(x->dpy) && answered;
+}
+
+// The window manager's own window, which has the focus when nobody else has.
+static Window manager_window(Display *dpy)
+{
+    Window w = None;
+    Atom type, check = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False);
+    int format;
+    unsigned long n = 0, rest;
+    unsigned char *p = NULL;
+    if (XGetWindowProperty(dpy, DefaultRootWindow(dpy), check, 0, 1, False,
+                           XA_WINDOW, &type, &format, &n, &rest, &p))
+        return None;
+    if (n && type == XA_WINDOW && format == 32)
+        memcpy(&w, p, sizeof w);
+    if (p)
+        XFree(p);
+    return w;
+}
+
+// A window that has gone meanwhile says nothing any more.
+static void watch(Display *dpy, Window w, long mask)
+{
+    dh_x11_trap_begin(dpy);
+    XSelectInput(dpy, w, mask);
+    if (!dh_x11_trap_end(dpy))
+        dh_debug("the window with the focus has gone");
+}
+
+// True: nobody has the focus, and the next event comes when that may change.
+static bool nobody_has_it(Display *dpy, Window manager, Window *watched)
+{
+    struct dh_xfocus f;
+    Window w;
+    int revert;
+    XGetInputFocus(dpy, &w, &revert);
+    if (w > PointerRoot && w != DefaultRootWindow(dpy) && w != *watched) {
+        watch(dpy, w, FocusChangeMask);
+        *watched = w;
+    }
+    // Read after that, so that no change falls in between.
+    dh_xfocus_read(dpy, &f);
+    return (!f.top || f.top == manager) && w != PointerRoot;
+}
+
+void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns)
+{
+    Window root = DefaultRootWindow(x->dpy), watched = None;
+    int64_t until = dh_now_ns() + timeout_ns;
+    if (dh_x11_is_lost(x->dpy))
+        return;
+    Window manager = manager_window(x->dpy);
+    if (!manager)
+        return;
+    watch(x->dpy, root, PropertyChangeMask | FocusChangeMask);
+    bool nobody = true;
+    while (!dh_x11_is_lost(x->dpy) && !dh_xtest_stopped(x)) {
+        XEvent e;
+        nobody = nobody_has_it(x->dpy, manager, &watched);
+        if (!nobody || dh_x11_wait_event(x->dpy, until))
+            break;
+        XNextEvent(x->dpy, &e);
+        dh_xkeys_note(&x->keys, &e);
+    }
+    if (dh_x11_is_lost(x->dpy))
+        return;
+    watch(x->dpy, root, NoEventMask);
+    if (watched)
+        watch(x->dpy, watched, NoEventMask);
+    if (nobody)
+        dh_warn("no window has the keyboard focus");
 }

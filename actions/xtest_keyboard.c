@@ -17,6 +17,7 @@
 
 #define REPEAT_GAP_NS (20 * DH_MS)
 #define PERSON_NS     (2 * DH_S) // for a person to let go of a key
+#define FOCUS_NS      (1 * DH_S) // for a window manager to give the focus on
 #define ALL_MODS      0xffu
 
 static const struct {
@@ -349,6 +350,9 @@ keyboard_act(struct dh_xtest *x, const struct dh_action *a, struct dh_diag *why)
 enum dh_status dh_xtest_keyboard(struct dh_xtest *x, const struct dh_action *a,
                                  struct dh_diag *why)
 {
+    // Text for nobody is lost; a chord may be for the window manager.
+    if (a->op == DH_ACTION_TYPE)
+        dh_xfocus_wait(x, FOCUS_NS);
     enum dh_status st = keyboard_own(x, why);
     if (!st && !dh_xtest_stopped(x))
         st = keyboard_act(x, a, why);

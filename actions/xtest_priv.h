@@ -198,6 +198,9 @@ void dh_xfocus_read(Display *dpy, struct dh_xfocus *f);
  * its queue (_NET_WM_PING). False: it does not say, or not in time. */
 bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
                      int64_t timeout_ns);
+/* Where there is a window manager, wait until a program has the focus. Between
+ * two windows it may be on the frame of one that is gone. */
+void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns);
 
 /* A bit beside DH_MOD_*: what reaches the fifth level of a key. */
 #define DH_XTEST_LEVEL5 32u

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <X11/XKBlib.h>
+#include <X11/Xatom.h>
+#include <X11/Xutil.h>
 
 #include "actions/secrets.h"
 #include "actions/xtest.h"
@@ -245,6 +247,51 @@ static void test_a_secret_file_that_others_can_read_is_refused(void)
     CHECK_INT(dh_secrets_read(&secrets, path), DH_ERR_NOTFOUND);
 }
 
+// As a window manager that is late: the focus is on what is left of a window
+// that has gone, and after a while on the next one.
+static pid_t focus_later(Window win)
+{
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid)
+        return pid;
+    Display *dpy = XOpenDisplay(NULL);
+    dh_sleep_for(300 * DH_MS);
+    if (dpy) {
+        XSetInputFocus(dpy, win, RevertToParent, CurrentTime);
+        XSync(dpy, False);
+    }
+    _exit(dpy ? 0 : 1);
+}
+
+static void test_text_waits_for_a_window_that_gets_the_focus(void)
+{
+    struct desk d;
+    char name[] = "desk";
+    XClassHint hint = { name, name };
+    int status;
+    desk_init(&d, "us", NULL);
+    Display *dpy = d.l.dpy;
+    Window root = DefaultRootWindow(dpy);
+    Window frame = XCreateSimpleWindow(dpy, root, 0, 0, 9, 9, 0, 0, 0);
+    Atom check = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False);
+    XSetClassHint(dpy, d.l.win, &hint);
+    XChangeProperty(dpy, root, check, XA_WINDOW, 32, PropModeReplace,
+                    (unsigned char *)&frame, 1);
+    XMapWindow(dpy, frame);
+    XSync(dpy, False);
+    XSetInputFocus(dpy, frame, RevertToParent, CurrentTime);
+    XSync(dpy, False);
+    pid_t pid = focus_later(d.l.win);
+    act_ok(&d, DH_ACTION_TYPE, HARD);
+    dh_listener_drain(&d.l);
+    CHECK_STR(dh_buf_text(&d.l.typed), HARD);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    XDeleteProperty(dpy, root, check);
+    XDestroyWindow(dpy, frame);
+    desk_finish(&d);
+}
+
 // A real program of its own, whose only window gets the focus.
 static pid_t start_program(Display *dpy, const char *command, const char *file)
 {
@@ -322,6 +369,7 @@ static void test_a_gtk_entry_gets_mixed_scripts_byte_for_byte(void)
 
 DH_TESTS(DH_TEST(xterm_gets_mixed_scripts_byte_for_byte),
          DH_TEST(a_gtk_entry_gets_mixed_scripts_byte_for_byte),
+         DH_TEST(text_waits_for_a_window_that_gets_the_focus),
          DH_TEST(mixed_scripts_arrive_on_a_us_keyboard),
          DH_TEST(mixed_scripts_arrive_on_a_dvorak_keyboard),
          DH_TEST(caps_and_num_lock_are_put_back),

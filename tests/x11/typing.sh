@@ -44,9 +44,13 @@ wait_for() { # until the command succeeds
         sleep 0.02
     done
 }
+# The server is asked, not the window manager: it grabs its keys anew at each
+# change of the keymap and is late meanwhile, so what it calls the active window
+# may be one that is gone, whose number the next program was given.
 focused() {
-    xprop -id "$(xdotool getactivewindow)" WM_CLASS | grep -qi "$1"
+    xprop -id "$(xdotool getwindowfocus)" WM_CLASS | grep -qi "$1"
 }
+not_focused() { ! focused "$1"; }
 same() { cmp -s "$dir/want" "$dir/got"; }
 start() {
     rm -f "$dir/got" "$dir/got.ready"
@@ -82,7 +86,7 @@ H
     # A toolkit maps its window before its entry has the focus.
     sleep "${READY:-0.4}"
 }
-title() { xdotool getwindowname "$(xdotool getactivewindow)"; }
+title() { xdotool getwindowname "$(xdotool getwindowfocus)"; }
 title_is() { title | grep -q "^$1"; }
 finish() { # the program hands over what it holds
     case $receiver in
@@ -108,6 +112,7 @@ stop() {
     kill "$pid" 2>/dev/null || :
     wait "$pid" 2>/dev/null || :
     pid=''
+    wait_for not_focused "$receiver"
 }
 now() { date +%s%N; }
 type_deskhand() { "$B/deskhand" act "type $text"; }
