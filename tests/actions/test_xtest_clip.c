@@ -26,7 +26,7 @@
 // "Hello", thumbs up with a skin tone, e and a combining acute.
 #define ODD "Hello \xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd e\xcc\x81 ok"
 
-enum reads { READS, NEVER_READS, NEVER_ASKS, STOPS };
+enum reads { READS, READS_A_PART, NEVER_READS, NEVER_ASKS, STOPS };
 
 // A program that pastes at ctrl+v, as toolkits do: it asks for the selection,
 // and reads what comes. A thread of its own, with a listener's window.
@@ -69,7 +69,7 @@ static size_t take(Display *dpy, Window w, Atom property, Atom *type,
 
 // False: refused.
 static bool fetch(Display *dpy, Window w, const char *selection,
-                  const char *target, struct dh_buf *out)
+                  const char *target, bool whole, struct dh_buf *out)
 {
     Atom here = XInternAtom(dpy, "TEST_HERE", False), type;
     XEvent e;
@@ -85,7 +85,7 @@ static bool fetch(Display *dpy, Window w, const char *selection,
         return true;
     do
         CHECK(next_event(dpy, PropertyNotify, &e));
-    while (take(dpy, w, here, &type, out));
+    while (take(dpy, w, here, &type, out) && whole);
     return true;
 }
 
@@ -99,8 +99,9 @@ static void paste_at(struct paster *p, const char *selection)
                           XInternAtom(dpy, "UTF8_STRING", False),
                           XInternAtom(dpy, "TEST_HERE", False), p->l.win,
                           CurrentTime);
-    else if (p->reads == READS)
-        CHECK(fetch(dpy, p->l.win, selection, "UTF8_STRING", &p->got));
+    else if (p->reads != NEVER_ASKS)
+        CHECK(fetch(dpy, p->l.win, selection, "UTF8_STRING", p->reads == READS,
+                    &p->got));
     XFlush(dpy);
 }
 
@@ -215,7 +216,7 @@ static void check_holds(const char *selection, const char *target,
     Window w =
         XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), 0, 0, 1, 1, 0, 0, 0);
     XSelectInput(dpy, w, PropertyChangeMask);
-    bool found = fetch(dpy, w, selection, target, &got);
+    bool found = fetch(dpy, w, selection, target, true, &got);
     CHECK_STR(found ? dh_buf_text(&got) : "(none)", want);
     dh_buf_finish(&got);
     dh_x11_close(dpy);
@@ -394,6 +395,27 @@ static void test_a_program_that_asks_and_never_reads_is_not_waited_for(void)
     dh_owner_destroy(other);
 }
 
+static void test_a_paste_that_breaks_off_is_told(void)
+{
+    size_t n = 1 << 20;
+    struct paster p;
+    struct dh_diag why;
+    char *text;
+    dh_array(text, n + 1);
+    memset(text, 'x', n);
+    struct dh_owner *other = other_new("old");
+    struct dh_sink *sink = sink_new(NULL);
+    paster_init(&p, READS_A_PART, "editor");
+    CHECK_INT(act(sink, text, true, NULL, &why), DH_ERR_REFUSED);
+    CHECK_STR(why.text, "the program took only part of the pasted text");
+    paster_stop(&p);
+    check_holds("CLIPBOARD", "UTF8_STRING", "old");
+    paster_finish(&p);
+    dh_sink_destroy(sink);
+    dh_owner_destroy(other);
+    dh_free(text);
+}
+
 static void test_a_stop_comes_through_and_puts_the_old_content_back(void)
 {
     struct paster p;
@@ -560,6 +582,7 @@ DH_TESTS(DH_TEST(emoji_are_pasted_and_the_old_content_is_back),
          DH_TEST(what_is_no_text_is_not_lost_for_an_emoji),
          DH_TEST(a_program_that_does_not_paste_gets_keys),
          DH_TEST(a_program_that_asks_and_never_reads_is_not_waited_for),
+         DH_TEST(a_paste_that_breaks_off_is_told),
          DH_TEST(a_stop_comes_through_and_puts_the_old_content_back),
          DH_TEST(a_password_prompt_is_typed_into),
          DH_TEST(a_secret_is_never_pasted),
