@@ -109,6 +109,7 @@ static void destroy(struct dh_sink *s)
 {
     struct dh_xtest *x = (struct dh_xtest *)s;
     dh_xkeys_finish(&x->keys);
+    dh_owner_destroy(x->clip);
     dh_guardian_stop(&x->guardian);
     dh_x11_close(x->dpy);
     dh_held_destroy(x->held);

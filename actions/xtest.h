@@ -25,6 +25,7 @@ struct dh_xtest_options {
     /* What {{secret:name}} in a text stands for; not owned, outlives the sink.
      * May be NULL. */
     const struct dh_secrets *secrets;
+    bool never_paste; /* texts are keys only, the clipboard is left alone */
     bool cmd_is_ctrl; /* cmd+c is ctrl+c, as asked for on a Mac; else super+c */
 };
 

@@ -259,8 +259,8 @@ static void chord_up(struct dh_xtest *x, const struct strokes *s, size_t i)
                      s->chords[i].mods | dh_xtest_level_mods(x, s->at[i].mods));
 }
 
-static enum dh_status press_keys(struct dh_xtest *x, const struct dh_action *a,
-                                 struct dh_diag *why)
+enum dh_status dh_xtest_chords(struct dh_xtest *x, const struct dh_action *a,
+                               struct dh_diag *why)
 {
     struct strokes s;
     enum dh_status st = find_chords(x, a, &s, why);
@@ -339,7 +339,7 @@ keyboard_act(struct dh_xtest *x, const struct dh_action *a, struct dh_diag *why)
     if (a->op == DH_ACTION_TYPE)
         return dh_xtest_type(x, a, why);
     if (a->op == DH_ACTION_KEY)
-        return press_keys(x, a, why);
+        return dh_xtest_chords(x, a, why);
     if (a->op == DH_ACTION_KEY_DOWN)
         return keys_down(x, a, why);
     if (a->op == DH_ACTION_KEY_UP)

@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/status.h"
+#include "base/str.h"
 
 struct dh_cancel;
 struct dh_held;
+struct dh_owner;
 
 /* How to produce a keysym: a keycode, modifiers (X's real bits), a group. */
 struct dh_keystroke {
@@ -159,7 +161,8 @@ struct dh_xtest {
     bool told_no_one;                  // that there is no guardian
     uint8_t buttons[DH_XTEST_BUTTONS]; // physical ones of the logical ones
     struct dh_cancel *cancel;          // of the action under way
-    bool key_kept[256]; // down by KEY_DOWN: chords leave it alone
+    bool key_kept[256];    // down by KEY_DOWN: chords leave it alone
+    struct dh_owner *clip; // NULL before the first paste
     struct {
         unsigned locked;     // modifiers such as Caps Lock
         int group, now;      // that was locked; that is in force
@@ -218,6 +221,67 @@ unsigned dh_xtest_level_mods(const struct dh_xtest *x, unsigned real);
 void dh_xtest_group(struct dh_xtest *x, int group);
 /* Wait until the focused program has read the lent keys that were pressed. */
 void dh_xtest_drain(struct dh_xtest *x);
+
+/* Press the chords of a text, `repeat` times. */
+DH_MUST_USE enum dh_status dh_xtest_chords(struct dh_xtest *x,
+                                           const struct dh_action *a,
+                                           struct dh_diag *why);
+
+/* A text that arrives better through the clipboard than as keys: emoji and
+ * combining sequences, or a long one that is not all in the layout. */
+bool dh_clip_suits(struct dh_str text, bool all_in_layout);
+/*
+ * Put `text`, which holds no secret, into the focused program by its paste key;
+ * line ends at its end are Return. DH_ERR_NOTFOUND: nothing was pasted, so type
+ * it; that is so where the program does not ask for the text within a second,
+ * in password prompts, while a key is held on purpose, and, unless it was
+ * `asked` for, where the clipboard holds what cannot be put back.
+ * DH_ERR_REFUSED with `why`: the program took a part of it.
+ */
+DH_MUST_USE enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text,
+                                          bool asked, struct dh_diag *why);
+
+/*
+ * The owner of the selections: a thread with a connection of its own. It is
+ * there from the first paste to the end of the sink, since a selection is
+ * nothing but its owner's answers, and X has no way to give it back to the one
+ * who had it. What is kept of the old content is its text, up to 1 MiB, for as
+ * long as the sink is there and nobody else takes the selection; pictures,
+ * formatting and file lists are not. After a crash, and with the sink's end,
+ * the old content is gone unless a clipboard manager has it.
+ *
+ * PRIMARY is touched only for the terminals that paste it: toolkits drop what
+ * is selected in their fields when they lose it, and a text that is to replace
+ * the selection then would not.
+ */
+struct dh_offer {
+    const char *text; /* copied */
+    size_t n;
+    Window top;      /* the program that is to get it, by any window of it */
+    bool any_client; /* whoever asks is that program */
+    bool primary;    /* PRIMARY too */
+    bool asked;      /* even where the old content is lost by it */
+};
+
+/* What the program took. */
+struct dh_served {
+    bool asked, done; /* done: it has read all */
+    size_t given;     /* bytes that it could read so far */
+    int64_t progress_ns;
+};
+
+DH_MUST_USE enum dh_status dh_owner_create(struct dh_owner **out,
+                                           const char *display);
+/* NULL is allowed. */
+void dh_owner_destroy(struct dh_owner *o);
+/* Read the old content, then own the selections. DH_ERR_REFUSED: they are as
+ * they were. */
+DH_MUST_USE enum dh_status dh_owner_offer(struct dh_owner *o,
+                                          const struct dh_offer *offer);
+/* Wait until it was read, or until then. */
+struct dh_served dh_owner_wait(struct dh_owner *o, int64_t until_ns);
+/* Serve the old content from now on, or nobody's where there was none. */
+void dh_owner_restore(struct dh_owner *o);
 
 /* The actions of each kind. */
 DH_MUST_USE enum dh_status dh_xtest_type(struct dh_xtest *x,

@@ -160,6 +160,20 @@ static void read_letters(struct typing *t, struct dh_str text)
     }
 }
 
+static enum dh_status paste(struct dh_xtest *x, const struct dh_action *a,
+                            struct typing *t, const char *text,
+                            struct dh_diag *why)
+{
+    bool all = true;
+    if (t->secret || x->o.never_paste)
+        return DH_ERR_NOTFOUND;
+    for (size_t i = 0; i < t->n && all; i++)
+        all = find_letter(x, &t->letters[i]);
+    if (!a->paste && !dh_clip_suits(dh_str_of(text), all))
+        return DH_ERR_NOTFOUND;
+    return dh_xtest_paste(x, text, a->paste, why);
+}
+
 enum dh_status dh_xtest_type(struct dh_xtest *x, const struct dh_action *a,
                              struct dh_diag *why)
 {
@@ -171,7 +185,9 @@ enum dh_status dh_xtest_type(struct dh_xtest *x, const struct dh_action *a,
         return st;
     size_t n = strlen(text);
     read_letters(&t, dh_str_of(text));
-    st = type_all(x, &t, why);
+    st = paste(x, a, &t, text, why);
+    if (st == DH_ERR_NOTFOUND)
+        st = type_all(x, &t, why);
     if (t.secret) {
         explicit_bzero(text, n);
         explicit_bzero(t.letters, n * sizeof *t.letters);

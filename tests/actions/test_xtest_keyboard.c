@@ -95,8 +95,9 @@ static XkbStateRec state_of(struct desk *d)
 
 static void check_hard(const char *layout)
 {
+    struct dh_xtest_options o = { .never_paste = true };
     struct desk d;
-    desk_init(&d, layout, NULL);
+    desk_init(&d, layout, &o);
     act_ok(&d, DH_ACTION_TYPE, HARD);
     check_typed(&d, HARD);
     desk_finish(&d);
@@ -328,6 +329,7 @@ static pid_t start_program(Display *dpy, const char *command, const char *file)
 // What the program wrote once it got a line.
 static void check_received(const char *program, const char *command)
 {
+    struct dh_xtest_options o = { .never_paste = true };
     char file[64], *got = NULL;
     struct desk d;
     size_t n;
@@ -335,7 +337,7 @@ static void check_received(const char *program, const char *command)
         dh_test_skip("the program is not installed");
     snprintf(file, sizeof file, "/tmp/dh-typed-%d", (int)getpid());
     set_layout("us");
-    CHECK_INT(dh_xtest_create(&d.sink, NULL, NULL), DH_OK);
+    CHECK_INT(dh_xtest_create(&d.sink, NULL, &o), DH_OK);
     CHECK_INT(dh_x11_open(&d.l.dpy, NULL), DH_OK);
     pid_t pid = start_program(d.l.dpy, command, file);
     act_ok(&d, DH_ACTION_TYPE, HARD "\n");
