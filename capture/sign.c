@@ -154,7 +154,8 @@ enum dh_status dh_sign_create(struct dh_sign **out, const char *display,
     for (int i = 0; i < STRIPS; i++)
         s->strip[i] = create_window(s);
     s->label = create_window(s);
-    s->gc = XCreateGC(s->dpy, s->label, 0, NULL);
+    // Of the display, which frees it even where the server has gone.
+    s->gc = DefaultGC(s->dpy, DefaultScreen(s->dpy));
     s->font = XLoadQueryFont(s->dpy, "fixed");
     if (s->font)
         XSetFont(s->dpy, s->gc, s->font->fid);
@@ -168,12 +169,9 @@ void dh_sign_destroy(struct dh_sign *s)
 {
     if (!s)
         return;
-    if (s->dpy && !dh_x11_is_lost(s->dpy)) {
-        if (s->font)
-            XFreeFont(s->dpy, s->font);
-        if (s->gc)
-            XFreeGC(s->dpy, s->gc);
-    }
+    // Without a request, so that it is right where the server has gone too.
+    if (s->font)
+        XFreeFontInfo(NULL, s->font, 1);
     dh_x11_close(s->dpy);
     dh_mutex_finish(&s->lock);
     dh_free(s);

@@ -44,8 +44,10 @@ struct dh_bench_x11 {
 static void stage_finish(Display *dpy, struct stage *s)
 {
     if (s->image) {
-        XShmDetach(dpy, &s->shm);
-        XSync(dpy, False);
+        if (!dh_x11_is_lost(dpy)) {
+            XShmDetach(dpy, &s->shm);
+            XSync(dpy, False);
+        }
         s->image->data = NULL;
         XDestroyImage(s->image);
         shmdt(s->shm.shmaddr);
@@ -378,7 +380,7 @@ enum dh_status dh_bench_x11_create(struct dh_bench_x11 **out,
                               XDamageReportNonEmpty);
     x->canvas = client_window(x, all, 0x203040);
     x->target = client_window(x, target_rect(x), 0xf0f0e0);
-    x->gc = XCreateGC(x->client, x->canvas, 0, NULL);
+    x->gc = DefaultGC(x->client, DefaultScreen(x->client));
     XSync(x->client, False);
     *out = x;
     return DH_OK;
@@ -388,7 +390,7 @@ void dh_bench_x11_destroy(struct dh_bench_x11 *x)
 {
     if (!x)
         return;
-    if (x->bare && !dh_x11_is_lost(x->bare)) {
+    if (x->bare) {
         stage_finish(x->bare, &x->full);
         stage_finish(x->bare, &x->box);
     }
