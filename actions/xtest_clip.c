@@ -11,10 +11,11 @@
 #define DH_LOG_TAG "clip"
 #include "base/log.h"
 
-#define FETCH_NS (1 * DH_S)   // without progress
-#define READ_NS  (1 * DH_S)   // for a program that says when it has read
-#define LOOK_NS  (20 * DH_MS) // between two looks at a stop
-#define LONG     200          // characters
+#define FETCH_NS (1 * DH_S)    // without progress
+#define READ_NS  (1 * DH_S)    // for a program that says when it has read
+#define QUIET_NS (200 * DH_MS) // in which a program asks for nothing more
+#define LOOK_NS  (20 * DH_MS)  // between two looks at a stop
+#define LONG     200           // characters
 
 static bool is_sequence(uint32_t cp)
 {
@@ -95,9 +96,16 @@ static struct dh_served wait_served(struct dh_xtest *x,
         s = dh_owner_wait(x->clip, dh_now_ns() + LOOK_NS);
     while (!s.done && !dh_xtest_stopped(x) &&
            dh_now_ns() - DH_MAX(s.progress_ns, begin) < FETCH_NS);
-    // Some ask more than once for one paste; some are slow to begin.
+    // Some are slow to begin.
     if (dh_xfocus_drain(x, f, READ_NS) && !s.done)
         s = dh_owner_wait(x->clip, dh_now_ns());
+    // Chromium reads it all, thinks, and reads it again for the page; who asks
+    // too late would paste the old content.
+    while (s.done && !dh_xtest_stopped(x) &&
+           dh_now_ns() - s.progress_ns < QUIET_NS) {
+        dh_xtest_pace(x, LOOK_NS);
+        s = dh_owner_wait(x->clip, dh_now_ns());
+    }
     return s;
 }
 

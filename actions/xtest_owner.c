@@ -217,6 +217,8 @@ static void on_request(struct dh_owner *o, const XSelectionRequestEvent *r)
     e.xselection.selection = r->selection;
     e.xselection.target = r->target;
     e.xselection.time = r->time;
+    if (o->text && is_target(o, r->requestor))
+        tell(o, false, 0, false);
     dh_x11_trap_begin(o->dpy);
     if (answer(o, r, property))
         e.xselection.property = property;
