@@ -160,3 +160,8 @@ enum dh_status dh_secrets_expand(const struct dh_secrets *s, const char *text,
     *out = copy;
     return st;
 }
+
+bool dh_secrets_named(const char *text)
+{
+    return text && dh_str_has_nocase(dh_str_of(text), OPEN);
+}

@@ -34,4 +34,7 @@ DH_MUST_USE enum dh_status dh_secrets_expand(const struct dh_secrets *s,
                                              const char *text, char **out,
                                              bool *any, struct dh_diag *why);
 
+/* The text names a secret, however it is spelled; NULL names none. */
+bool dh_secrets_named(const char *text);
+
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actions/keymap.h"
+#include "actions/secrets.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -353,13 +354,12 @@ bool dh_tier_is_terminal(const struct dh_tier_context *c)
 bool dh_tier_is_secret(const struct dh_action *a,
                        const struct dh_tier_context *c)
 {
-    static const char *const placeholder[] = { "{{secret:", NULL };
     static const char *const asks[] = {
         "password",    "passphrase",   "passwort", "pinentry",
         "authenticat", "askpass",      "unlock",   "polkit",
         "credential",  "mot de passe", NULL
     };
-    return c->password || text_has(a->text, placeholder) ||
+    return c->password || dh_secrets_named(a->text) ||
            text_has(c->title, asks) || text_has(c->wm_class, asks) ||
            text_has(c->program, asks);
 }

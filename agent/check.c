@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actions/secrets.h"
 #include "agent/a11y.h"
 #include "base/buf.h"
 #include "base/diag.h"
@@ -130,7 +131,7 @@ static bool scroll_went_nowhere(const struct dh_check *c, bool changed)
 
 static bool is_secret(const struct dh_action *a)
 {
-    return a->text && strstr(a->text, "{{secret:");
+    return dh_secrets_named(a->text);
 }
 
 static const char *nothing_came(const struct dh_check *c)
