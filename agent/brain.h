@@ -1,6 +1,8 @@
 /*
- * agent/brain.h - a checkpoint, its tokenizer and its profile: messages and
- * pictures in, text out. One thread.
+ * agent/brain.h - what thinks: messages and pictures in, text out.
+ *
+ * A brain is a checkpoint with its tokenizer and profile in this process, or a
+ * model behind an endpoint. One thread.
  */
 #ifndef DH_AGENT_BRAIN_H
 #define DH_AGENT_BRAIN_H
@@ -15,7 +17,7 @@
 struct dh_brain;
 struct dh_cancel;
 struct dh_frame;
-struct dh_pool;
+struct dh_json;
 
 struct dh_brain_options {
     const char *model_dir;
@@ -32,7 +34,6 @@ DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
                                            const struct dh_brain_options *o);
 void dh_brain_destroy(struct dh_brain *b);
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
-const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b);
 
 enum dh_brain_form { DH_FORM_FREE, DH_FORM_ACTION, DH_FORM_LOCATE };
 
@@ -51,14 +52,27 @@ struct dh_brain_request {
     const struct dh_brain_video *videos;
     size_t n_videos;
     enum dh_brain_form form;
-    /* Called as text comes; may be NULL. */
-    void (*on_text)(void *user, const char *piece, size_t len);
+    /* What follows may stay zero: then it is as the profile says. */
+    const struct dh_json *tools; /* as of struct dh_prompt */
+    enum dh_thinking thinking;   /* UNSET: the profile's */
+    const struct dh_sampling *sampling;
+    int max_answer_tokens;
+    struct dh_cancel *cancel; /* besides the brain's own */
+    /* Called as text comes; false: it is enough, the answer ends here. May be
+     * NULL. */
+    bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
+};
+
+enum dh_brain_end {
+    DH_BRAIN_END_TURN,   /* the model's own end */
+    DH_BRAIN_END_LENGTH, /* the token limit */
+    DH_BRAIN_END_ENOUGH, /* on_text said so */
 };
 
 struct dh_brain_answer {
     char *text; /* owned; without the end-of-turn token */
-    bool cut;   /* the token limit ended it */
+    enum dh_brain_end end;
     struct dh_usage usage;
     struct dh_times times;
 };

@@ -62,10 +62,11 @@ static enum dh_status read_media(struct media *m, const struct ask_options *o)
     return DH_OK;
 }
 
-static void print_piece(void *user, const char *piece, size_t len)
+static bool print_piece(void *user, const char *piece, size_t len)
 {
     dh_app_print_text(stdout, piece, len, user);
     fflush(stdout);
+    return true;
 }
 
 static enum dh_status ask(struct dh_brain *brain, struct media *m,
@@ -98,7 +99,7 @@ static void print_json(const struct dh_brain_answer *a)
     dh_jw_init(&w, &out);
     dh_jw_object(&w, NULL);
     dh_jw_text(&w, "answer", a->text);
-    dh_jw_bool(&w, "cut", a->cut);
+    dh_jw_bool(&w, "cut", a->end == DH_BRAIN_END_LENGTH);
     dh_jw_i64(&w, "prompt_tokens", a->usage.prompt_tokens);
     dh_jw_i64(&w, "answer_tokens", a->usage.answer_tokens);
     dh_jw_end_object(&w);

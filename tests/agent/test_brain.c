@@ -109,7 +109,7 @@ static void test_a_random_model_only_writes_legal_actions(void)
         snprintf(task, sizeof task, "Task: number %d", i);
         CHECK_INT(ask(b, f, task, DH_FORM_ACTION, &a), DH_OK);
         CHECK(a.usage.answer_tokens > 0);
-        if (!a.cut) {
+        if (a.end != DH_BRAIN_END_LENGTH) {
             check_legal(a.text, &ops);
             whole++;
         }
@@ -132,7 +132,7 @@ static void test_locate_only_writes_points(void)
     for (int i = 0; i < 20; i++) {
         struct dh_brain_answer a;
         CHECK_INT(ask(b, f, "Task: Click OK.", DH_FORM_LOCATE, &a), DH_OK);
-        if (!a.cut)
+        if (a.end != DH_BRAIN_END_LENGTH)
             check_legal(a.text, &ops);
         dh_brain_answer_finish(&a);
     }
@@ -211,13 +211,50 @@ struct stop {
     int pieces;
 };
 
-static void stop_on_text(void *user, const char *piece, size_t len)
+static bool stop_on_text(void *user, const char *piece, size_t len)
 {
     struct stop *s = user;
     (void)piece;
     (void)len;
     if (++s->pieces == 3)
         dh_cancel_set(&s->cancel);
+    return true;
+}
+
+static bool two_are_enough(void *user, const char *piece, size_t len)
+{
+    int *pieces = user;
+    (void)piece;
+    (void)len;
+    return ++*pieces < 2;
+}
+
+static void test_a_reader_ends_an_answer(void)
+{
+    struct dh_brain *b = brain_of(PROFILE, 1, NULL);
+    struct dh_part part = { DH_PART_TEXT, "Write." };
+    struct dh_message message = { .role = DH_ROLE_USER,
+                                  .parts = &part,
+                                  .n_parts = 1 };
+    int pieces = 0;
+    struct dh_brain_request r = { .messages = &message,
+                                  .n_messages = 1,
+                                  .on_text = two_are_enough,
+                                  .user = &pieces };
+    struct dh_brain_answer a;
+    CHECK_INT(dh_brain_ask(b, &r, &a), DH_OK);
+    CHECK_INT(a.end, DH_BRAIN_END_ENOUGH);
+    CHECK_INT(pieces, 2);
+    CHECK(a.usage.answer_tokens >= 2);
+    dh_brain_answer_finish(&a);
+    // A request's own limit counts, not the profile's.
+    r.on_text = NULL;
+    r.max_answer_tokens = 3;
+    CHECK_INT(dh_brain_ask(b, &r, &a), DH_OK);
+    CHECK(a.end == DH_BRAIN_END_LENGTH ? a.usage.answer_tokens == 3
+                                       : a.usage.answer_tokens < 3);
+    dh_brain_answer_finish(&a);
+    dh_brain_destroy(b);
 }
 
 static void test_a_stop_ends_an_answer(void)
@@ -413,7 +450,7 @@ DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
          DH_TEST(locate_only_writes_points),
          DH_TEST(the_same_seed_gives_the_same_answers),
          DH_TEST(a_second_question_keeps_what_is_the_same),
-         DH_TEST(a_stop_ends_an_answer),
+         DH_TEST(a_stop_ends_an_answer), DH_TEST(a_reader_ends_an_answer),
          DH_TEST(a_policy_in_turns_reuses_the_past),
          DH_TEST(an_extra_picture_is_shown_once_more),
          DH_TEST(a_policy_in_words_shows_one_picture),

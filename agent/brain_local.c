@@ -1,0 +1,417 @@
+#include "agent/brain.h"
+
+#include <string.h>
+
+#include "agent/brain_priv.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "base/thread.h"
+#include "capture/frame.h"
+#include "model/grammar.h"
+#include "model/session.h"
+#include "model/tokenizer.h"
+#include "vision/patches.h"
+
+#define DH_LOG_TAG "brain"
+#include "base/log.h"
+
+#define ANSWER_MAX_BYTES (4 * 1024 * 1024)
+
+struct local {
+    struct dh_brain brain;
+    struct dh_pool *pool;
+    struct dh_model *model;
+    struct dh_tokenizer *tokenizer;
+    struct dh_session *session;
+    struct dh_grammar *grammar[DH_FORM_LOCATE + 1]; // NULL for free text
+    struct dh_patch_rule image_rule, video_rule;
+    struct dh_rng rng;
+    struct dh_cancel *cancel;
+    int32_t eos;
+    int32_t stop[3]; // ids that end a turn, -1: absent
+    uint64_t *free;  // the ids that free text may use
+    float *scratch;  // of sampling, [vocab_size]
+};
+
+/* --- create --- */
+
+static void allow(uint64_t *set, int32_t id, bool on)
+{
+    uint64_t bit = UINT64_C(1) << (id % 64);
+    if (id < 0)
+        return;
+    set[id / 64] = on ? set[id / 64] | bit : set[id / 64] & ~bit;
+}
+
+// Placeholders in an answer would break the next prompt's count of pictures.
+static void set_free_ids(struct local *b)
+{
+    static const char *const never[] = {
+        "]<]image[>[",        "]<]video[>[",          "]<]start of image[>[",
+        "]<]end of image[>[", "]<]start of video[>[", "]<]end of video[>[",
+    };
+    int vocab = dh_model_get_info(b->model)->vocab_size;
+    int n = DH_MIN(vocab, dh_tokenizer_size(b->tokenizer));
+    dh_array(b->free, ((size_t)vocab + 63) / 64);
+    for (int32_t id = 0; id < n; id++)
+        allow(b->free, id, true);
+    for (size_t i = 0; i < DH_COUNTOF(never); i++)
+        allow(b->free, dh_tokenizer_find_added(b->tokenizer, never[i]), false);
+    if (b->brain.profile.thinking == DH_THINKING_DISABLED)
+        allow(b->free, dh_tokenizer_find_added(b->tokenizer, "<mm:think>"),
+              false);
+}
+
+static enum dh_status open_tokenizer(struct local *b, const char *dir)
+{
+    char *path = dh_path_join(dir, "tokenizer.json");
+    enum dh_status st = dh_tokenizer_create(&b->tokenizer, path);
+    dh_free(path);
+    if (st)
+        return st;
+    b->eos = dh_tokenizer_find_added(b->tokenizer, "[e~[");
+    b->stop[0] = b->eos;
+    b->stop[1] = dh_tokenizer_find_added(b->tokenizer, "]~b]");
+    b->stop[2] = dh_tokenizer_find_added(b->tokenizer, "]~!b[");
+    if (b->eos < 0) {
+        dh_error("%s/tokenizer.json has no end-of-turn token [e~[", dir);
+        return DH_ERR_UNSUPPORTED;
+    }
+    return DH_OK;
+}
+
+static enum dh_status open_model(struct local *b,
+                                 const struct dh_brain_options *o)
+{
+    struct dh_model_options mo = { b->pool, o->kernels };
+    enum dh_status st = dh_model_create(&b->model, o->model_dir, &mo);
+    if (st)
+        return st;
+    struct dh_session_options so = { .max_tokens = o->context,
+                                     .cancel = o->cancel };
+    b->image_rule = *dh_model_get_image_rule(b->model);
+    b->video_rule = *dh_model_get_video_rule(b->model);
+    int64_t pixels =
+        o->max_pixels ? o->max_pixels : b->brain.profile.max_pixels;
+    if (pixels)
+        b->image_rule.max_pixels = pixels;
+    return dh_session_create(&b->session, b->model, &so);
+}
+
+static enum dh_status open_grammars(struct local *b)
+{
+    enum dh_status st = DH_OK;
+    if (b->brain.profile.constrain)
+        st = dh_grammar_create(&b->grammar[DH_FORM_ACTION], DH_GRAMMAR_ACTION,
+                               b->tokenizer, b->eos);
+    if (!st)
+        st = dh_grammar_create(&b->grammar[DH_FORM_LOCATE], DH_GRAMMAR_LOCATE,
+                               b->tokenizer, b->eos);
+    return st;
+}
+
+static void destroy(struct dh_brain *brain)
+{
+    struct local *b = (struct local *)brain;
+    for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
+        dh_grammar_destroy(b->grammar[i]);
+    dh_session_destroy(b->session);
+    dh_model_destroy(b->model);
+    dh_tokenizer_destroy(b->tokenizer);
+    dh_pool_destroy(b->pool);
+    dh_profile_finish(&b->brain.profile);
+    dh_free(b->free);
+    dh_free(b->scratch);
+    dh_free(b);
+}
+
+/* --- ask --- */
+
+// Everything that one question needs, freed together.
+struct question {
+    struct dh_patches *patches; // pictures, then videos
+    struct dh_session_image *media;
+    size_t n_media;
+    struct dh_prompt_media *sizes; // the same order
+    double *seconds;               // of the videos' groups
+    struct dh_ids ids;
+};
+
+static void question_finish(struct question *q)
+{
+    for (size_t i = 0; i < q->n_media; i++)
+        dh_patches_finish(&q->patches[i]);
+    dh_free(q->patches);
+    dh_free(q->media);
+    dh_free(q->sizes);
+    dh_free(q->seconds);
+    dh_ids_finish(&q->ids);
+}
+
+static void put_media(struct local *b, struct question *q, bool video)
+{
+    const struct dh_patches *p = &q->patches[q->n_media];
+    const struct dh_model_info *info = dh_model_get_info(b->model);
+    int merge = b->image_rule.merge_size;
+    int groups = video ? p->grid_t : 1;
+    q->sizes[q->n_media].tokens = dh_patches_tokens(p, merge) / groups;
+    q->sizes[q->n_media].groups = groups;
+    q->media[q->n_media].patches = p;
+    q->media[q->n_media].token_id =
+        video ? info->video_token_id : info->image_token_id;
+    q->n_media++;
+}
+
+static enum dh_status encode_video(struct local *b, struct question *q,
+                                   const struct dh_brain_video *v,
+                                   size_t *seconds)
+{
+    enum dh_status st = dh_patches_of_video(&b->video_rule, v->frames, v->n,
+                                            b->pool, &q->patches[q->n_media]);
+    if (st)
+        return st;
+    int tps = b->video_rule.temporal_patch_size;
+    q->sizes[q->n_media].at = q->seconds + *seconds;
+    for (int g = 0; g < q->patches[q->n_media].grid_t; g++)
+        q->seconds[(*seconds)++] = v->at[DH_MIN(g * tps, v->n - 1)];
+    put_media(b, q, true);
+    return DH_OK;
+}
+
+static enum dh_status encode_media(struct local *b, struct question *q,
+                                   const struct dh_brain_request *r)
+{
+    size_t n = r->n_images + r->n_videos, seconds = 0;
+    enum dh_status st = DH_OK;
+    if (n && !dh_model_get_info(b->model)->has_vision) {
+        dh_error("this checkpoint has no vision tower: it cannot see pictures");
+        return DH_ERR_UNSUPPORTED;
+    }
+    for (size_t i = 0; i < r->n_videos; i++)
+        seconds += (size_t)r->videos[i].n;
+    dh_array(q->patches, n);
+    dh_array(q->media, n);
+    dh_array(q->sizes, n);
+    dh_array(q->seconds, seconds);
+    for (size_t i = 0; i < r->n_images && !st; i++) {
+        st = dh_patches_of_frame(&b->image_rule, r->images[i], b->pool,
+                                 &q->patches[q->n_media]);
+        if (!st)
+            put_media(b, q, false);
+    }
+    seconds = 0;
+    for (size_t i = 0; i < r->n_videos && !st; i++)
+        st = encode_video(b, q, &r->videos[i], &seconds);
+    return st;
+}
+
+static enum dh_thinking thinking_of(const struct local *b,
+                                    const struct dh_brain_request *r)
+{
+    return r->thinking ? r->thinking : b->brain.profile.thinking;
+}
+
+static enum dh_status make_prompt(struct local *b, struct question *q,
+                                  const struct dh_brain_request *r)
+{
+    struct dh_diag diag = { 0 };
+    struct dh_prompt prompt = { .messages = r->messages,
+                                .n_messages = r->n_messages,
+                                .tools = r->tools,
+                                .thinking = thinking_of(b, r),
+                                .add_generation_prompt = true };
+    enum dh_status st = dh_prompt_ids(&prompt, b->tokenizer, q->sizes,
+                                      r->n_images, q->sizes + r->n_images,
+                                      r->n_videos, true, &q->ids, &diag);
+    if (st)
+        dh_error("the prompt cannot be written: %s", diag.text);
+    return st;
+}
+
+struct writer {
+    struct local *b;
+    const struct dh_brain_request *r;
+    struct dh_grammar *grammar;
+    struct dh_buf text;
+    int tokens;
+    bool ended;  // by the model
+    bool enough; // for whoever reads along
+};
+
+static bool is_stop(const struct local *b, int32_t id)
+{
+    return id == b->stop[0] || id == b->stop[1] || id == b->stop[2];
+}
+
+static void take_token(struct writer *w, int32_t id)
+{
+    w->tokens++;
+    if (is_stop(w->b, id)) {
+        w->ended = true;
+        return;
+    }
+    size_t before = w->text.len;
+    dh_tokenizer_decode(w->b->tokenizer, id, &w->text);
+    if (w->r->on_text && w->text.len > before)
+        w->enough = !w->r->on_text(w->r->user, w->text.data + before,
+                                   w->text.len - before);
+}
+
+static enum dh_status feed(struct writer *w, const int32_t *ids, size_t n)
+{
+    return dh_session_feed_text(w->b->session, ids, n);
+}
+
+// What the grammar leaves no choice about needs no step of the model.
+static enum dh_status write_forced(struct writer *w)
+{
+    int32_t ids[64];
+    size_t n = dh_grammar_forced(w->grammar, ids, DH_COUNTOF(ids));
+    for (size_t i = 0; i < n; i++) {
+        if (!dh_grammar_accept(w->grammar, ids[i]))
+            return DH_ERR_FORMAT;
+        take_token(w, ids[i]);
+    }
+    return n ? feed(w, ids, n) : DH_OK;
+}
+
+static enum dh_status write_one(struct writer *w)
+{
+    struct local *b = w->b;
+    int vocab = dh_model_get_info(b->model)->vocab_size;
+    const uint64_t *allowed =
+        w->grammar ? dh_grammar_allowed(w->grammar, vocab) : b->free;
+    int32_t id =
+        dh_sample(dh_session_logits(b->session), vocab, allowed,
+                  w->r->sampling ? w->r->sampling : &b->brain.profile.sampling,
+                  &b->rng, b->scratch);
+    if (id < 0) {
+        dh_error("the model gives no number that could be sampled");
+        return DH_ERR_FORMAT;
+    }
+    if (w->grammar && !dh_grammar_accept(w->grammar, id))
+        return DH_ERR_FORMAT;
+    take_token(w, id);
+    return w->ended ? DH_OK : feed(w, &id, 1);
+}
+
+static bool is_cancelled(const struct writer *w)
+{
+    return dh_cancel_is_set(w->b->cancel) || dh_cancel_is_set(w->r->cancel);
+}
+
+static enum dh_status write_answer(struct writer *w, enum dh_brain_end *end)
+{
+    int max = w->r->max_answer_tokens ? w->r->max_answer_tokens
+                                      : w->b->brain.profile.max_answer_tokens;
+    enum dh_status st = DH_OK;
+    while (!st && !w->ended && !w->enough) {
+        if (is_cancelled(w))
+            return DH_ERR_CANCELLED;
+        if (w->tokens >= max) {
+            *end = DH_BRAIN_END_LENGTH;
+            return DH_OK;
+        }
+        if (w->grammar)
+            st = write_forced(w);
+        if (!st && w->grammar && dh_grammar_is_complete(w->grammar))
+            break;
+        if (!st && !w->enough)
+            st = write_one(w);
+    }
+    *end = w->enough ? DH_BRAIN_END_ENOUGH : DH_BRAIN_END_TURN;
+    return st;
+}
+
+static struct dh_grammar *grammar_for(struct local *b,
+                                      const struct dh_brain_request *r)
+{
+    // A model that thinks first writes what no grammar foresees.
+    bool thinks = thinking_of(b, r) != DH_THINKING_DISABLED;
+    struct dh_grammar *g = thinks ? NULL : b->grammar[r->form];
+    if (g)
+        dh_grammar_reset(g);
+    return g;
+}
+
+static int64_t ns_of(double seconds)
+{
+    return (int64_t)(seconds * 1e9);
+}
+
+static enum dh_status answer_question(struct local *b, struct question *q,
+                                      const struct dh_brain_request *r,
+                                      struct dh_brain_answer *out)
+{
+    struct dh_session_stats before, after;
+    struct writer w = { .b = b, .r = r, .grammar = grammar_for(b, r) };
+    size_t reused = 0;
+    dh_buf_init(&w.text, ANSWER_MAX_BYTES);
+    dh_session_get_stats(b->session, &before);
+    enum dh_status st = dh_session_set(b->session, q->ids.id, q->ids.n,
+                                       q->media, q->n_media, &reused);
+    if (!st)
+        st = write_answer(&w, &out->end);
+    if (st) {
+        dh_buf_finish(&w.text);
+        return st;
+    }
+    dh_session_get_stats(b->session, &after);
+    out->times.vision = ns_of(after.vision_s - before.vision_s);
+    out->times.prefill = ns_of(after.prefill_s - before.prefill_s);
+    out->times.decode = ns_of(after.decode_s - before.decode_s);
+    out->usage = (struct dh_usage){ (int)q->ids.n, (int)reused, w.tokens };
+    out->text = dh_buf_take(&w.text);
+    return DH_OK;
+}
+
+static enum dh_status ask(struct dh_brain *brain,
+                          const struct dh_brain_request *r,
+                          struct dh_brain_answer *out)
+{
+    struct local *b = (struct local *)brain;
+    struct question q = { 0 };
+    int64_t start = dh_now_ns();
+    enum dh_status st = encode_media(b, &q, r);
+    out->times.preprocess = dh_now_ns() - start;
+    if (!st)
+        st = make_prompt(b, &q, r);
+    if (!st)
+        st = answer_question(b, &q, r, out);
+    question_finish(&q);
+    return st;
+}
+
+static const struct dh_brain_ops local_ops = { ask, destroy };
+
+enum dh_status dh_brain_create(struct dh_brain **out,
+                               const struct dh_brain_options *o)
+{
+    struct local *b;
+    dh_new(b);
+    b->brain.ops = &local_ops;
+    b->cancel = o->cancel;
+    dh_rng_init(&b->rng, o->seed);
+    enum dh_status st =
+        dh_profile_init(&b->brain.profile, o->model_dir, o->prompts_dir);
+    if (!st)
+        st = dh_pool_create(&b->pool, o->threads);
+    if (!st)
+        st = open_tokenizer(b, o->model_dir);
+    if (!st)
+        st = open_model(b, o);
+    if (!st)
+        st = open_grammars(b);
+    if (st) {
+        destroy(&b->brain);
+        return st;
+    }
+    set_free_ids(b);
+    dh_array(b->scratch, (size_t)dh_model_get_info(b->model)->vocab_size);
+    *out = &b->brain;
+    return DH_OK;
+}

@@ -1,0 +1,20 @@
+/* agent/brain_priv.h - what each kind of brain has behind agent/brain.h. */
+#ifndef DH_AGENT_BRAIN_PRIV_H
+#define DH_AGENT_BRAIN_PRIV_H
+
+#include "agent/brain.h"
+
+/* `ask` gets a zeroed answer and leaves nothing owned in it on failure. */
+struct dh_brain_ops {
+    enum dh_status (*ask)(struct dh_brain *b, const struct dh_brain_request *r,
+                          struct dh_brain_answer *out);
+    void (*destroy)(struct dh_brain *b);
+};
+
+/* Embedded by its implementer, who fills the profile. */
+struct dh_brain {
+    const struct dh_brain_ops *ops;
+    struct dh_profile profile;
+};
+
+#endif
