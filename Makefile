@@ -65,6 +65,7 @@ all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+$(B)/model/cpu/pairs_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

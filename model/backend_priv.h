@@ -3,8 +3,10 @@
  *
  * A table of kernels (`struct dh_kernels`) works on one core and small tiles;
  * the operations (`dh_backend_...`) cut the work into pieces, give them to the
- * pool and never let the result depend on how many threads there are. All is
- * float32; weights are converted on the way. Nothing here allocates.
+ * pool and never let the result depend on how many threads there are. Sums are
+ * float32. What is multiplied is float32 too, to which weights are converted on
+ * the way; or, where the kernels have `pairs`, bfloat16, to which activations
+ * are rounded before they meet weights of that type. Nothing here allocates.
  */
 #ifndef DH_MODEL_BACKEND_PRIV_H
 #define DH_MODEL_BACKEND_PRIV_H
@@ -38,6 +40,32 @@ struct dh_tile {
     size_t lda, ldb, ldc;
     int m, n, k;
     enum dh_tile_start start;
+};
+
+/*
+ * Products of bfloat16 numbers. Two that follow each other in the sum are one
+ * word, the first in its low half; `k`, lda and ldb count words. Each element
+ * is summed pair by pair, whatever m and n are; n is 1..DH_PANEL.
+ */
+struct dh_tile_pairs {
+    const uint32_t *a, *b;
+    const float *bias;
+    float *c;
+    size_t lda, ldb, ldc;
+    int m, n, k;
+    enum dh_tile_start start;
+};
+
+struct dh_pairs {
+    /* Round n floats, to nearest even. */
+    void (*narrow)(uint16_t *dst, const float *x, size_t n);
+    void (*tile)(const struct dh_tile_pairs *t);
+    /* As `pack` and `dot` of struct dh_kernels; w is BF16 of an even number of
+     * columns, and k0, depth and ldx count words. */
+    void (*pack)(uint32_t *dst, const struct dh_mat *w, int row0, int rows,
+                 int k0, int depth);
+    void (*dot)(float *y, size_t ldy, const uint32_t *x, size_t ldx, int m,
+                const struct dh_mat *w, int row0, int rows, const float *bias);
 };
 
 /* State of a softmax over pieces of one row. */
@@ -77,11 +105,14 @@ struct dh_kernels {
                    float alpha, float limit);
     /* Rotate pairs (x[j], x[j + half]) by the angles' cos and sin. */
     void (*rope)(float *x, const float *cos, const float *sin, int half);
+    const struct dh_pairs *pairs; /* NULL: products are all float32 */
 };
 
 extern const struct dh_kernels dh_kernels_ref;
-extern const struct dh_kernels dh_kernels_avx2;   /* x86-64 only */
-extern const struct dh_kernels dh_kernels_avx512; /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx2;       /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx512;     /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx512bf16; /* likewise */
+extern const struct dh_pairs dh_pairs_avx512;         /* likewise */
 
 /* By name; NULL or "auto": the fastest that this machine has. NULL where the
  * name is unknown or the machine lacks it. */
@@ -92,9 +123,10 @@ struct dh_backend {
     const struct dh_kernels *k;
     struct dh_pool *pool; /* may be NULL */
     int threads;
-    float *pack; /* packed panels of weights */
+    float *pack; /* packed panels of weights, or words of them */
     size_t pack_floats;
-    float *scratch; /* threads pieces of scratch_floats */
+    uint32_t *narrow; /* a few rows of activations as words */
+    float *scratch;   /* threads pieces of scratch_floats */
     size_t scratch_floats;
 };
 
@@ -136,6 +168,10 @@ void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
  * multiple of 16. */
 struct dh_attend_head {
     const float *keys, *values;
+    /* In place of them, where the kernels have pairs and dim is even: word d of
+     * key t at key_pairs[(t / 32) * 16 * dim + d * 32 + t % 32], values t and
+     * t + 1 at value_pairs[t / 2 * ldv + d]. */
+    const uint32_t *key_pairs, *value_pairs;
     int dim, ldv;
 };
 

@@ -13,7 +13,9 @@
 
 // Rows that go through the wide part of a block at a time, so that it stays in
 // the cache.
-#define MLP_ROWS 768
+#define MLP_ROWS  768
+// Of a head whose products are of pairs.
+#define PAIRS_DIM 256
 
 // Buffers of one segment.
 struct tower {
@@ -28,10 +30,12 @@ struct tower {
     float *h; // [n][hidden]
     float *a; // [n][hidden]: norm, later the heads' results
     float *q, *k, *v_rows;
-    float *keys;   // per head, panels
-    float *values; // per head, [padded][ldv]
-    float *mid;    // [MLP_ROWS][intermediate]
-    float *side;   // [MLP_ROWS][hidden]
+    // Per head, as struct dh_attend_head has them; words where products are of
+    // pairs.
+    float *keys, *values;
+    bool pairs;
+    float *mid;  // [MLP_ROWS][intermediate]
+    float *side; // [MLP_ROWS][hidden]
     float *cos, *sin;
     void *memory;
 };
@@ -63,6 +67,7 @@ static enum dh_status tower_init(struct tower *t, const struct dh_vit_run *r,
     t->dim = v->hidden_size / v->num_attention_heads;
     t->ldv = (t->dim + 15) / 16 * 16;
     t->padded = dh_panel_round((size_t)n);
+    t->pairs = r->backend->k->pairs && t->dim % 2 == 0 && t->dim <= PAIRS_DIM;
     size_t d = (size_t)v->hidden_size, rows = t->padded * d;
     size_t wide = (size_t)MLP_ROWS * (size_t)v->intermediate_size;
     size_t values = t->padded * (size_t)t->ldv * (size_t)v->num_attention_heads;
@@ -125,12 +130,56 @@ int dh_vit_angles(const struct dh_vision_config *v, int groups, int h, int w,
     return half;
 }
 
+static uint32_t *words(float *p)
+{
+    return (uint32_t *)(void *)p;
+}
+
+static void put_key(const struct tower *t, int head, size_t i, const float *key)
+{
+    size_t dim = (size_t)t->dim, in = i % DH_PANEL;
+    size_t panel =
+        (size_t)head * t->padded * dim + i / DH_PANEL * DH_PANEL * dim;
+    for (size_t j = 0; j < dim; j++)
+        t->keys[panel + j * DH_PANEL + in] = key[j];
+}
+
+static void put_value(const struct tower *t, int head, size_t i,
+                      const float *value)
+{
+    memcpy(t->values + ((size_t)head * t->padded + i) * (size_t)t->ldv, value,
+           (size_t)t->dim * sizeof(float));
+}
+
+static void put_key_pairs(const struct tower *t, int head, size_t i,
+                          const float *key)
+{
+    uint32_t word[PAIRS_DIM / 2];
+    size_t dim = (size_t)t->dim, n = dim / 2;
+    uint32_t *to = words(t->keys) + (size_t)head * t->padded * n +
+                   i / DH_PANEL * DH_PANEL * n + i % DH_PANEL;
+    t->b->k->pairs->narrow((uint16_t *)word, key, dim);
+    for (size_t j = 0; j < n; j++)
+        to[j * DH_PANEL] = word[j];
+}
+
+static void put_value_pairs(const struct tower *t, int head, size_t i,
+                            const float *value)
+{
+    uint16_t half[PAIRS_DIM];
+    size_t row = ((size_t)head * t->padded + i) / 2;
+    uint16_t *to = (uint16_t *)(words(t->values) + row * (size_t)t->ldv);
+    t->b->k->pairs->narrow(half, value, (size_t)t->dim);
+    for (int d = 0; d < t->dim; d++)
+        to[2 * d + (int)(i % 2)] = half[d];
+}
+
 // Rotate queries and keys of some patches and lay keys and values out by head.
 static void run_layout(void *arg, size_t begin, size_t end, int worker)
 {
     const struct tower *t = arg;
     size_t d = (size_t)t->v->hidden_size, dim = (size_t)t->dim;
-    size_t ldv = (size_t)t->ldv, half = (size_t)t->half;
+    size_t half = (size_t)t->half;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         const float *cos = t->cos + i * half, *sin = t->sin + i * half;
@@ -138,14 +187,26 @@ static void run_layout(void *arg, size_t begin, size_t end, int worker)
             size_t at = i * d + (size_t)head * dim;
             t->b->k->rope(t->q + at, cos, sin, t->half);
             t->b->k->rope(t->k + at, cos, sin, t->half);
-            float *key = t->keys + (size_t)head * t->padded * dim +
-                         i / DH_PANEL * DH_PANEL * dim + i % DH_PANEL;
-            for (size_t j = 0; j < dim; j++)
-                key[j * DH_PANEL] = t->k[at + j];
-            memcpy(t->values + ((size_t)head * t->padded + i) * ldv,
-                   t->v_rows + at, dim * sizeof(float));
+            (t->pairs ? put_key_pairs : put_key)(t, head, i, t->k + at);
+            (t->pairs ? put_value_pairs : put_value)(t, head, i,
+                                                     t->v_rows + at);
         }
     }
+}
+
+static struct dh_attend_head head_of(const struct tower *t, size_t head)
+{
+    size_t keys = head * t->padded * (size_t)t->dim;
+    size_t values = head * t->padded * (size_t)t->ldv;
+    struct dh_attend_head h = { .dim = t->dim, .ldv = t->ldv };
+    if (t->pairs) {
+        h.key_pairs = words(t->keys) + keys / 2;
+        h.value_pairs = words(t->values) + values / 2;
+    } else {
+        h.keys = t->keys + keys;
+        h.values = t->values + values;
+    }
+    return h;
 }
 
 static void run_heads(void *arg, size_t begin, size_t end, int worker)
@@ -156,10 +217,7 @@ static void run_heads(void *arg, size_t begin, size_t end, int worker)
     for (size_t i = begin; i < end; i++) {
         size_t head = i / pieces, row = i % pieces * DH_ATTEND_ROWS;
         struct dh_attend a = {
-            .head = { .keys = t->keys + head * t->padded * dim,
-                      .values = t->values + head * t->padded * (size_t)t->ldv,
-                      .dim = t->dim,
-                      .ldv = t->ldv },
+            .head = head_of(t, head),
             .rows = (int)DH_MIN((size_t)DH_ATTEND_ROWS, (size_t)t->n - row),
             .scale = 1.0f / sqrtf((float)t->dim),
             .n_panels = (int)(t->padded / DH_PANEL),

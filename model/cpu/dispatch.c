@@ -24,6 +24,11 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512dq");
 }
 
+static bool has_avx512bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
 static bool has_avx2(void)
 {
     // Every processor with AVX2 has F16C, which clang cannot ask for by name.
@@ -33,6 +38,7 @@ static bool has_avx2(void)
 
 static const struct choice choices[] = {
 #if defined(__x86_64__)
+    { &dh_kernels_avx512bf16, has_avx512bf16 },
     { &dh_kernels_avx512, has_avx512 },
     { &dh_kernels_avx2, has_avx2 },
 #endif
