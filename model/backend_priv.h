@@ -114,8 +114,9 @@ extern const struct dh_kernels dh_kernels_avx512;     /* x86-64 only */
 extern const struct dh_kernels dh_kernels_avx512bf16; /* likewise */
 extern const struct dh_pairs dh_pairs_avx512;         /* likewise */
 
-/* By name; NULL or "auto": the fastest that this machine has. NULL where the
- * name is unknown or the machine lacks it. */
+/* By name; NULL or "auto": the fastest that this machine has; "float32": the
+ * fastest that rounds nothing. NULL where the name is unknown or the machine
+ * lacks it. */
 const struct dh_kernels *dh_kernels_find(const char *name);
 
 /* Kernels, threads and the memory that operations need while they run. */

@@ -24,12 +24,13 @@ struct dh_model_info {
     bool has_vision;
     int64_t parameters;
     int64_t weight_bytes; /* in the files */
-    const char *kernels;  /* "ref", "avx2", "avx512" */
+    const char *kernels;  /* "ref", "avx2", "avx512", "avx512bf16" */
 };
 
 struct dh_model_options {
     struct dh_pool *pool; /* for the load and for all sessions; may be NULL */
-    const char *kernels;  /* NULL or "auto": the fastest; "ref" and others */
+    const char *kernels;  /* NULL or "auto": the fastest; "float32": the fastest
+                           * that rounds no activation; "ref" and others */
 };
 
 /*

@@ -33,7 +33,10 @@ const struct dh_opt dh_model_opt_table[] = {
     { "threads", 't', DH_OPT_INT, offsetof(struct dh_model_opts, threads), "N",
       "Threads to compute with, 0 for one per core", 0, 256, NULL },
     { "kernels", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, kernels),
-      "NAME", "Instruction set: auto, ref, avx2 or avx512", 0, 0, NULL },
+      "NAME",
+      "Arithmetic: auto (the fastest), float32 (rounds no activation to "
+      "bfloat16), or ref, avx2, avx512, avx512bf16",
+      0, 0, NULL },
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
       "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
       1 << 20, NULL },

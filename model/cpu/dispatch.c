@@ -48,10 +48,13 @@ static const struct choice choices[] = {
 const struct dh_kernels *dh_kernels_find(const char *name)
 {
     bool any = !name || strcmp(name, "auto") == 0;
+    bool exact = name && strcmp(name, "float32") == 0;
     for (size_t i = 0; i < DH_COUNTOF(choices); i++) {
-        if ((any || strcmp(name, choices[i].k->name) == 0) &&
-            choices[i].works())
-            return choices[i].k;
+        const struct dh_kernels *k = choices[i].k;
+        bool meant =
+            any || (exact && !k->pairs) || (name && strcmp(name, k->name) == 0);
+        if (meant && choices[i].works())
+            return k;
     }
     return NULL;
 }
