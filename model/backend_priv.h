@@ -56,6 +56,9 @@ struct dh_tile_pairs {
     enum dh_tile_start start;
 };
 
+/* The widest head whose keys and values are kept as words. */
+#define DH_PAIRS_MAX_DIM 1024
+
 struct dh_pairs {
     /* Round n floats, to nearest even. */
     void (*narrow)(uint16_t *dst, const float *x, size_t n);
@@ -175,6 +178,26 @@ struct dh_attend_head {
     const uint32_t *key_pairs, *value_pairs;
     int dim, ldv;
 };
+
+/*
+ * The same for keys and values that were put there, in one buffer each of
+ * floats or, with pairs, of words: half of it. NULL: float32. Any thread, one
+ * token each; what is read beyond the last token must be zeroed before.
+ */
+struct dh_attend_head dh_attend_head_of(const struct dh_pairs *pairs,
+                                        const float *keys, const float *values,
+                                        int dim, int ldv);
+void dh_attend_put_key(const struct dh_pairs *pairs, float *keys, int dim,
+                       size_t token, const float *key);
+void dh_attend_put_value(const struct dh_pairs *pairs, float *values, int dim,
+                         int ldv, size_t token, const float *value);
+
+/* The pairs of k where heads of `dim` can be multiplied so, else NULL. */
+static inline const struct dh_pairs *dh_attend_pairs(const struct dh_kernels *k,
+                                                     int dim)
+{
+    return dim % 2 == 0 && dim <= DH_PAIRS_MAX_DIM ? k->pairs : NULL;
+}
 
 /* 32 keys from token 32 * panel on; bit i of mask allows token 32 * panel + i.
  */

@@ -13,9 +13,7 @@
 
 // Rows that go through the wide part of a block at a time, so that it stays in
 // the cache.
-#define MLP_ROWS  768
-// Of a head whose products are of pairs.
-#define PAIRS_DIM 256
+#define MLP_ROWS 768
 
 // Buffers of one segment.
 struct tower {
@@ -30,12 +28,10 @@ struct tower {
     float *h; // [n][hidden]
     float *a; // [n][hidden]: norm, later the heads' results
     float *q, *k, *v_rows;
-    // Per head, as struct dh_attend_head has them; words where products are of
-    // pairs.
-    float *keys, *values;
-    bool pairs;
-    float *mid;  // [MLP_ROWS][intermediate]
-    float *side; // [MLP_ROWS][hidden]
+    float *keys, *values;         // per head, as struct dh_attend_head has them
+    const struct dh_pairs *pairs; // of keys and values, NULL: float32
+    float *mid;                   // [MLP_ROWS][intermediate]
+    float *side;                  // [MLP_ROWS][hidden]
     float *cos, *sin;
     void *memory;
 };
@@ -67,7 +63,7 @@ static enum dh_status tower_init(struct tower *t, const struct dh_vit_run *r,
     t->dim = v->hidden_size / v->num_attention_heads;
     t->ldv = (t->dim + 15) / 16 * 16;
     t->padded = dh_panel_round((size_t)n);
-    t->pairs = r->backend->k->pairs && t->dim % 2 == 0 && t->dim <= PAIRS_DIM;
+    t->pairs = dh_attend_pairs(r->backend->k, t->dim);
     size_t d = (size_t)v->hidden_size, rows = t->padded * d;
     size_t wide = (size_t)MLP_ROWS * (size_t)v->intermediate_size;
     size_t values = t->padded * (size_t)t->ldv * (size_t)v->num_attention_heads;
@@ -130,48 +126,14 @@ int dh_vit_angles(const struct dh_vision_config *v, int groups, int h, int w,
     return half;
 }
 
-static uint32_t *words(float *p)
+static float *keys_of(const struct tower *t, size_t head)
 {
-    return (uint32_t *)(void *)p;
+    return t->keys + head * t->padded * (size_t)t->dim / (t->pairs ? 2 : 1);
 }
 
-static void put_key(const struct tower *t, int head, size_t i, const float *key)
+static float *values_of(const struct tower *t, size_t head)
 {
-    size_t dim = (size_t)t->dim, in = i % DH_PANEL;
-    size_t panel =
-        (size_t)head * t->padded * dim + i / DH_PANEL * DH_PANEL * dim;
-    for (size_t j = 0; j < dim; j++)
-        t->keys[panel + j * DH_PANEL + in] = key[j];
-}
-
-static void put_value(const struct tower *t, int head, size_t i,
-                      const float *value)
-{
-    memcpy(t->values + ((size_t)head * t->padded + i) * (size_t)t->ldv, value,
-           (size_t)t->dim * sizeof(float));
-}
-
-static void put_key_pairs(const struct tower *t, int head, size_t i,
-                          const float *key)
-{
-    uint32_t word[PAIRS_DIM / 2];
-    size_t dim = (size_t)t->dim, n = dim / 2;
-    uint32_t *to = words(t->keys) + (size_t)head * t->padded * n +
-                   i / DH_PANEL * DH_PANEL * n + i % DH_PANEL;
-    t->b->k->pairs->narrow((uint16_t *)word, key, dim);
-    for (size_t j = 0; j < n; j++)
-        to[j * DH_PANEL] = word[j];
-}
-
-static void put_value_pairs(const struct tower *t, int head, size_t i,
-                            const float *value)
-{
-    uint16_t half[PAIRS_DIM];
-    size_t row = ((size_t)head * t->padded + i) / 2;
-    uint16_t *to = (uint16_t *)(words(t->values) + row * (size_t)t->ldv);
-    t->b->k->pairs->narrow(half, value, (size_t)t->dim);
-    for (int d = 0; d < t->dim; d++)
-        to[2 * d + (int)(i % 2)] = half[d];
+    return t->values + head * t->padded * (size_t)t->ldv / (t->pairs ? 2 : 1);
 }
 
 // Rotate queries and keys of some patches and lay keys and values out by head.
@@ -179,34 +141,19 @@ static void run_layout(void *arg, size_t begin, size_t end, int worker)
 {
     const struct tower *t = arg;
     size_t d = (size_t)t->v->hidden_size, dim = (size_t)t->dim;
-    size_t half = (size_t)t->half;
+    size_t half = (size_t)t->half, heads = (size_t)t->v->num_attention_heads;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         const float *cos = t->cos + i * half, *sin = t->sin + i * half;
-        for (int head = 0; head < t->v->num_attention_heads; head++) {
-            size_t at = i * d + (size_t)head * dim;
+        for (size_t head = 0; head < heads; head++) {
+            size_t at = i * d + head * dim;
             t->b->k->rope(t->q + at, cos, sin, t->half);
             t->b->k->rope(t->k + at, cos, sin, t->half);
-            (t->pairs ? put_key_pairs : put_key)(t, head, i, t->k + at);
-            (t->pairs ? put_value_pairs : put_value)(t, head, i,
-                                                     t->v_rows + at);
+            dh_attend_put_key(t->pairs, keys_of(t, head), t->dim, i, t->k + at);
+            dh_attend_put_value(t->pairs, values_of(t, head), t->dim, t->ldv, i,
+                                t->v_rows + at);
         }
     }
-}
-
-static struct dh_attend_head head_of(const struct tower *t, size_t head)
-{
-    size_t keys = head * t->padded * (size_t)t->dim;
-    size_t values = head * t->padded * (size_t)t->ldv;
-    struct dh_attend_head h = { .dim = t->dim, .ldv = t->ldv };
-    if (t->pairs) {
-        h.key_pairs = words(t->keys) + keys / 2;
-        h.value_pairs = words(t->values) + values / 2;
-    } else {
-        h.keys = t->keys + keys;
-        h.values = t->values + values;
-    }
-    return h;
 }
 
 static void run_heads(void *arg, size_t begin, size_t end, int worker)
@@ -217,7 +164,8 @@ static void run_heads(void *arg, size_t begin, size_t end, int worker)
     for (size_t i = begin; i < end; i++) {
         size_t head = i / pieces, row = i % pieces * DH_ATTEND_ROWS;
         struct dh_attend a = {
-            .head = head_of(t, head),
+            .head = dh_attend_head_of(t->pairs, keys_of(t, head),
+                                      values_of(t, head), t->dim, t->ldv),
             .rows = (int)DH_MIN((size_t)DH_ATTEND_ROWS, (size_t)t->n - row),
             .scale = 1.0f / sqrtf((float)t->dim),
             .n_panels = (int)(t->padded / DH_PANEL),
