@@ -94,10 +94,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
