@@ -32,7 +32,7 @@ struct peer {
     void *user;
     char url[64]; /* "http://127.0.0.1:PORT" */
     int listener, stop[2];
-    struct dh_thread acceptor, threads[64];
+    struct dh_thread acceptor, threads[PEER_REQUESTS];
     atomic_int n_threads, requests;
     atomic_bool saw_key; /* a request had an Authorization or x-api-key */
 };
