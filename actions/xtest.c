@@ -109,6 +109,9 @@ static void destroy(struct dh_sink *s)
 {
     struct dh_xtest *x = (struct dh_xtest *)s;
     dh_xkeys_finish(&x->keys);
+    if (x->held && dh_owner_will(x->clip, &x->held->will) &&
+        !dh_guardian_inherit(&x->guardian))
+        dh_warn("what was in the clipboard is lost: nobody keeps it");
     dh_owner_destroy(x->clip);
     dh_guardian_stop(&x->guardian);
     dh_x11_close(x->dpy);

@@ -202,10 +202,7 @@ static enum dh_status find_key(struct dh_xtest *x, KeySym sym,
         st = dh_xkeys_find(&x->keys, old, out);
     if (st != DH_ERR_NOTFOUND)
         return st;
-    if (!dh_xkeys_room(&x->keys)) {
-        dh_xtest_drain(x);
-        dh_xkeys_unlend(&x->keys);
-    }
+    dh_xtest_drain(x);
     st = dh_xkeys_lend(&x->keys, &sym, 1);
     return st ? st : dh_xkeys_find(&x->keys, sym, out);
 }
@@ -230,6 +227,9 @@ static enum dh_status find_chords(struct dh_xtest *x, const struct dh_action *a,
         dh_diag_set(why, said.offset, "%s", said.text);
     for (size_t i = 0; i < s->n && !st; i++) {
         st = find_key(x, s->chords[i].keysym, &s->at[i]);
+        // It may paste, and where we pasted last the text may still be ours.
+        if (s->chords[i].mods && x->clip)
+            dh_owner_settle(x->clip);
         const char *name = XKeysymToString(s->chords[i].keysym);
         if (st)
             dh_diag_set(why, 0, "no key of this keyboard gives \"%s\"",
