@@ -29,8 +29,7 @@
 
 enum { PARENT_FD = 3, WAKE_FD = 4, FIRST_OTHER_FD = 5 };
 
-#define INHERIT    'i' // the message that asks for an heir
-#define INHERIT_NS (2 * DH_S)
+#define REPLY_NS (2 * DH_S) // for a process that stays to begin
 
 struct dh_held *dh_held_create(void)
 {
@@ -114,21 +113,6 @@ static void forget_parent(const struct dh_held *h, Display *dpy)
         XFree(data);
 }
 
-static void unlend(const struct dh_held *h, Display *dpy)
-{
-    KeyCode codes[DH_XTEST_KEYS];
-    int n = 0;
-    for (int c = 0; c < DH_XTEST_KEYS; c++)
-        if (h->lent[c])
-            codes[n++] = (KeyCode)c;
-    XkbDescPtr map =
-        n ? XkbGetMap(dpy, XkbAllClientInfoMask, XkbUseCoreKbd) : NULL;
-    if (!map)
-        return;
-    dh_xkeys_clear(dpy, map, codes, n);
-    XkbFreeKeyboard(map, 0, True);
-}
-
 static void undo(struct dh_held *h, Display *dpy)
 {
     if (!anything_to_undo(h))
@@ -142,7 +126,7 @@ static void undo(struct dh_held *h, Display *dpy)
         XkbLockModifiers(dpy, XkbUseCoreKbd, h->locks, h->locks);
     if (h->group)
         XkbLockGroup(dpy, XkbUseCoreKbd, (unsigned)h->group - 1);
-    unlend(h, dpy);
+    dh_lent_clear(h, dpy);
     XUngrabServer(dpy);
     XSync(dpy, False);
 }
@@ -181,21 +165,29 @@ static void take_events(Display *dpy)
     }
 }
 
-static void fork_heir(const struct dh_held *h, Display *dpy)
+// A process that stays after both of us. Nobody waits for it: its parent is
+// gone first.
+static void fork_stayer(struct dh_held *h, Display *dpy, enum dh_stay what)
 {
-    // Nobody waits for it: its parent is gone first.
     if (fork() != 0)
         return;
-    prctl(PR_SET_NAME, "dh-clip-heir");
     close(PARENT_FD);
+    // The guardian still reads from this one.
+    const char *display = DisplayString(dpy);
     close(ConnectionNumber(dpy));
-    dh_owner_inherit(&h->will, DisplayString(dpy));
+    if (what == DH_STAY_LENT) {
+        prctl(PR_SET_NAME, "dh-lent");
+        dh_lent_linger(h, display);
+    }
+    prctl(PR_SET_NAME, "dh-clip-heir");
+    signal(SIGTERM, SIG_DFL); // it may be there for long
+    dh_owner_inherit(&h->will, display);
 }
 
 void dh_guardian_reply(void)
 {
     if (write(WAKE_FD, "", 1) < 0)
-        dh_debug("nobody waits for the heir any more");
+        dh_debug("nobody waits any more");
     close(WAKE_FD);
 }
 
@@ -214,8 +206,9 @@ static bool watch(struct dh_held *h, Display *dpy)
         return false;
     if (p[1].revents && (n = read(WAKE_FD, wake, sizeof wake)) == 0)
         return false;
-    if (n > 0 && memchr(wake, INHERIT, (size_t)n))
-        fork_heir(h, dpy);
+    for (ssize_t i = 0; i < n; i++)
+        if (wake[i])
+            fork_stayer(h, dpy, (enum dh_stay)wake[i]);
     if (p[2].revents)
         take_events(dpy);
     if (dh_held_expire(h, dpy, dh_now_ns())) {
@@ -329,14 +322,13 @@ void dh_guardian_wake(struct dh_guardian *g)
         dh_debug("the guardian was not woken: %s", strerror(errno));
 }
 
-bool dh_guardian_inherit(struct dh_guardian *g)
+bool dh_guardian_stay(struct dh_guardian *g, enum dh_stay what)
 {
-    static const char ask = INHERIT;
     struct pollfd p = { .fd = g->wake_fd, .events = POLLIN };
-    char reply;
-    return g->pid && send(g->wake_fd, &ask, 1, MSG_NOSIGNAL) == 1 &&
-           poll(&p, 1, (int)(INHERIT_NS / DH_MS)) > 0 &&
-           read(g->wake_fd, &reply, 1) == 1;
+    char byte = (char)what;
+    return g->pid && send(g->wake_fd, &byte, 1, MSG_NOSIGNAL) == 1 &&
+           poll(&p, 1, (int)(REPLY_NS / DH_MS)) > 0 &&
+           read(g->wake_fd, &byte, 1) == 1;
 }
 
 void dh_guardian_stop(struct dh_guardian *g)

@@ -127,6 +127,16 @@ static enum dh_status wait_for_person(struct dh_xtest *x, struct dh_diag *why)
     return DH_ERR_REFUSED;
 }
 
+// What the sink before us has lent is there to be used, and ours to give back.
+static void adopt_lent(struct dh_xtest *x)
+{
+    KeyCode codes[DH_XTEST_KEYS];
+    if (x->adopted)
+        return;
+    x->adopted = true;
+    dh_xkeys_adopt(&x->keys, codes, dh_lent_adopt(x->held, x->dpy, codes));
+}
+
 // Caps Lock, another group or a held key would change what is typed. They are
 // taken out of the way here and put back by keyboard_back.
 static enum dh_status keyboard_own(struct dh_xtest *x, struct dh_diag *why)
@@ -136,6 +146,7 @@ static enum dh_status keyboard_own(struct dh_xtest *x, struct dh_diag *why)
     enum dh_status st = dh_xkeys_refresh(&x->keys, &state);
     if (st)
         return dh_x11_is_lost(x->dpy) ? DH_ERR_CLOSED : st;
+    adopt_lent(x);
     x->was.locked = state.locked_mods;
     x->was.group = state.locked_group;
     x->was.now = x->keys.group;

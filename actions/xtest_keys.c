@@ -210,11 +210,30 @@ void dh_xkeys_unlend(struct dh_xkeys *k)
     k->used_ns = 0;
 }
 
-void dh_xkeys_finish(struct dh_xkeys *k)
+int64_t dh_xkeys_lent_until(const struct dh_xkeys *k)
+{
+    return any_lent(k) && k->used_ns ? k->used_ns + LENT_FOR_NS : 0;
+}
+
+void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n)
+{
+    for (int i = 0; i < n && k->n_spare < (int)DH_COUNTOF(k->spare); i++) {
+        KeySym plain = symbol_at(k, codes[i], 0, 0);
+        if (!plain)
+            continue;
+        memset(&k->spare[k->n_spare], 0, sizeof k->spare[0]);
+        k->spare[k->n_spare].code = codes[i];
+        k->spare[k->n_spare].syms[0] = plain;
+        k->spare[k->n_spare++].syms[1] = symbol_at(k, codes[i], k->shift, 0);
+        k->used_ns = dh_now_ns();
+    }
+}
+
+void dh_xkeys_finish(struct dh_xkeys *k, bool leave)
 {
     if (!k->dpy)
         return;
-    if (!dh_x11_is_lost(k->dpy))
+    if (!leave && !dh_x11_is_lost(k->dpy))
         dh_xkeys_unlend(k);
     if (k->map)
         XkbFreeKeyboard(k->map, 0, True);

@@ -60,8 +60,9 @@ struct dh_xkeys {
 };
 
 DH_MUST_USE enum dh_status dh_xkeys_init(struct dh_xkeys *k, Display *dpy);
-/* Gives lent keycodes back, unless the server is gone. */
-void dh_xkeys_finish(struct dh_xkeys *k);
+/* Gives lent keycodes back, unless the server is gone or `leave` is set:
+ * another process takes care of them. */
+void dh_xkeys_finish(struct dh_xkeys *k, bool leave);
 /* Read the state of the keyboard, and the keymap where it has changed. */
 DH_MUST_USE enum dh_status dh_xkeys_refresh(struct dh_xkeys *k,
                                             XkbStateRec *state);
@@ -82,6 +83,10 @@ int dh_xkeys_room(const struct dh_xkeys *k);
 bool dh_xkeys_is_lent(const struct dh_xkeys *k, KeyCode code);
 /* An event that somebody took from the connection's queue. */
 void dh_xkeys_note(struct dh_xkeys *k, XEvent *e);
+/* Have these keycodes as lent ones, just used: another sink left them. */
+void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n);
+/* Until when a lent key may still be looked up; 0: all have been read. */
+int64_t dh_xkeys_lent_until(const struct dh_xkeys *k);
 /* Give lent keycodes back, after a while where nobody said that they were
  * read. */
 void dh_xkeys_unlend(struct dh_xkeys *k);
@@ -120,6 +125,7 @@ struct dh_held {
     _Atomic unsigned locks; /* modifiers to lock again, such as LockMask */
     _Atomic int group;      /* 1 + the group to lock again; 0: none */
     _Atomic bool lent[DH_XTEST_KEYS]; /* has symbols of ours */
+    _Atomic int64_t lent_until_ns;    /* in DH_STAY_LENT; monotonic */
     _Atomic int n_expired;            /* kept ones that had become too old */
     _Atomic bool unguarded;           /* the guardian could not connect */
     _Atomic unsigned long id; /* a window of ours; its property `mark` says
@@ -147,11 +153,22 @@ void dh_guardian_wake(struct dh_guardian *g);
 /* Nothing may be held any more. Waits for its end; no zombie stays. */
 void dh_guardian_stop(struct dh_guardian *g);
 
-/* Have the guardian fork an heir that serves held->will. It outlives both of
- * us; small, since the guardian is. False: there is none. */
-bool dh_guardian_inherit(struct dh_guardian *g);
-/* In the heir: it serves from now on. */
+/*
+ * Have the guardian fork a process that stays after both of us; small, since
+ * the guardian is. It serves held->will, or takes care of held->lent until
+ * held->lent_until_ns. False: there is none.
+ */
+enum dh_stay { DH_STAY_WILL = 1, DH_STAY_LENT };
+bool dh_guardian_stay(struct dh_guardian *g, enum dh_stay what);
+/* In that process: it has begun. */
 void dh_guardian_reply(void);
+
+/* Its life with the lent keys: they go then, unless somebody adopts them. */
+DH_NORETURN void dh_lent_linger(struct dh_held *h, const char *display);
+/* Take the lent keys of one who lingers: codes[DH_XTEST_KEYS], how many. */
+int dh_lent_adopt(struct dh_held *h, Display *dpy, KeyCode *codes);
+/* Take the symbols off all that `held` says is lent. */
+void dh_lent_clear(const struct dh_held *h, Display *dpy);
 
 /* Shared memory; NULL where there is none. */
 struct dh_held *dh_held_create(void);
@@ -169,6 +186,7 @@ struct dh_xtest {
     struct dh_held *held;
     struct dh_guardian guardian;
     int n_told;                        // of held->n_expired
+    bool adopted;                      // another one's lent keys, if any
     bool told_no_one;                  // that there is no guardian
     uint8_t buttons[DH_XTEST_BUTTONS]; // physical ones of the logical ones
     struct dh_cancel *cancel;          // of the action under way

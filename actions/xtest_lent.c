@@ -1,0 +1,90 @@
+#include <string.h>
+#include <unistd.h>
+
+#include <X11/Xatom.h>
+#include <X11/Xlib.h>
+
+#include "actions/xtest_priv.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/x11.h"
+
+// A program that does not say when it has read its keys looks lent ones up
+// after we have gone. So a process stays with them for that time, and who owns
+// this selection, with the keycodes in the property of that name, is it.
+#define LENT "_DESKHAND_LENT"
+
+void dh_lent_linger(struct dh_held *h, const char *display)
+{
+    unsigned char codes[DH_XTEST_KEYS];
+    int n = 0;
+    Display *dpy = XOpenDisplay(display);
+    if (!dpy)
+        _exit(1);
+    Atom lent = XInternAtom(dpy, LENT, False);
+    Window w =
+        XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), -1, -1, 1, 1, 0, 0, 0);
+    for (int c = 0; c < DH_XTEST_KEYS; c++)
+        if (h->lent[c])
+            codes[n++] = (unsigned char)c;
+    XChangeProperty(dpy, w, lent, XA_CARDINAL, 8, PropModeReplace, codes, n);
+    XSetSelectionOwner(dpy, lent, w, CurrentTime);
+    XSync(dpy, False);
+    dh_guardian_reply();
+    dh_sleep_until(h->lent_until_ns);
+    // Nobody adopts them between the look and the change.
+    XGrabServer(dpy);
+    if (XGetSelectionOwner(dpy, lent) == w)
+        dh_lent_clear(h, dpy);
+    XUngrabServer(dpy);
+    XSync(dpy, False);
+    _exit(0);
+}
+
+// The keycodes that somebody has left, and who has to do with them from now on
+// is us. How many they are.
+static int take_over(struct dh_held *h, Display *dpy, KeyCode *codes)
+{
+    Atom type, lent = XInternAtom(dpy, LENT, False);
+    unsigned char *data = NULL;
+    unsigned long n = 0, left;
+    int format = 0;
+    Window w = XGetSelectionOwner(dpy, lent);
+    if (!w || XGetWindowProperty(dpy, w, lent, 0, DH_XTEST_KEYS / 4, False,
+                                 XA_CARDINAL, &type, &format, &n, &left, &data))
+        return 0;
+    if (format != 8)
+        n = 0;
+    for (unsigned long i = 0; i < n; i++) {
+        codes[i] = data[i];
+        h->lent[codes[i]] = true;
+    }
+    if (data)
+        XFree(data);
+    XSetSelectionOwner(dpy, lent, None, CurrentTime);
+    return (int)n;
+}
+
+int dh_lent_adopt(struct dh_held *h, Display *dpy, KeyCode *codes)
+{
+    dh_x11_trap_begin(dpy);
+    XGrabServer(dpy);
+    int n = take_over(h, dpy, codes);
+    XUngrabServer(dpy);
+    return dh_x11_trap_end(dpy) ? n : 0;
+}
+
+void dh_lent_clear(const struct dh_held *h, Display *dpy)
+{
+    KeyCode codes[DH_XTEST_KEYS];
+    int n = 0;
+    for (int c = 0; c < DH_XTEST_KEYS; c++)
+        if (h->lent[c])
+            codes[n++] = (KeyCode)c;
+    XkbDescPtr map =
+        n ? XkbGetMap(dpy, XkbAllClientInfoMask, XkbUseCoreKbd) : NULL;
+    if (!map)
+        return;
+    dh_xkeys_clear(dpy, map, codes, n);
+    XkbFreeKeyboard(map, 0, True);
+}
