@@ -11,7 +11,7 @@
 #include "tests/x11/listener.h"
 
 #define MANY  "\xc3\xa4\xce\x91\xce\x92\xd0\x9f\xd1\x80\xe4\xbd\xa0\xe5\xa5\xbd"
-#define OTHER "\xe2\x86\x92"
+#define OTHER "\xe4\xb8\x96"
 #define NI    "\xe4\xbd\xa0"
 
 static struct dh_sink *sink_new(void)
