@@ -14,9 +14,28 @@
 // this selection, with the keycodes in the property of that name, is it.
 #define LENT "_DESKHAND_LENT"
 
+// How many keycodes the window says; codes[DH_XTEST_KEYS].
+static int read_codes(Display *dpy, Window w, Atom lent, KeyCode *codes)
+{
+    Atom type;
+    unsigned char *data = NULL;
+    unsigned long n = 0, left;
+    int format = 0;
+    if (XGetWindowProperty(dpy, w, lent, 0, DH_XTEST_KEYS / 4, False,
+                           XA_CARDINAL, &type, &format, &n, &left, &data))
+        return 0;
+    if (format != 8)
+        n = 0;
+    if (n)
+        memcpy(codes, data, n);
+    if (data)
+        XFree(data);
+    return (int)n;
+}
+
 void dh_lent_linger(struct dh_held *h, const char *display)
 {
-    unsigned char codes[DH_XTEST_KEYS];
+    KeyCode codes[DH_XTEST_KEYS];
     int n = 0;
     Display *dpy = XOpenDisplay(display);
     if (!dpy)
@@ -26,7 +45,7 @@ void dh_lent_linger(struct dh_held *h, const char *display)
         XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), -1, -1, 1, 1, 0, 0, 0);
     for (int c = 0; c < DH_XTEST_KEYS; c++)
         if (h->lent[c])
-            codes[n++] = (unsigned char)c;
+            codes[n++] = (KeyCode)c;
     XChangeProperty(dpy, w, lent, XA_CARDINAL, 8, PropModeReplace, codes, n);
     XSetSelectionOwner(dpy, lent, w, CurrentTime);
     XSync(dpy, False);
@@ -34,42 +53,27 @@ void dh_lent_linger(struct dh_held *h, const char *display)
     dh_sleep_until(h->lent_until_ns);
     // Nobody adopts them between the look and the change.
     XGrabServer(dpy);
-    if (XGetSelectionOwner(dpy, lent) == w)
+    if (read_codes(dpy, w, lent, codes))
         dh_lent_clear(h, dpy);
     XUngrabServer(dpy);
     XSync(dpy, False);
     _exit(0);
 }
 
-// The keycodes that somebody has left, and who has to do with them from now on
-// is us. How many they are.
-static int take_over(struct dh_held *h, Display *dpy, KeyCode *codes)
-{
-    Atom type, lent = XInternAtom(dpy, LENT, False);
-    unsigned char *data = NULL;
-    unsigned long n = 0, left;
-    int format = 0;
-    Window w = XGetSelectionOwner(dpy, lent);
-    if (!w || XGetWindowProperty(dpy, w, lent, 0, DH_XTEST_KEYS / 4, False,
-                                 XA_CARDINAL, &type, &format, &n, &left, &data))
-        return 0;
-    if (format != 8)
-        n = 0;
-    for (unsigned long i = 0; i < n; i++) {
-        codes[i] = data[i];
-        h->lent[codes[i]] = true;
-    }
-    if (data)
-        XFree(data);
-    XSetSelectionOwner(dpy, lent, None, CurrentTime);
-    return (int)n;
-}
-
 int dh_lent_adopt(struct dh_held *h, Display *dpy, KeyCode *codes)
 {
+    Atom lent = XInternAtom(dpy, LENT, False);
+    int n = 0;
     dh_x11_trap_begin(dpy);
     XGrabServer(dpy);
-    int n = take_over(h, dpy, codes);
+    Window w = XGetSelectionOwner(dpy, lent);
+    if (w)
+        n = read_codes(dpy, w, lent, codes);
+    for (int i = 0; i < n; i++)
+        h->lent[codes[i]] = true;
+    // Without the property they are not theirs any more.
+    if (n)
+        XDeleteProperty(dpy, w, lent);
     XUngrabServer(dpy);
     return dh_x11_trap_end(dpy) ? n : 0;
 }

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <X11/XKBlib.h>
@@ -9,6 +10,7 @@
 #include "base/x11.h"
 #include "tests/dh_test.h"
 #include "tests/x11/listener.h"
+#include "tests/x11/xserver.h"
 
 #define MANY  "\xc3\xa4\xce\x91\xce\x92\xd0\x9f\xd1\x80\xe4\xbd\xa0\xe5\xa5\xbd"
 #define OTHER "\xe4\xb8\x96"
@@ -32,6 +34,13 @@ static void type(struct dh_sink *sink, const char *text)
     dh_action_finish(&a);
 }
 
+// Tests share a server, and so its keys.
+static void own_server(struct dh_xserver *s)
+{
+    dh_xserver_start(s);
+    CHECK_INT(setenv("DISPLAY", s->display, 1), 0);
+}
+
 static int count_changes(Display *dpy, int event)
 {
     int n = 0;
@@ -47,8 +56,10 @@ static int count_changes(Display *dpy, int event)
 static void test_all_keys_of_a_text_are_lent_in_one_change(void)
 {
     int op, event, error, major = XkbMajorVersion, minor = XkbMinorVersion;
+    struct dh_xserver server;
     struct dh_listener l;
     Display *dpy;
+    own_server(&server);
     dh_listener_init(&l);
     CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
     CHECK(XkbQueryExtension(dpy, &op, &event, &error, &major, &minor));
@@ -70,6 +81,7 @@ static void test_all_keys_of_a_text_are_lent_in_one_change(void)
     dh_sink_destroy(sink);
     dh_x11_close(dpy);
     dh_listener_finish(&l);
+    dh_xserver_stop(&server);
 }
 
 // The listener does not say when it has read its keys.
@@ -77,10 +89,12 @@ static void test_lent_keys_stay_for_a_slow_program_and_are_adopted(void)
 {
     KeyCode codes[DH_XTEST_KEYS];
     struct dh_held *held = dh_held_create();
+    struct dh_xserver server;
     struct dh_listener l;
     Display *dpy;
     int n = 0;
     CHECK(held);
+    own_server(&server);
     dh_listener_init(&l);
     CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
     // On a busy machine the second in which they stay may be over.
@@ -100,13 +114,16 @@ static void test_lent_keys_stay_for_a_slow_program_and_are_adopted(void)
     dh_x11_close(dpy);
     dh_held_destroy(held);
     dh_listener_finish(&l);
+    dh_xserver_stop(&server);
 }
 
 static void test_lent_keys_that_nobody_adopts_go(void)
 {
     int64_t until = dh_now_ns() + 20 * DH_S;
+    struct dh_xserver server;
     struct dh_listener l;
     Display *dpy;
+    own_server(&server);
     dh_listener_init(&l);
     struct dh_sink *sink = sink_new();
     type(sink, NI);
@@ -119,6 +136,7 @@ static void test_lent_keys_that_nobody_adopts_go(void)
     CHECK_INT(XKeysymToKeycode(dpy, 0x01004f60), 0);
     dh_x11_close(dpy);
     dh_listener_finish(&l);
+    dh_xserver_stop(&server);
 }
 
 DH_TESTS(DH_TEST(all_keys_of_a_text_are_lent_in_one_change),
