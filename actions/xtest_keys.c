@@ -219,12 +219,16 @@ void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n)
 {
     for (int i = 0; i < n && k->n_spare < (int)DH_COUNTOF(k->spare); i++) {
         KeySym plain = symbol_at(k, codes[i], 0, 0);
+        KeySym shifted = symbol_at(k, codes[i], k->shift, 0);
         if (!plain)
             continue;
         memset(&k->spare[k->n_spare], 0, sizeof k->spare[0]);
         k->spare[k->n_spare].code = codes[i];
         k->spare[k->n_spare].syms[0] = plain;
-        k->spare[k->n_spare++].syms[1] = symbol_at(k, codes[i], k->shift, 0);
+        // A lone symbol is on both levels.
+        if (shifted != plain)
+            k->spare[k->n_spare].syms[1] = shifted;
+        k->n_spare++;
         k->used_ns = dh_now_ns();
     }
 }

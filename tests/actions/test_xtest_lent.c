@@ -84,6 +84,25 @@ static void test_all_keys_of_a_text_are_lent_in_one_change(void)
     dh_xserver_stop(&server);
 }
 
+// One symbol on a key, then the same one with another.
+static void test_what_is_adopted_leaves_room_for_more(void)
+{
+    struct dh_xserver server;
+    struct dh_listener l;
+    own_server(&server);
+    dh_listener_init(&l);
+    struct dh_sink *sink = sink_new();
+    type(sink, NI);
+    dh_sink_destroy(sink);
+    sink = sink_new();
+    type(sink, NI OTHER);
+    dh_sink_destroy(sink);
+    dh_listener_drain(&l);
+    CHECK_STR(dh_buf_text(&l.typed), NI NI OTHER);
+    dh_listener_finish(&l);
+    dh_xserver_stop(&server);
+}
+
 // The listener does not say when it has read its keys.
 static void test_lent_keys_stay_for_a_slow_program_and_are_adopted(void)
 {
@@ -140,5 +159,6 @@ static void test_lent_keys_that_nobody_adopts_go(void)
 }
 
 DH_TESTS(DH_TEST(all_keys_of_a_text_are_lent_in_one_change),
+         DH_TEST(what_is_adopted_leaves_room_for_more),
          DH_TEST(lent_keys_stay_for_a_slow_program_and_are_adopted),
          DH_TEST(lent_keys_that_nobody_adopts_go));
