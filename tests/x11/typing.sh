@@ -121,7 +121,10 @@ finish() { # the program hands over what it holds, and is empty again
             sleep 0.02
         done
         title | sed 's/^<//; s/>$//' | tr -d '\n' >"$dir/got"
+        # It takes no chord of a letter that no group of the layout has.
+        case $layout in gr | ru) setxkbmap -layout us ;; esac
         press "key ctrl+a" "key BackSpace"
+        case $layout in gr | ru) setxkbmap -layout "$layout" ;; esac
         wait_for title_is '<>' || :
         ;;
     esac
