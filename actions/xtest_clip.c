@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include <X11/Xlib.h>
+#include <X11/keysym.h>
 
 #include "actions/xtest_priv.h"
 #include "base/clock.h"
@@ -122,8 +123,12 @@ static enum dh_status paste(struct dh_xtest *x, struct dh_offer *o,
                             const struct dh_xfocus *f, size_t returns,
                             struct dh_diag *why)
 {
+    struct dh_keystroke v;
     const char *keys = "ctrl+v";
-    if (o->primary)
+    // Chromium takes no chord with a lent key.
+    bool has_v = dh_xkeys_find(&x->keys, XK_v, &v) == DH_OK &&
+                 !dh_xkeys_is_lent(&x->keys, v.code);
+    if (o->primary || (!has_v && !f->terminal))
         keys = "shift+Insert";
     else if (f->terminal)
         keys = "ctrl+shift+v";
