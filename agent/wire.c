@@ -22,16 +22,23 @@ void dh_wire_answer_finish(struct dh_wire_answer *a)
     dh_buf_finish(&a->text);
     dh_buf_finish(&a->reasoning);
     dh_buf_finish(&a->signature);
+    dh_one_call_finish(&a->one);
     for (int i = 0; i < DH_WIRE_MAX_CALLS; i++)
         dh_buf_finish(&a->call[i].arguments);
 }
 
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = strlen(text), keep, before = a->text.len;
     dh_buf_put(&a->text, text, n);
-    if (n && a->on_text && !a->enough)
-        a->enough = !a->on_text(a->user, text, n);
+    if (dh_one_call_is_over(&a->one, dh_buf_text(&a->text), a->text.len,
+                            &keep)) {
+        a->text.data[a->text.len = keep] = '\0';
+        a->enough = true;
+    }
+    if (a->on_text && a->text.len > before &&
+        !a->on_text(a->user, a->text.data + before, a->text.len - before))
+        a->enough = true;
 }
 
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)

@@ -13,6 +13,7 @@
 
 #include "agent/brain.h"
 #include "agent/endpoint.h"
+#include "agent/one_call.h"
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/json.h"
@@ -52,7 +53,8 @@ struct dh_wire_answer {
     int error;          /* the vendor's code, or 0 */
     struct dh_diag why; /* of an error, in the server's words */
     bool failed;        /* the server said so, or it is nonsense */
-    bool enough;        /* on_text said so */
+    bool enough;        /* on_text said so, or the one call is there */
+    struct dh_one_call one;
     bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
 };

@@ -110,7 +110,7 @@ static const char *const streamed[] = {
     "{\"choices\":[{\"delta\":{\"content\":\"Action: Click.\\n<tool_\"}}]}",
     "{\"choices\":[{\"delta\":{\"content\":\"call>\\n{\\\"name\\\":\\\"computer"
     "\\\",\\\"arguments\\\":{\\\"action\\\":\\\"left_click\\\",\\\"coordinate"
-    "\\\":[500,250]}\"}}]}",
+    "\\\":[500,250]}}\"}}]}",
     "{\"choices\":[{\"delta\":{\"content\":\"\\n\"},\"finish_reason\":"
     "\"stop\"}]}",
     "{\"choices\":[],\"usage\":{\"prompt_tokens\":900,\"completion_tokens\":40,"
@@ -129,9 +129,8 @@ static void test_an_action_comes_over_a_stream(void)
     CHECK_STR(dh_brain_get_endpoint(b)->s.profile, "vllm");
     CHECK_STR(dh_brain_get_endpoint(b)->s.model, "m3");
     CHECK_INT(decide(b, &d), DH_OK);
-    // One brace was missing when the answer ended: the parser repairs it.
-    CHECK(strstr(d.text, "[500,250]}"));
-    CHECK(strstr(d.text, "\n</tool_call>"));
+    // The stop sequence took the tag, which is put back.
+    CHECK(strstr(d.text, "[500,250]}}\n</tool_call>"));
     CHECK_STR(d.reasoning, "It is there.");
     CHECK(strstr(d.wire, "\"reasoning_content\":\"It is there.\""));
     CHECK_INT(d.usage.prompt_tokens, 900);
@@ -171,6 +170,8 @@ static void test_the_connection_is_dropped_after_the_action(void)
     CHECK_INT(decide(b, &d), DH_OK);
     CHECK(dh_now_ns() - start < 4 * DH_S);
     CHECK(strlen(d.text) < 200);
+    // Nobody told what it took, and it was not for nothing.
+    CHECK(d.usage.prompt_tokens > 300 && d.usage.answer_tokens > 10);
     dh_decision_finish(&d);
     dh_brain_destroy(b);
     part_finish(&part);
@@ -398,13 +399,35 @@ static void test_keys_are_nowhere_but_in_the_header(void)
     char config[4096], *key = dh_path_join(dh_test_dir(), "key");
     CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
     CHECK_INT(chmod(key, 0600), 0);
-    snprintf(config, sizeof config, QUICK "key-file=%s\n", key);
     peer_start(&p, play, &part);
+    snprintf(config, sizeof config, QUICK "url=%s/v1\nkey-file=%s\n", p.url,
+             key);
     struct dh_brain *b = connect_with(&p, config);
     CHECK_INT(decide(b, &d), DH_OK);
     CHECK(p.saw_key);
     CHECK(!strstr(part.bodies[0], "very-secret"));
     CHECK(!strstr(d.wire, "very-secret"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(key);
+}
+
+static void test_a_key_goes_to_no_other_host(void)
+{
+    struct peer p;
+    struct part part = { .events = streamed };
+    struct dh_decision d;
+    char config[4096], *key = dh_path_join(dh_test_dir(), "key");
+    CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
+    CHECK_INT(chmod(key, 0600), 0);
+    peer_start(&p, play, &part);
+    snprintf(config, sizeof config, QUICK "key-file=%s\n", key);
+    // The section's url is http://x, the address beside it this server.
+    struct dh_brain *b = connect_with(&p, config);
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK(!p.saw_key);
     dh_decision_finish(&d);
     dh_brain_destroy(b);
     part_finish(&part);
@@ -494,4 +517,5 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(streams_that_break_are_errors),
          DH_TEST(a_stream_without_end_ends_in_time),
          DH_TEST(keys_are_nowhere_but_in_the_header),
+         DH_TEST(a_key_goes_to_no_other_host),
          DH_TEST(most_of_a_hundred_steps_is_cached));
