@@ -557,8 +557,8 @@ static void fill(struct talk *t, struct dh_brain_answer *out)
     struct dh_buf wire;
     estimate_usage(t);
     out->text = dh_wire_text(a);
-    if (a->reasoning.len)
-        out->reasoning = dh_strdup(dh_buf_text(&a->reasoning));
+    if (dh_wire_reasoning(a))
+        out->reasoning = dh_strdup(dh_wire_reasoning(a));
     dh_buf_init(&wire, 4 * (size_t)DH_WIRE_MAX_BYTES);
     t->b->wire->message(a, out->text, &wire);
     out->wire = dh_buf_take(&wire);

@@ -140,8 +140,11 @@ static bool set_profile(struct dh_endpoint_settings *s, const char *name)
     }
     if (dh_str_is(n, "openai"))
         p.url = "https://api.openai.com/v1";
-    if (dh_str_is(n, "anthropic"))
+    if (dh_str_is(n, "anthropic")) {
         p.url = "https://api.anthropic.com/v1";
+        p.think_by = DH_THINK_FIELD;
+        p.thinking = DH_THINKING_DISABLED;
+    }
     if (dh_str_is(n, "anthropic") || dh_str_is(n, "minimax-anthropic"))
         p.protocol = DH_PROTOCOL_ANTHROPIC;
     if (dh_str_is(n, "deskhand")) {

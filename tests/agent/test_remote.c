@@ -435,6 +435,188 @@ static void test_a_key_goes_to_no_other_host(void)
     dh_free(key);
 }
 
+static const char *const details[] = {
+    "{\"choices\":[{\"delta\":{\"reasoning_details\":[{\"type\":"
+    "\"reasoning.text\",\"text\":\"It is \"}]}}]}",
+    "{\"choices\":[{\"delta\":{\"reasoning_details\":[{\"type\":"
+    "\"reasoning.text\",\"text\":\"there.\"}]}}]}",
+    "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\","
+    "\"function\":{\"name\":\"computer\",\"arguments\":\"{\\\"action\\\":"
+    "\\\"wait\\\",}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+    NULL
+};
+
+static void test_what_is_nearly_json_is_read_and_not_sent_back(void)
+{
+    struct peer p;
+    struct part part = { .events = details };
+    struct dh_decision d;
+    struct dh_answer a;
+    struct dh_diag diag = { 0 };
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, QUICK);
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK_STR(d.reasoning, "It is there.");
+    CHECK(strstr(d.wire, "\"reasoning_details\":[{\"type\":\"reasoning.text\","
+                         "\"text\":\"It is there.\"}]"));
+    CHECK(strstr(d.wire, "\"arguments\":\"{}\""));
+    CHECK_INT(dh_answer_parse(d.text, strlen(d.text), &a, &diag), DH_OK);
+    CHECK_INT(a.action[0].op, DH_ACTION_WAIT);
+    dh_answer_finish(&a);
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static const char *const thoughts[] = {
+    "{\"type\":\"content_block_start\",\"content_block\":{\"type\":"
+    "\"thinking\",\"thinking\":\"\"}}",
+    "{\"type\":\"content_block_delta\",\"delta\":{\"type\":"
+    "\"thinking_delta\",\"thinking\":\"One.\"}}",
+    "{\"type\":\"content_block_delta\",\"delta\":{\"type\":"
+    "\"signature_delta\",\"signature\":\"s1\"}}",
+    "{\"type\":\"content_block_start\",\"content_block\":{\"type\":"
+    "\"redacted_thinking\",\"data\":\"zz\"}}",
+    "{\"type\":\"content_block_start\",\"content_block\":{\"type\":"
+    "\"thinking\",\"thinking\":\"Two.\",\"signature\":\"s2\"}}",
+    "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\","
+    "\"text\":\"DONE\"}}",
+    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}",
+    "{\"type\":\"message_stop\"}",
+    NULL
+};
+
+static void test_each_thought_keeps_its_signature(void)
+{
+    struct peer p;
+    struct part part = { .events = thoughts };
+    struct dh_decision d;
+    peer_start(&p, play, &part);
+    struct dh_brain *b =
+        connect_with(&p, "[t]\nurl=http://x/v1\nprofile=anthropic\nmodel=m\n");
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK_STR(d.wire,
+              "{\"role\":\"assistant\",\"content\":["
+              "{\"type\":\"thinking\",\"thinking\":\"One.\",\"signature\":"
+              "\"s1\"},{\"type\":\"redacted_thinking\",\"data\":\"zz\"},"
+              "{\"type\":\"thinking\",\"thinking\":\"Two.\",\"signature\":"
+              "\"s2\"},{\"type\":\"text\",\"text\":\"DONE\"}]}");
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+/* --- questions, byte for byte --- */
+
+#define GOLDEN_OPENAI                                                      \
+    "{\"model\":\"m3\",\"temperature\":0.6,"                               \
+    "\"max_completion_tokens\":8192,\"stream\":true,\"stream_options\":{"  \
+    "\"include_usage\":true},\"thinking\":{\"type\":\"adaptive\"},"        \
+    "\"reasoning_split\":true,\"stop\":[\"</tool_call>\"],\"messages\":[{" \
+    "\"role\":\"system\",\"content\":\"*\"},{\"role\":\"user\","           \
+    "\"content\":[{\"type\":\"image_url\",\"image_url\":{"                 \
+    "\"url\":\"data:image/jpeg;base64,*\",\"max_long_side_pixel\":280}},{" \
+    "\"type\":\"text\",\"text\":\"Task: Say \\\"hi\\\".\"}]},{"            \
+    "\"role\":\"assistant\",\"content\":\"ONE\"},{\"role\":\"user\","      \
+    "\"content\":\"nothing changed\"},{\"role\":\"assistant\","            \
+    "\"content\":\"two\"},{\"role\":\"user\",\"content\":[{"               \
+    "\"type\":\"image_url\",\"image_url\":{"                               \
+    "\"url\":\"data:image/jpeg;base64,*\",\"max_long_side_pixel\":280}}]}" \
+    "]}"
+
+#define GOLDEN_ANTHROPIC                                                   \
+    "{\"model\":\"m3\",\"max_tokens\":8192,\"temperature\":0.6,"           \
+    "\"stream\":true,\"thinking\":{\"type\":\"disabled\"},"                \
+    "\"stop_sequences\":[\"</tool_call>\"],\"system\":[{"                  \
+    "\"type\":\"text\",\"text\":\"*\"}],\"messages\":[{\"role\":\"user\"," \
+    "\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","    \
+    "\"media_type\":\"image/jpeg\",\"data\":\"*\"}},{\"type\":\"text\","   \
+    "\"text\":\"Task: Say \\\"hi\\\".\"}]},{\"role\":\"assistant\","       \
+    "\"content\":\"ONE\"},{\"role\":\"user\",\"content\":[{"               \
+    "\"type\":\"text\",\"text\":\"nothing changed\"}]},{"                  \
+    "\"role\":\"assistant\",\"content\":[{\"type\":\"text\","              \
+    "\"text\":\"two\"}]},{\"role\":\"user\",\"content\":[{"                \
+    "\"type\":\"image\",\"source\":{\"type\":\"base64\","                  \
+    "\"media_type\":\"image/jpeg\",\"data\":\"*\"}}]}]}"
+
+// A question of three turns, one of them pruned, as it is sent. The pictures
+// are cut out: a JPEG is libjpeg's affair.
+static char *question_of(const char *profile)
+{
+    struct peer p;
+    struct part part = { .events = streamed };
+    struct dh_decision d;
+    struct dh_frame *f[3];
+    struct dh_history h;
+    char config[256];
+    snprintf(config, sizeof config,
+             "[t]\nurl=http://x/v1\nprofile=%s\nmodel=m3\nretries=0\n",
+             profile);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, config);
+    struct dh_policy *policy = dh_policy_model_create(b);
+    dh_history_init(&h, "Say \"hi\".");
+    for (int i = 0; i < 3; i++)
+        f[i] = picture(280, 140, (uint64_t)i);
+    dh_history_add(&h, f[0], "one", "One.", "nothing changed");
+    dh_history_set_wire(&h, "{\"role\":\"assistant\",\"content\":\"ONE\"}");
+    dh_history_add(&h, f[1], "two", "Two.", NULL);
+    dh_frame_unref(h.turns[1].frame);
+    h.turns[1].frame = NULL;
+    enum dh_status st = policy->ops->decide(policy, &h, f[2], 0, NULL, &d);
+    if (!st)
+        dh_decision_finish(&d);
+    CHECK_INT(part.n_bodies, 1);
+    char *body = dh_strdup(part.bodies[0]);
+    for (int i = 0; i < 3; i++)
+        dh_frame_unref(f[i]);
+    dh_history_finish(&h);
+    dh_policy_destroy(policy);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    return body;
+}
+
+// Two long texts are made short: base64 and the instructions.
+static char *without(char *text, const char *from, const char *to)
+{
+    struct dh_buf out;
+    const char *at = text;
+    dh_buf_init(&out, 1 << 20);
+    for (const char *s; (s = strstr(at, from));) {
+        s += strlen(from);
+        const char *end = strstr(s, to);
+        CHECK(end);
+        dh_buf_put(&out, at, (size_t)(s - at));
+        dh_buf_putc(&out, '*');
+        at = end;
+    }
+    dh_buf_puts(&out, at);
+    dh_free(text);
+    return dh_buf_take(&out);
+}
+
+static void test_a_question_for_chat_completions(void)
+{
+    char *q = question_of("minimax");
+    q = without(q, "base64,", "\"");
+    q = without(q, "\"system\",\"content\":\"", "\"},{");
+    CHECK_STR(q, GOLDEN_OPENAI);
+    dh_free(q);
+}
+
+static void test_a_question_for_messages(void)
+{
+    char *q = question_of("anthropic");
+    q = without(q, "\"data\":\"", "\"");
+    q = without(q, "\"system\":[{\"type\":\"text\",\"text\":\"", "\"}]");
+    CHECK_STR(q, GOLDEN_ANTHROPIC);
+    dh_free(q);
+}
+
 /* --- long runs --- */
 
 // A server that knows the beginning of the last question: bytes stand for
@@ -518,4 +700,8 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(a_stream_without_end_ends_in_time),
          DH_TEST(keys_are_nowhere_but_in_the_header),
          DH_TEST(a_key_goes_to_no_other_host),
+         DH_TEST(what_is_nearly_json_is_read_and_not_sent_back),
+         DH_TEST(each_thought_keeps_its_signature),
+         DH_TEST(a_question_for_chat_completions),
+         DH_TEST(a_question_for_messages),
          DH_TEST(most_of_a_hundred_steps_is_cached));
