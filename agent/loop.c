@@ -150,6 +150,8 @@ static bool ask_once(struct dh_run *r, int attempt, const char *why,
     struct dh_policy *p = r->l->policy;
     const char *over = spent(r);
     if (over) {
+        // A step without a question is none.
+        r->step -= attempt == 0;
         r->result->text = dh_strdup(over);
         return dh_run_end(r, DH_LOOP_BUDGET, DH_OK);
     }
