@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/brain_priv.h"
+#include "agent/clip.h"
 #include "agent/http.h"
 #include "agent/sse.h"
 #include "agent/wire_priv.h"
@@ -20,11 +21,12 @@
 #define DH_LOG_TAG "endpoint"
 #include "base/log.h"
 
-#define BODY_MAX  ((size_t)64 << 20) // what the vendor takes
-#define MEDIA_MAX ((size_t)32 << 20)
-#define EVENT_MAX ((size_t)8 << 20)
-#define WAIT_MAX  (60 * DH_S)
-#define LOOK      (50 * DH_MS) // how long a stop may go unnoticed
+#define BODY_MAX   ((size_t)64 << 20) // what the vendor takes
+#define MEDIA_MAX  ((size_t)32 << 20)
+#define VIDEO_SIDE 1008 // as the vendor reads text in it (actions.md 4.3)
+#define EVENT_MAX  ((size_t)8 << 20)
+#define WAIT_MAX   (60 * DH_S)
+#define LOOK       (50 * DH_MS) // how long a stop may go unnoticed
 
 // A picture as it was sent, for as long as questions show it.
 struct kept {
@@ -135,9 +137,39 @@ static enum dh_status make_images(struct remote *b,
     forget_unwanted(b);
     for (size_t i = 0; i < r->n_images; i++) {
         const struct kept *k = find_kept(b, r->images[i]);
-        out[i] = (struct dh_wire_media){ endpoint_of(b)->s.png ? "image/png"
-                                                               : "image/jpeg",
-                                         k->base64, k->side };
+        out[i] = (struct dh_wire_media){
+            .type = endpoint_of(b)->s.png ? "image/png" : "image/jpeg",
+            .base64 = k->base64,
+            .side = k->side,
+        };
+    }
+    return DH_OK;
+}
+
+// The texts that `out` points to are the caller's.
+static enum dh_status make_videos(const struct remote *b,
+                                  const struct dh_brain_request *r,
+                                  char **base64, struct dh_wire_media *out)
+{
+    if (r->n_videos && endpoint_of(b)->s.protocol == DH_PROTOCOL_ANTHROPIC) {
+        dh_error("endpoint %s: this protocol has no videos; send pictures",
+                 endpoint_of(b)->name);
+        return DH_ERR_UNSUPPORTED;
+    }
+    int side = DH_MIN(endpoint_of(b)->s.max_side, VIDEO_SIDE);
+    for (size_t i = 0; i < r->n_videos; i++) {
+        struct dh_buf bytes, text;
+        dh_buf_init(&bytes, BODY_MAX);
+        dh_buf_init(&text, 2 * BODY_MAX);
+        enum dh_status st = dh_clip_encode(&r->videos[i], side, &bytes,
+                                           &out[i].side, &out[i].fps);
+        if (!st)
+            dh_base64_put(&text, bytes.data, bytes.len);
+        dh_buf_finish(&bytes);
+        out[i].type = "video/mp4";
+        out[i].base64 = base64[i] = dh_buf_take(&text);
+        if (st)
+            return st;
     }
     return DH_OK;
 }
@@ -351,6 +383,8 @@ static enum dh_status send_question(struct talk *t)
     t->text_bytes = body.len;
     for (size_t i = t->q.skip_images; i < t->r->n_images; i++)
         t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.images[i].base64));
+    for (size_t i = 0; i < t->r->n_videos; i++)
+        t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.videos[i].base64));
     enum dh_status st = DH_ERR_RANGE;
     if (body.overflow) {
         dh_error("the question is larger than %zu MiB", BODY_MAX >> 20);
@@ -579,18 +613,20 @@ static enum dh_status ask(struct dh_brain *brain,
     const struct dh_endpoint_settings *s = &endpoint_of(b)->s;
     struct dh_wire_media *images;
     int64_t start = dh_now_ns();
-    if (r->n_videos) {
-        dh_error("videos cannot be sent to an endpoint yet; send pictures");
-        return DH_ERR_UNSUPPORTED;
-    }
-    dh_array(images, r->n_images);
+    char **clips; // base64
+    dh_array(images, r->n_images + r->n_videos);
+    dh_array(clips, r->n_videos);
+    struct dh_wire_media *videos = images + r->n_images;
     enum dh_status st = make_images(b, r, images);
+    if (!st)
+        st = make_videos(b, r, clips, videos);
     struct talk t = {
         .b = b,
         .r = r,
         .q = { .e = endpoint_of(b),
                .r = r,
                .images = images,
+               .videos = videos,
                .max_tokens = r->max_answer_tokens ? r->max_answer_tokens
                                                   : s->max_tokens },
     };
@@ -605,6 +641,9 @@ static enum dh_status ask(struct dh_brain *brain,
             fill(&t, out);
         exchange_end(&t);
     }
+    for (size_t i = 0; i < r->n_videos; i++)
+        dh_free(clips[i]);
+    dh_free(clips);
     dh_free(images);
     return st;
 }

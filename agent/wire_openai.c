@@ -45,6 +45,8 @@ static void put_media_part(struct draft *d, const struct dh_wire_media *m,
     dh_jw_text(&d->w, "type", kind);
     dh_jw_object(&d->w, kind);
     put_url(d, m);
+    if (m->fps > 0)
+        dh_jw_double(&d->w, "fps", m->fps);
     if (s->tell_side && m->side > 0)
         dh_jw_i64(&d->w, "max_long_side_pixel",
                   DH_MIN(s->max_side / 28 * 28, (m->side + 27) / 28 * 28));

@@ -26,7 +26,8 @@
 struct dh_wire_media {
     const char *type; /* "image/jpeg", "video/mp4" */
     const char *base64;
-    int side; /* longest, in pixels */
+    int side;   /* longest, in pixels */
+    double fps; /* of a video; 0: a picture */
 };
 
 struct dh_wire_question {

@@ -8,6 +8,7 @@
 #include "agent/endpoint.h"
 #include "agent/history.h"
 #include "agent/policy.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "capture/frame.h"
 #include "capture/source.h"
 #include "capture/synth.h"
+#include "capture/video_in.h"
 #include "tests/agent/peer.h"
 #include "tests/dh_test.h"
 
@@ -508,6 +510,63 @@ static void test_each_thought_keeps_its_signature(void)
     peer_stop(&p);
 }
 
+// Bytes of the first data URI of this type; freed by the caller.
+static char *media_of(const char *body, const char *type, size_t *len)
+{
+    char head[64];
+    struct dh_buf out;
+    snprintf(head, sizeof head, "data:%s;base64,", type);
+    const char *from = strstr(body, head);
+    CHECK(from);
+    from += strlen(head);
+    dh_buf_init(&out, 1 << 24);
+    CHECK(dh_base64_read(&out, from, strcspn(from, "\"")));
+    *len = out.len;
+    return dh_buf_take(&out);
+}
+
+static void test_a_clip_goes_as_mp4(void)
+{
+    struct peer p;
+    struct part part = { .events = streamed };
+    struct dh_frame *f[4];
+    static const double at[] = { 3, 3.5, 4, 4.5 };
+    struct dh_brain_video video = { f, at, 4 };
+    struct dh_part parts[] = { { DH_PART_VIDEO, NULL },
+                               { DH_PART_TEXT, "What happens?" } };
+    struct dh_brain_request r = { .videos = &video, .n_videos = 1 };
+    struct dh_brain_answer a;
+    struct dh_video_sample back;
+    struct dh_video_sampling how = { .fps = 2, .max_frames = 10 };
+    char *path = dh_path_join(dh_test_dir(), "back.mp4");
+    size_t len;
+    for (int i = 0; i < 4; i++)
+        f[i] = picture(1500, 750, (uint64_t)i);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, QUICK);
+    CHECK_INT(dh_brain_ask_once(b, parts, 2, &r, &a), DH_OK);
+    const char *q = part.bodies[0];
+    CHECK(strstr(q, "{\"type\":\"video_url\",\"video_url\":{\"url\":"
+                    "\"data:video/mp4;base64,"));
+    CHECK(strstr(q, "\"fps\":2,\"max_long_side_pixel\":1008}"));
+    char *mp4 = media_of(q, "video/mp4", &len);
+    CHECK_INT(dh_file_write(path, mp4, len), DH_OK);
+    CHECK_INT(dh_video_sample_read(&back, path, &how), DH_OK);
+    CHECK_INT(back.n, 4);
+    CHECK_INT(back.frames[0]->width, 1008);
+    CHECK_INT(back.frames[0]->height, 504);
+    CHECK_NEAR(back.seconds[3] - back.seconds[0], 1.5, 0.01);
+    dh_video_sample_finish(&back);
+    dh_brain_answer_finish(&a);
+    dh_brain_destroy(b);
+    for (int i = 0; i < 4; i++)
+        dh_frame_unref(f[i]);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(mp4);
+    dh_free(path);
+}
+
 /* --- questions, byte for byte --- */
 
 #define GOLDEN_OPENAI                                                      \
@@ -701,7 +760,7 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(keys_are_nowhere_but_in_the_header),
          DH_TEST(a_key_goes_to_no_other_host),
          DH_TEST(what_is_nearly_json_is_read_and_not_sent_back),
-         DH_TEST(each_thought_keeps_its_signature),
+         DH_TEST(each_thought_keeps_its_signature), DH_TEST(a_clip_goes_as_mp4),
          DH_TEST(a_question_for_chat_completions),
          DH_TEST(a_question_for_messages),
          DH_TEST(most_of_a_hundred_steps_is_cached));
