@@ -33,6 +33,7 @@ struct dh_profile {
     int max_answer_tokens;
     int64_t max_pixels; /* of a picture; 0: the checkpoint's own */
     struct dh_sampling sampling;
+    bool one_call;  /* what follows an answer's first call is not waited for */
     bool constrain; /* decode under the action grammar */
 };
 

@@ -190,6 +190,25 @@ static const char *text_of(const struct dh_json *o, const char *key)
     return v ? dh_json_text(v) : "";
 }
 
+// Each block has a signature of its own, which fits its own text alone.
+static void take_thought(struct dh_wire_answer *a, const struct dh_json *b,
+                         const char *type)
+{
+    bool begins = strcmp(type, "thinking") == 0;
+    bool redacted = strcmp(type, "redacted_thinking") == 0;
+    bool goes_on = strcmp(type, "thinking_delta") == 0 ||
+                   strcmp(type, "signature_delta") == 0;
+    if (!begins && !redacted && !(goes_on && a->n_thoughts))
+        return;
+    struct dh_wire_thought *t =
+        goes_on ? &a->thought[a->n_thoughts - 1] : dh_wire_think(a);
+    t->redacted = t->redacted || redacted;
+    dh_buf_puts(&t->text, text_of(b, redacted ? "data" : "thinking"));
+    dh_buf_puts(&t->signature, text_of(b, "signature"));
+    if (!redacted)
+        dh_buf_puts(&a->reasoning, text_of(b, "thinking"));
+}
+
 // A block, or the piece of one that a stream brings; index counts blocks.
 static void take_block(struct dh_wire_answer *a, const struct dh_json *b,
                        int index)
@@ -198,12 +217,7 @@ static void take_block(struct dh_wire_answer *a, const struct dh_json *b,
     const struct dh_json *input = dh_json_find(b, "input");
     if (strcmp(type, "text") == 0 || strcmp(type, "text_delta") == 0)
         dh_wire_take_text(a, text_of(b, "text"));
-    if (strcmp(type, "thinking") == 0 || strcmp(type, "thinking_delta") == 0) {
-        dh_buf_puts(&a->reasoning, text_of(b, "thinking"));
-        a->reasoning_key = "thinking";
-    }
-    if (strcmp(type, "signature_delta") == 0 || strcmp(type, "thinking") == 0)
-        dh_buf_puts(&a->signature, text_of(b, "signature"));
+    take_thought(a, b, type);
     if (strcmp(type, "input_json_delta") == 0 && index >= 0 && a->n_calls)
         dh_buf_puts(&a->call[a->n_calls - 1].arguments,
                     text_of(b, "partial_json"));
@@ -277,6 +291,20 @@ static void whole(struct dh_wire_answer *a, const struct dh_json *o)
 
 // --- the answer as history --------------------------------------------------
 
+static void put_thought(struct dh_json_writer *w,
+                        const struct dh_wire_thought *t)
+{
+    // Thinking without its signature would be refused.
+    if (!t->redacted && !t->signature.len)
+        return;
+    dh_jw_object(w, NULL);
+    dh_jw_text(w, "type", t->redacted ? "redacted_thinking" : "thinking");
+    dh_jw_text(w, t->redacted ? "data" : "thinking", dh_buf_text(&t->text));
+    if (!t->redacted)
+        dh_jw_text(w, "signature", dh_buf_text(&t->signature));
+    dh_jw_end_object(w);
+}
+
 static void message(const struct dh_wire_answer *a, const char *text,
                     struct dh_buf *out)
 {
@@ -286,14 +314,8 @@ static void message(const struct dh_wire_answer *a, const char *text,
     dh_jw_object(&w, NULL);
     dh_jw_text(&w, "role", "assistant");
     dh_jw_array(&w, "content");
-    // Thinking without its signature would be refused.
-    if (a->signature.len) {
-        dh_jw_object(&w, NULL);
-        dh_jw_text(&w, "type", "thinking");
-        dh_jw_text(&w, "thinking", dh_buf_text(&a->reasoning));
-        dh_jw_text(&w, "signature", dh_buf_text(&a->signature));
-        dh_jw_end_object(&w);
-    }
+    for (int i = 0; i < a->n_thoughts; i++)
+        put_thought(&w, &a->thought[i]);
     if (said[0] || !a->n_calls) {
         dh_jw_object(&w, NULL);
         dh_jw_text(&w, "type", "text");

@@ -45,6 +45,8 @@ static void put_media_part(struct draft *d, const struct dh_wire_media *m,
     dh_jw_text(&d->w, "type", kind);
     dh_jw_object(&d->w, kind);
     put_url(d, m);
+    if (m->fps > 0)
+        dh_jw_double(&d->w, "fps", m->fps);
     if (s->tell_side && m->side > 0)
         dh_jw_i64(&d->w, "max_long_side_pixel",
                   DH_MIN(s->max_side / 28 * 28, (m->side + 27) / 28 * 28));
@@ -250,25 +252,20 @@ static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
 
 static void take_reasoning(struct dh_wire_answer *a, const struct dh_json *m)
 {
-    // The details say the same again where both are there.
     static const char *const keys[] = { "reasoning_content", "reasoning" };
     for (size_t i = 0; i < DH_COUNTOF(keys); i++) {
         const struct dh_json *v = dh_json_find(m, keys[i]);
         if (v && dh_json_text(v)[0]) {
             dh_buf_puts(&a->reasoning, dh_json_text(v));
-            a->reasoning_key = a->reasoning_key ? a->reasoning_key : keys[i];
+            a->reasoning_key = keys[i];
             break;
         }
     }
-    if (dh_json_find(m, "reasoning_details"))
-        a->reasoning_key = "reasoning_details";
-    if (a->reasoning.len)
-        return;
     const struct dh_json *d = dh_json_find(m, "reasoning_details");
     for (const struct dh_json *e = dh_json_first(d); e; e = dh_json_next(e)) {
         const struct dh_json *text = dh_json_find(e, "text");
         if (text)
-            dh_buf_puts(&a->reasoning, dh_json_text(text));
+            dh_buf_puts(&a->details, dh_json_text(text));
     }
 }
 
@@ -367,17 +364,14 @@ static void whole(struct dh_wire_answer *a, const struct dh_json *o)
 static void put_reasoning(const struct dh_wire_answer *a,
                           struct dh_json_writer *w)
 {
-    const char *text = dh_buf_text(&a->reasoning);
-    if (!a->reasoning_key || !a->reasoning.len)
+    if (a->reasoning.len)
+        dh_jw_text(w, a->reasoning_key, dh_buf_text(&a->reasoning));
+    if (!a->details.len)
         return;
-    if (strcmp(a->reasoning_key, "reasoning_details") != 0) {
-        dh_jw_text(w, a->reasoning_key, text);
-        return;
-    }
     dh_jw_array(w, "reasoning_details");
     dh_jw_object(w, NULL);
     dh_jw_text(w, "type", "reasoning.text");
-    dh_jw_text(w, "text", text);
+    dh_jw_text(w, "text", dh_buf_text(&a->details));
     dh_jw_end_object(w);
     dh_jw_end_array(w);
 }

@@ -316,15 +316,25 @@ static char *new_session_dir(void)
     return dh_buf_take(&path);
 }
 
+static void print_endpoint(const struct run *r)
+{
+    const struct dh_endpoint *e = dh_brain_get_endpoint(r->brain);
+    if (e && !r->app.json)
+        printf("model   %s at %s, asked as %s\n", e->s.model ? e->s.model : "?",
+               e->base, e->s.profile);
+}
+
 static enum dh_status open_policy(struct run *r)
 {
     char *text;
     size_t len;
     if (!r->o.script) {
         enum dh_status st = dh_app_brain(&r->brain, &r->model);
-        if (!st)
-            r->policy = dh_policy_model_create(r->brain);
-        return st;
+        if (st)
+            return st;
+        print_endpoint(r);
+        r->policy = dh_policy_model_create(r->brain);
+        return DH_OK;
     }
     enum dh_status st = dh_file_read(r->o.script, 1 << 24, &text, &len);
     if (!st) {
