@@ -114,8 +114,8 @@ static void job_end(struct dh_serve_job *job, enum dh_status st,
     dh_mutex_unlock(&job->lock);
 }
 
-static void run_job(struct slot *s, struct dh_serve_job *job,
-                    struct dh_brain_answer *a)
+static enum dh_status run_job(struct slot *s, struct dh_serve_job *job,
+                              struct dh_brain_answer *a)
 {
     const struct dh_serve_request *r = &job->request;
     struct dh_brain_request q = {
@@ -133,8 +133,7 @@ static void run_job(struct slot *s, struct dh_serve_job *job,
         .user = job,
     };
     memset(a, 0, sizeof *a);
-    enum dh_status st = dh_brain_ask(s->brain, &q, a);
-    job_end(job, st, a);
+    return dh_brain_ask(s->brain, &q, a);
 }
 
 // --- slots ------------------------------------------------------------------
@@ -223,9 +222,11 @@ static void slot_main(void *arg)
             dh_cancel_set(&s->cancel);
         dh_mutex_unlock(&all->lock);
         struct dh_brain_answer answer;
-        run_job(s, job, &answer);
-        dh_brain_answer_finish(&answer);
+        enum dh_status st = run_job(s, job, &answer);
+        // The client's next question must find this slot idle, and its timeline
+        // known: so it learns of the end no earlier.
         dh_mutex_lock(&all->lock);
+        job_end(job, st, &answer);
         remember(s, job);
         count(&all->stats, job);
         all->stats.busy--;
@@ -234,6 +235,7 @@ static void slot_main(void *arg)
         if (job->left)
             job_free(job);
         give_out(all);
+        dh_brain_answer_finish(&answer);
     }
     dh_mutex_unlock(&all->lock);
 }
