@@ -277,6 +277,35 @@ static void test_messages_are_the_other_protocol(void)
     peer_stop(&p);
 }
 
+static void test_a_section_goes_before_what_a_server_tells(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm", .events = streamed };
+    struct dh_decision d;
+    char *prompt = dh_path_join(dh_test_dir(), "prompt"), config[4096];
+    CHECK_INT(dh_file_write(prompt, "Act well.\n", 10), DH_OK);
+    snprintf(config, sizeof config,
+             "[t]\nurl=http://x/v1\nmax-images=7\nthinking=disabled\n"
+             "prompt=%s\n",
+             prompt);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, config);
+    const struct dh_endpoint *e = dh_brain_get_endpoint(b);
+    CHECK_STR(e->name, "t");
+    CHECK_STR(e->s.profile, "vllm");
+    CHECK_INT(e->s.max_images, 7);
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK(strstr(part.bodies[0], "\"chat_template_kwargs\":{\"thinking_mode\":"
+                                 "\"disabled\"}"));
+    CHECK(strstr(part.bodies[0], "{\"role\":\"system\",\"content\":\"Act "
+                                 "well.\"}"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(prompt);
+}
+
 /* --- what goes wrong --- */
 
 #define QUICK                                                \
@@ -318,6 +347,9 @@ static void test_errors_are_handled_as_they_mean(void)
           DH_OK, 2 },
         { 1, 200, "{\"error\":{\"message\":\"odd\"}}", DH_OK, 2 },
         { 99, 429, "storm", DH_ERR_IO, 6 },
+        { 99, 429,
+          "{\"error\":{\"message\":\"You exceeded your current quota\"}}",
+          DH_ERR_REFUSED, 1 },
         { 99, 401, "{\"error\":{\"message\":\"bad key\"}}", DH_ERR_REFUSED, 1 },
         { 99, 200, "{\"base_resp\":{\"status_code\":1008}}", DH_ERR_REFUSED,
           1 },
@@ -344,6 +376,52 @@ static void test_errors_are_handled_as_they_mean(void)
                   cases[i].want);
         CHECK_INT(asked, cases[i].asked);
     }
+}
+
+static int pictures_in(const char *body)
+{
+    int n = 0;
+    for (const char *at = body; (at = strstr(at, "base64,")); at++)
+        n++;
+    return n;
+}
+
+// How many pictures the two tries have of a question with six of them.
+static void check_with_fewer(const char *body, int second)
+{
+    struct peer p;
+    struct part part = {
+        .events = streamed, .fail_first = 1, .fail_code = 200, .fail_body = body
+    };
+    struct dh_decision d;
+    struct dh_history h;
+    struct dh_frame *f = picture(280, 140, 9);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, QUICK);
+    struct dh_policy *policy = dh_policy_model_create(b);
+    dh_history_init(&h, "Click it.");
+    for (int i = 0; i < 5; i++)
+        dh_history_add(&h, f, "x", "X.", NULL);
+    CHECK_INT(policy->ops->decide(policy, &h, f, 0, NULL, &d), DH_OK);
+    CHECK_INT(part.n_bodies, 2);
+    CHECK_INT(pictures_in(part.bodies[0]), 6);
+    CHECK_INT(pictures_in(part.bodies[1]), second);
+    dh_decision_finish(&d);
+    // From here on fewer are shown where it was too long.
+    bool fewer = second == 1;
+    CHECK_INT(dh_brain_get_profile(b)->keep_min, fewer ? 4 : 8);
+    dh_history_finish(&h);
+    dh_policy_destroy(policy);
+    dh_brain_destroy(b);
+    dh_frame_unref(f);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static void test_too_long_or_disliked_is_asked_with_fewer_pictures(void)
+{
+    check_with_fewer("{\"base_resp\":{\"status_code\":1039}}", 1);
+    check_with_fewer("{\"base_resp\":{\"status_code\":1026}}", 5);
 }
 
 static const char *const cut[] = {
@@ -754,7 +832,9 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(the_connection_is_dropped_after_the_action),
          DH_TEST(a_native_call_is_read_and_answered),
          DH_TEST(messages_are_the_other_protocol),
+         DH_TEST(a_section_goes_before_what_a_server_tells),
          DH_TEST(errors_are_handled_as_they_mean),
+         DH_TEST(too_long_or_disliked_is_asked_with_fewer_pictures),
          DH_TEST(streams_that_break_are_errors),
          DH_TEST(a_stream_without_end_ends_in_time),
          DH_TEST(keys_are_nowhere_but_in_the_header),
