@@ -585,6 +585,26 @@ static enum dh_brain_end end_of(const struct dh_wire_answer *a)
     return DH_BRAIN_END_TURN;
 }
 
+// Our own server says how long it computed, and then the rest is the way there
+// and back. Of others only the first word's moment is known.
+static void fill_times(const struct talk *t, struct dh_times *out)
+{
+    const struct dh_times *there = &t->x.answer.times;
+    int64_t total = t->response.total_ns;
+    if (!t->x.answer.has_times) {
+        out->prefill = t->response.first_byte_ns;
+        out->decode = total - t->response.first_byte_ns;
+        return;
+    }
+    int64_t computed =
+        there->preprocess + there->vision + there->prefill + there->decode;
+    out->preprocess += there->preprocess;
+    out->vision = there->vision;
+    out->prefill = there->prefill;
+    out->decode = there->decode;
+    out->wire = DH_MAX(total - computed, 0);
+}
+
 static void fill(struct talk *t, struct dh_brain_answer *out)
 {
     struct dh_wire_answer *a = &t->x.answer;
@@ -601,8 +621,7 @@ static void fill(struct talk *t, struct dh_brain_answer *out)
     out->usage.cost =
         dh_endpoint_cost(endpoint_of(t->b), a->usage.prompt_tokens,
                          a->usage.cached_tokens, a->usage.answer_tokens);
-    out->times.prefill = t->response.first_byte_ns;
-    out->times.decode = t->response.total_ns - t->response.first_byte_ns;
+    fill_times(t, &out->times);
 }
 
 static enum dh_status ask(struct dh_brain *brain,
@@ -614,6 +633,10 @@ static enum dh_status ask(struct dh_brain *brain,
     struct dh_wire_media *images;
     int64_t start = dh_now_ns();
     char **clips; // base64
+    // Our own server tells what its model needs.
+    int max_tokens = r->max_answer_tokens ? r->max_answer_tokens
+                     : s->form            ? brain->profile.max_answer_tokens
+                                          : s->max_tokens;
     dh_array(images, r->n_images + r->n_videos);
     dh_array(clips, r->n_videos);
     struct dh_wire_media *videos = images + r->n_images;
@@ -627,8 +650,7 @@ static enum dh_status ask(struct dh_brain *brain,
                .r = r,
                .images = images,
                .videos = videos,
-               .max_tokens = r->max_answer_tokens ? r->max_answer_tokens
-                                                  : s->max_tokens },
+               .max_tokens = max_tokens },
     };
     if (r->n_images > (size_t)s->max_images)
         t.q.skip_images = r->n_images - (size_t)s->max_images;

@@ -62,6 +62,11 @@ const char *dh_wire_reasoning(const struct dh_wire_answer *a)
     return a->details.len ? dh_buf_text(&a->details) : NULL;
 }
 
+bool dh_wire_is_over(const struct dh_wire_answer *a)
+{
+    return a->failed || a->enough;
+}
+
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)
 {
     if (index < 0 || index >= DH_WIRE_MAX_CALLS)

@@ -62,6 +62,8 @@ struct dh_wire_answer {
     char finish[32]; /* "" until the server has said why it ends */
     struct dh_usage usage;
     bool has_usage;
+    struct dh_times times; /* as our own server tells them */
+    bool has_times;
     int error;          /* the vendor's code, or 0 */
     struct dh_diag why; /* of an error, in the server's words */
     bool failed;        /* the server said so, or it is nonsense */
@@ -75,6 +77,8 @@ void dh_wire_answer_init(struct dh_wire_answer *a);
 void dh_wire_answer_finish(struct dh_wire_answer *a);
 /* Append text, telling on_text. */
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text);
+/* Nothing that may still come is wanted. */
+bool dh_wire_is_over(const struct dh_wire_answer *a);
 /* The call of this index; NULL where there are too many. */
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index);
 /* One more block of thoughts, or the last one where there are too many. */
