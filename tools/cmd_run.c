@@ -22,6 +22,7 @@
 #include "capture/film.h"
 #include "capture/frame.h"
 #include "capture/screen.h"
+#include "capture/windows.h"
 #include "tools/app.h"
 #include "tools/desk.h"
 
@@ -45,7 +46,8 @@ static const struct dh_opt run_opts[] = {
       "Monitor to see, as xrandr calls it, \"primary\" or \"all\" (default)", 0,
       0, NULL },
     { "window", 0, DH_OPT_TEXT, offsetof(struct run_options, window), "ID",
-      "Window to see, by number or a part of its title", 0, 0, NULL },
+      "Window to see and act in, by number or a part of its title", 0, 0,
+      NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "max-cost", 0, DH_OPT_DOUBLE, offsetof(struct run_options, max_cost),
@@ -341,6 +343,8 @@ static enum dh_status open_trust(struct run *r)
         dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
                      r->source, dh_app_cancel(), &r->sink);
     dh_buf_finish(&audit);
+    if (!st)
+        dh_windows_limit(r->desk.windows, dh_screen_window(r->source));
     return st;
 }
 

@@ -257,6 +257,37 @@ static void test_lists_are_held_against_the_real_window(void)
     desk_finish(&d);
 }
 
+// Of a window that was chosen, its dialog belongs to it, and what covers it
+// does not; nor do keys go anywhere else.
+static void test_nothing_is_done_outside_of_the_chosen_window(void)
+{
+    struct desk d;
+    desk_init(&d, DH_TRUST_FREE);
+    dh_windows_limit(d.windows, d.notes);
+    desk_open(&d);
+    CHECK_DONE(&d, "left_click 50 50", DH_OK);
+    CHECK_DONE(&d, "left_click 450 50", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "left_click 350 350", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "left_click_drag 50 50 450 50", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "type x", DH_OK);
+    focus(&d, d.terminal);
+    CHECK_DONE(&d, "type x", DH_ERR_REFUSED);
+    Window cover = show_window(d.dpy, 100, "Bank", "bank");
+    CHECK_DONE(&d, "left_click 50 50", DH_OK);
+    CHECK_DONE(&d, "left_click 150 50", DH_ERR_REFUSED);
+    XSetTransientForHint(d.dpy, cover, d.notes);
+    focus(&d, cover);
+    CHECK_DONE(&d, "left_click 150 50", DH_OK);
+    CHECK_DONE(&d, "type x", DH_OK);
+    // Windows that name each other belong to nobody else.
+    XSetTransientForHint(d.dpy, cover, d.terminal);
+    XSetTransientForHint(d.dpy, d.terminal, cover);
+    XSync(d.dpy, False);
+    CHECK_DONE(&d, "left_click 150 50", DH_ERR_REFUSED);
+    check_audit(&d, "\"by\":\"window\"", true);
+    desk_finish(&d);
+}
+
 static void test_rules_that_say_nothing_are_errors(void)
 {
     struct dh_trust_rule r;
@@ -580,6 +611,7 @@ DH_TESTS(DH_TEST(a_person_takes_over_and_hands_back),
          DH_TEST(guard_asks_before_what_is_risky),
          DH_TEST(free_never_asks_and_still_refuses),
          DH_TEST(lists_are_held_against_the_real_window),
+         DH_TEST(nothing_is_done_outside_of_the_chosen_window),
          DH_TEST(rules_that_say_nothing_are_errors),
          DH_TEST(consent_is_for_one_window),
          DH_TEST(a_chord_in_parts_is_refused),
