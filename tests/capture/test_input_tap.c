@@ -157,16 +157,15 @@ static void test_an_answer_to_a_question_takes_nothing(void)
 }
 
 // The stop key while the agent holds keys and a program has grabbed all input.
-static void test_the_stop_key_works_inside_a_grab(void)
+static void stop_inside_a_grab(int mode)
 {
     struct desk d;
     desk_init(&d, 0);
     Window root = DefaultRootWindow(d.agent);
-    CHECK_INT(XGrabKeyboard(d.agent, root, False, GrabModeAsync, GrabModeAsync,
-                            CurrentTime),
+    CHECK_INT(XGrabKeyboard(d.agent, root, False, mode, mode, CurrentTime),
               GrabSuccess);
-    CHECK_INT(XGrabPointer(d.agent, root, False, 0, GrabModeAsync,
-                           GrabModeAsync, None, None, CurrentTime),
+    CHECK_INT(XGrabPointer(d.agent, root, False, 0, mode, mode, None, None,
+                           CurrentTime),
               GrabSuccess);
     KeyCode ctrl = XKeysymToKeycode(d.agent, XK_Control_L);
     XTestFakeKeyEvent(d.agent, ctrl, True, 0);
@@ -178,6 +177,17 @@ static void test_the_stop_key_works_inside_a_grab(void)
     XSync(d.agent, False);
     dh_person_key(&d.person, XK_Pause, false);
     desk_finish(&d);
+}
+
+static void test_the_stop_key_works_inside_a_grab(void)
+{
+    stop_inside_a_grab(GrabModeAsync);
+}
+
+// Such a grab keeps all events in the server until the program asks for more.
+static void test_the_stop_key_works_inside_a_frozen_grab(void)
+{
+    stop_inside_a_grab(GrabModeSync);
 }
 
 static void test_an_unknown_key_is_an_error(void)
@@ -251,4 +261,5 @@ DH_TESTS(DH_TEST(a_persons_mouse_takes_the_desktop),
          DH_TEST(quiet_hands_back_where_asked),
          DH_TEST(an_answer_to_a_question_takes_nothing),
          DH_TEST(the_stop_key_works_inside_a_grab),
+         DH_TEST(the_stop_key_works_inside_a_frozen_grab),
          DH_TEST(an_unknown_key_is_an_error), DH_TEST(windows_are_told_apart));
