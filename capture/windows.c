@@ -19,9 +19,12 @@
 // Deeper than any toolkit nests; a tree that changes while we walk ends too.
 #define DEPTH_MAX 64
 
+// How deep window managers put a program's window below the root.
+#define FRAME_DEPTH 3
+
 struct dh_windows {
     Display *dpy;
-    Atom wm_state, net_name, net_pid, utf8;
+    Atom wm_state, net_name, net_pid, clients, utf8;
     Window focus; // as it was found last
     Window only;  // None: no limit
 };
@@ -38,6 +41,7 @@ enum dh_status dh_windows_create(struct dh_windows **out, const char *display)
     w->wm_state = XInternAtom(w->dpy, "WM_STATE", False);
     w->net_name = XInternAtom(w->dpy, "_NET_WM_NAME", False);
     w->net_pid = XInternAtom(w->dpy, "_NET_WM_PID", False);
+    w->clients = XInternAtom(w->dpy, "_NET_CLIENT_LIST", False);
     w->utf8 = XInternAtom(w->dpy, "UTF8_STRING", False);
     *out = w;
     return DH_OK;
@@ -316,6 +320,62 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     describe(w, focus, &found);
     found.within = !w->only || is_part(w, reached, w->only);
     return finish(w, out, &found);
+}
+
+static void list_add(struct dh_windows *w, Window win,
+                     struct dh_window_list *out)
+{
+    if (out->n == DH_WINDOWS_LISTED)
+        return;
+    out->item[out->n].id = win;
+    read_title(w, win, out->item[out->n].title, sizeof out->item[0].title);
+    out->n++;
+}
+
+// Without a manager that keeps a list.
+static void list_below(struct dh_windows *w, Window win, int depth,
+                       struct dh_window_list *out)
+{
+    Window root, parent, *child = NULL;
+    unsigned n = 0;
+    if (!XQueryTree(w->dpy, win, &root, &parent, &child, &n))
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        XWindowAttributes a;
+        if (!XGetWindowAttributes(w->dpy, child[i], &a) ||
+            a.map_state != IsViewable)
+            continue;
+        // Menus are programs' windows too, but frames are what managers make.
+        if (!a.override_redirect && is_client(w, child[i]))
+            list_add(w, child[i], out);
+        else if (depth > 1)
+            list_below(w, child[i], depth - 1, out);
+    }
+    if (child)
+        XFree(child);
+}
+
+enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
+{
+    Window root = DefaultRootWindow(w->dpy), focus = None;
+    long ids[DH_WINDOWS_LISTED];
+    int revert;
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    memset(out, 0, sizeof *out);
+    dh_x11_trap_begin(w->dpy);
+    size_t n = property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
+    for (size_t i = 0; i < n / sizeof ids[0]; i++)
+        list_add(w, (Window)ids[i], out);
+    if (!n)
+        list_below(w, root, FRAME_DEPTH, out);
+    XGetInputFocus(w->dpy, &focus, &revert);
+    if (focus != None && focus != PointerRoot && focus != root)
+        out->focus = client_around(w, focus);
+    bool whole = dh_x11_trap_end(w->dpy);
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    return whole ? DH_OK : DH_ERR_NOTFOUND;
 }
 
 void dh_windows_limit(struct dh_windows *w, unsigned long id)

@@ -545,6 +545,7 @@ static int run_task(struct run *r, const char *task)
         .policy = r->policy,
         .cancel = dh_app_cancel(),
         .a11y = r->desk.a11y,
+        .windows = r->desk.windows,
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
