@@ -392,6 +392,51 @@ static void test_a_log_that_leads_elsewhere_is_not_opened(void)
     dh_free(path);
 }
 
+static unsigned long corner_of(Display *dpy)
+{
+    XImage *img =
+        XGetImage(dpy, DefaultRootWindow(dpy), 1, 1, 1, 1, AllPlanes, ZPixmap);
+    CHECK(img);
+    unsigned long rgb = XGetPixel(img, 0, 0) & 0xffffff;
+    XDestroyImage(img);
+    return rgb;
+}
+
+static Window top_of(Display *dpy)
+{
+    Window root, parent, *child = NULL;
+    unsigned n = 0;
+    CHECK(XQueryTree(dpy, DefaultRootWindow(dpy), &root, &parent, &child, &n));
+    Window top = n ? child[n - 1] : None;
+    XFree(child);
+    return top;
+}
+
+static void test_the_sign_is_raised_over_newer_windows(void)
+{
+    Display *dpy = XOpenDisplay(NULL);
+    struct dh_sign *sign;
+    CHECK(dpy);
+    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops"), DH_OK);
+    CHECK_INT(corner_of(dpy), 0x2f7de1);
+    Window w = show_window(dpy, 0, "Film", "player");
+    CHECK_INT(corner_of(dpy), 0xffffff);
+    dh_sign_raise(sign);
+    CHECK_INT(corner_of(dpy), 0x2f7de1);
+    // Once it is on top, its order is left as it is.
+    Window before = top_of(dpy);
+    dh_sign_raise(sign);
+    CHECK(top_of(dpy) == before && before != w);
+    // A person has it: that is what is raised.
+    dh_sign_show(sign, DH_SIGN_PERSON);
+    XRaiseWindow(dpy, w);
+    XSync(dpy, False);
+    dh_sign_raise(sign);
+    CHECK_INT(corner_of(dpy), 0x2f943f);
+    dh_sign_destroy(sign);
+    XCloseDisplay(dpy);
+}
+
 static void test_the_sign_lets_clicks_through(void)
 {
     struct dh_sign *sign;
@@ -618,5 +663,6 @@ DH_TESTS(DH_TEST(a_person_takes_over_and_hands_back),
          DH_TEST(too_many_actions_are_held_back),
          DH_TEST(the_log_is_private_and_keeps_no_secrets),
          DH_TEST(a_log_that_leads_elsewhere_is_not_opened),
+         DH_TEST(the_sign_is_raised_over_newer_windows),
          DH_TEST(the_sign_lets_clicks_through),
          DH_TEST(orders_on_the_screen_do_not_arrive));
