@@ -687,3 +687,8 @@ enum dh_status dh_screen_create(struct dh_source **out,
     *out = &s->source;
     return DH_OK;
 }
+
+unsigned long dh_screen_window(const struct dh_source *source)
+{
+    return ((const struct screen *)source)->window.id;
+}
