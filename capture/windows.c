@@ -17,7 +17,8 @@
 #include "base/log.h"
 
 // Deeper than any toolkit nests; a tree that changes while we walk ends too.
-#define DEPTH_MAX 64
+#define DEPTH_MAX   64
+#define FRAME_DEPTH 2
 
 struct dh_windows {
     Display *dpy;
@@ -122,6 +123,23 @@ static Window client_around(struct dh_windows *w, Window win)
             return found;
         win = parent;
     }
+    return found;
+}
+
+// Frames are no deeper than a few windows. None: it is no program's.
+static Window client_below(struct dh_windows *w, Window win, int depth)
+{
+    Window root, parent, *child = NULL, found = None;
+    unsigned n = 0;
+    if (is_client(w, win))
+        return win;
+    if (depth == FRAME_DEPTH ||
+        !XQueryTree(w->dpy, win, &root, &parent, &child, &n))
+        return None;
+    for (unsigned i = n; i-- > 0 && found == None;)
+        found = client_below(w, child[i], depth + 1);
+    if (child)
+        XFree(child);
     return found;
 }
 
@@ -269,6 +287,17 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     else if (focus != None)
         focus = client_around(w, focus);
     describe(w, focus, &found);
+    return finish(w, out, &found);
+}
+
+enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
+                                 struct dh_window *out)
+{
+    struct dh_window found = { 0 };
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    dh_x11_trap_begin(w->dpy);
+    describe(w, client_below(w, id, 0), &found);
     return finish(w, out, &found);
 }
 

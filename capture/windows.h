@@ -40,6 +40,10 @@ DH_MUST_USE enum dh_status dh_windows_at(struct dh_windows *w,
                                          struct dh_window *out);
 DH_MUST_USE enum dh_status dh_windows_focused(struct dh_windows *w,
                                               struct dh_window *out);
+/* The program's window that `id` is or holds, such as a manager's frame. */
+DH_MUST_USE enum dh_status dh_windows_within(struct dh_windows *w,
+                                             unsigned long id,
+                                             struct dh_window *out);
 /* Give the focus back to where dh_windows_focused found it last: a person who
  * answered a question had to take it. Nothing happens if that has gone. */
 void dh_windows_refocus(struct dh_windows *w);
