@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <X11/Xlib.h>
+#include <X11/extensions/XTest.h>
+#include <X11/keysym.h>
 
 #include "actions/dry.h"
 #include "actions/xtest.h"
@@ -155,6 +157,60 @@ static void test_a_password_is_known_and_not_read(void)
         dh_test_skip("zenity or at-spi2-core is not installed");
     CHECK(n.password);
     CHECK_STR(n.text, "");
+    dh_a11y_destroy(a);
+    stop(entry);
+    stop(bus);
+}
+
+/* The child that listens knows the same as the one that searches, also after
+ * the focus went on. */
+static void test_a_child_that_watches_knows_the_focus(void)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n;
+    pid_t bus = start_bus(), entry = start_entry(true);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    dh_a11y_watch(a);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    CHECK(n.password);
+    Display *dpy = XOpenDisplay(NULL);
+    XTestFakeKeyEvent(dpy, XKeysymToKeycode(dpy, XK_Tab), True, 0);
+    XTestFakeKeyEvent(dpy, XKeysymToKeycode(dpy, XK_Tab), False, 0);
+    XSync(dpy, False);
+    bool gone = false;
+    for (int i = 0; i < 100 && !gone; i++) {
+        gone = dh_a11y_focused(a, entry, &n) && !n.password;
+        dh_sleep_for(20 * DH_MS);
+    }
+    CHECK(gone);
+    CHECK_STR(n.role, "push button");
+    XCloseDisplay(dpy);
+    dh_a11y_destroy(a);
+    stop(entry);
+    stop(bus);
+}
+
+static void test_a_widget_tells_where_it_is(void)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n, at;
+    struct dh_a11y_place place;
+    pid_t bus = start_bus(), entry = start_entry(false);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    struct dh_point p = { n.rect.x + n.rect.w / 2, n.rect.y + n.rect.h / 2 };
+    CHECK(dh_a11y_place(a, entry, p, &at, &place));
+    CHECK_STR(at.text, "Ada");
+    CHECK_INT(place.equal, 1);
+    CHECK_INT(place.index, 0);
+    CHECK(strstr(place.path, "text:"));
+    CHECK(strstr(place.states, "focused"));
+    // The question stands above the field.
+    CHECK(place.n_labels > 0);
+    CHECK_STR(place.label[0].text, "Name");
+    CHECK(place.label[0].dy < 0);
     dh_a11y_destroy(a);
     stop(entry);
     stop(bus);
@@ -335,6 +391,8 @@ static void test_of_a_password_nothing_is_told(void)
 
 DH_TESTS(DH_TEST(the_focused_entry_tells_its_text),
          DH_TEST(a_password_is_known_and_not_read),
+         DH_TEST(a_child_that_watches_knows_the_focus),
+         DH_TEST(a_widget_tells_where_it_is),
          DH_TEST(a_program_that_hangs_is_waited_for_a_moment),
          DH_TEST(a_button_that_reads_delete_is_asked_about),
          DH_TEST(a_letter_that_was_lost_is_told),
