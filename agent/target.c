@@ -157,7 +157,7 @@ const char *dh_target_doubt(const struct dh_target *t)
     if (by_node || t->n_crop == 1)
         return NULL;
     if (t->n_crop > 1)
-        return "looks the same as another place";
+        return "it looks the same as another place";
     return "nothing tells it apart but its place";
 }
 

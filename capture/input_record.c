@@ -107,6 +107,29 @@ static void tell_motion(struct dh_input_record *r)
         tell(r, &e);
 }
 
+static Bool is_motion(Display *dpy, XEvent *e, XPointer found)
+{
+    (void)dpy;
+    if (e->type == GenericEvent && e->xcookie.evtype == XI_RawMotion)
+        *(bool *)found = true;
+    return False; // it stays in the queue
+}
+
+// The server tells where the pointer is, not where it was at the event. What
+// moved it meanwhile is in the queue by now, and where nothing did before, it
+// was where it had been: a hand that goes on at once makes no drag of a click.
+static struct dh_point pointer_then(struct dh_input_record *r)
+{
+    struct dh_point was = r->at;
+    bool moved = false;
+    XEvent e;
+    pointer(r);
+    XCheckIfEvent(r->dpy, &e, is_motion, (XPointer)&moved);
+    if (moved)
+        r->at = was;
+    return r->at;
+}
+
 static void note_button(struct dh_input_record *r, const XIRawEvent *raw)
 {
     struct dh_input_event e = { .kind = DH_INPUT_BUTTON,
@@ -117,7 +140,7 @@ static void note_button(struct dh_input_record *r, const XIRawEvent *raw)
                                 .mods = dh_input_keys_mods(r->keys) };
     if (r->moved_device)
         tell_motion(r);
-    e.at = pointer(r);
+    e.at = pointer_then(r);
     if (e.code >= 4 && e.code <= 7) {
         e.kind = DH_INPUT_SCROLL;
         e.dy = e.code == 4 ? -1 : e.code == 5;

@@ -105,7 +105,7 @@ static void print_step(const struct dh_demo_step *s)
     if (s->target)
         print_place(s->target);
     if (s->doubt)
-        printf("\n           ! may not be found again: it %s", s->doubt);
+        printf("\n           ! may not be found again: %s", s->doubt);
     putchar('\n');
 }
 

@@ -1,0 +1,457 @@
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <X11/Xutil.h>
+#include <X11/extensions/XTest.h>
+#include <X11/keysym.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/x11.h"
+#include "tests/agent/bus.h"
+#include "tests/dh_test.h"
+#include "tests/tools/program.h"
+#include "tests/x11/listener.h"
+#include "tests/x11/person.h"
+
+static const KeySym stop_mods[] = { XK_Control_L, XK_Alt_L, XK_Shift_L, 0 };
+
+/* --- what a session holds --- */
+
+static char *session(void)
+{
+    return dh_path_join(dh_test_dir(), "s");
+}
+
+static char *read_lines(void)
+{
+    char *path = dh_path_join(dh_test_dir(), "s/events.jsonl"), *text;
+    size_t len;
+    CHECK_INT(dh_file_read(path, 1 << 26, &text, &len), DH_OK);
+    dh_free(path);
+    return text;
+}
+
+// The actions in short, one a line.
+static void read_acts(struct dh_buf *out)
+{
+    char *text = read_lines();
+    dh_buf_init(out, 1 << 20);
+    for (char *p = text, *nl; (nl = strchr(p, '\n')); p = nl + 1) {
+        struct dh_diag why = { 0 };
+        struct dh_json *o = dh_json_parse(p, (size_t)(nl - p), &why);
+        CHECK_STR(why.text, "");
+        if (!strcmp(dh_json_text(dh_json_find(o, "k")), "act")) {
+            const struct dh_json *text_of = dh_json_find(o, "text");
+            const struct dh_json *keys = dh_json_find(o, "keys");
+            dh_buf_puts(out, dh_json_text(dh_json_find(o, "op")));
+            if (text_of || keys)
+                dh_buf_printf(out, " %s",
+                              dh_json_text(text_of ? text_of : keys));
+            if (dh_json_find(o, "repeat"))
+                dh_buf_printf(out, " x%d",
+                              (int)dh_json_number(dh_json_find(o, "repeat")));
+            dh_buf_putc(out, '\n');
+        }
+        dh_json_free(o);
+    }
+    dh_big_free(text);
+}
+
+static void check_file(const char *path, const char *secret)
+{
+    char *text;
+    size_t len;
+    CHECK_INT(dh_file_read(path, 1 << 26, &text, &len), DH_OK);
+    CHECK(!memmem(text, len, secret, strlen(secret)));
+    dh_big_free(text);
+}
+
+// Nothing of it is in any file, nor is any of its pieces.
+static void check_nowhere(const char *dir, const char *secret)
+{
+    DIR *d = opendir(dir);
+    CHECK(d != NULL);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
+        if (e->d_name[0] == '.')
+            continue;
+        char *path = dh_path_join(dir, e->d_name);
+        if (dh_path_is_dir(path))
+            check_nowhere(path, secret);
+        else
+            check_file(path, secret);
+        dh_free(path);
+    }
+    closedir(d);
+}
+
+/* --- a recording --- */
+
+struct show {
+    struct dh_person person;
+    pid_t pid;
+    char *dir;
+};
+
+static void show_init(struct show *s, const char *option)
+{
+    s->dir = session();
+    const char *const args[] = { "record", s->dir, "--no-sign", option, NULL };
+    dh_person_init(&s->person);
+    s->pid = program_start(args);
+    CHECK(program_saw("recording"));
+    // The first line is written once it listens.
+    char *lines = dh_path_join(s->dir, "events.jsonl");
+    struct stat st = { 0 };
+    for (int i = 0; i < 400 && !st.st_size; i++) {
+        dh_sleep_for(25 * DH_MS);
+        if (stat(lines, &st))
+            st.st_size = 0;
+    }
+    CHECK(st.st_size > 0);
+    dh_free(lines);
+}
+
+static void show_finish(struct show *s, struct said *said)
+{
+    dh_person_chord(&s->person, XK_Escape, stop_mods);
+    program_wait(said, s->pid);
+    dh_person_finish(&s->person);
+}
+
+static void test_what_a_person_does_becomes_actions(void)
+{
+    static const KeySym ctrl[] = { XK_Control_L, 0 }, none[] = { 0 };
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    dh_listener_init(&l);
+    show_init(&s, "--task=Show it.");
+    dh_person_clicks(&s.person, 300, 200, 1);
+    dh_person_types(&s.person, "Hello, World");
+    dh_person_chord(&s.person, XK_s, ctrl);
+    dh_person_chord(&s.person, XK_BackSpace, none);
+    dh_person_chord(&s.person, XK_BackSpace, none);
+    dh_person_chord(&s.person, XK_Return, none);
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "left_click 300 200", NULL);
+    CHECK_SAID(&said, 0, "stopped after", NULL);
+    printf("%s", said.out);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts), "left_click\ntype Hello, World\nkey ctrl+s\n"
+                                  "key BackSpace x2\nkey Return\n");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+static void test_the_mouse_clicks_twice_drags_and_scrolls(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    dh_listener_init(&l);
+    show_init(&s, "--include-xtest");
+    dh_person_clicks(&s.person, 100, 100, 1);
+    dh_person_button(&s.person, 1, true);
+    dh_person_button(&s.person, 1, false);
+    dh_person_clicks(&s.person, 400, 400, 3);
+    dh_person_moves(&s.person, 200, 200);
+    dh_person_button(&s.person, 1, true);
+    for (int i = 0; i <= 10; i++) {
+        dh_person_moves(&s.person, 200 + 10 * i, 200);
+        dh_sleep_for(20 * DH_MS);
+    }
+    dh_person_button(&s.person, 1, false);
+    // Xvfb's mouse has no wheel, XTest's has.
+    for (int i = 0; i < 6; i++)
+        XTestFakeButtonEvent(l.dpy, 5, i % 2 == 0, 0);
+    XSync(l.dpy, False);
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "left_click_drag 200 200 300 200", NULL);
+    CHECK_SAID(&said, 0, "scroll 300 200 down 3", NULL);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts),
+              "double_click\nright_click\nleft_click_drag\nscroll\n");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+static void test_what_is_done_in_a_pause_is_not_kept(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    dh_listener_init(&l);
+    show_init(&s, NULL);
+    dh_person_types(&s.person, "one");
+    dh_person_chord(&s.person, XK_p, stop_mods);
+    dh_person_types(&s.person, "Xyzzy");
+    dh_person_chord(&s.person, XK_p, stop_mods);
+    dh_person_types(&s.person, "two");
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "paused\n", NULL);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts), "type one\ntype two\n");
+    check_nowhere(s.dir, "\"X\"");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+static void test_nothing_of_an_excluded_window_is_kept(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    char name[] = "vault", kind[] = "Vault";
+    XClassHint hint = { name, kind };
+    dh_listener_init(&l);
+    XSetClassHint(l.dpy, l.win, &hint);
+    XStoreName(l.dpy, l.win, "Zanzibar");
+    XSync(l.dpy, False);
+    show_init(&s, "--exclude=vault");
+    dh_person_clicks(&s.person, 300, 200, 1);
+    dh_person_types(&s.person, "Swordfish");
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "1 secret text was not written down", NULL);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts), "left_click\ntype {{secret:secret1}}\n");
+    check_nowhere(s.dir, "Zanzibar");
+    check_nowhere(s.dir, "Swordfish");
+    check_nowhere(s.dir, "\"w\",\"text\"");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+/* --- an end that nobody planned --- */
+
+// Every line but the last is whole, and the header tells of no end.
+static void check_cut(const char *dir)
+{
+    char *text = read_lines(), *p = text, *path;
+    int n = 0;
+    for (char *nl; (nl = strchr(p, '\n')); p = nl + 1, n++) {
+        struct dh_diag why = { 0 };
+        struct dh_json *o = dh_json_parse(p, (size_t)(nl - p), &why);
+        CHECK_STR(why.text, "");
+        dh_json_free(o);
+    }
+    CHECK(n > 10);
+    dh_big_free(text);
+    path = dh_path_join(dir, "session.json");
+    CHECK_INT(dh_file_read(path, 1 << 20, &text, &(size_t){ 0 }), DH_OK);
+    CHECK(strstr(text, "\"deskhand-session\"") && !strstr(text, "\"ended\""));
+    dh_big_free(text);
+    dh_free(path);
+}
+
+static void test_a_kill_leaves_whole_lines(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    dh_listener_init(&l);
+    show_init(&s, NULL);
+    dh_person_types(&s.person, "kept");
+    dh_person_clicks(&s.person, 300, 200, 1);
+    CHECK(program_saw("type \"kept\""));
+    kill(s.pid, SIGKILL);
+    program_wait(&said, s.pid);
+    check_cut(s.dir);
+    read_acts(&acts);
+    CHECK(strstr(dh_buf_text(&acts), "type kept\n"));
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_person_finish(&s.person);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+static void test_ctrl_c_ends_it_well(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    dh_listener_init(&l);
+    show_init(&s, NULL);
+    dh_person_clicks(&s.person, 300, 200, 1);
+    kill(s.pid, SIGINT);
+    program_wait(&said, s.pid);
+    CHECK_SAID(&said, 0, "1 action,", NULL);
+    char *path = dh_path_join(s.dir, "session.json"), *text;
+    CHECK_INT(dh_file_read(path, 1 << 20, &text, &(size_t){ 0 }), DH_OK);
+    CHECK(strstr(text, "\"kind\":\"human\""));
+    CHECK(strstr(text, "\"ended\""));
+    dh_big_free(text);
+    dh_free(path);
+    said_finish(&said);
+    dh_person_finish(&s.person);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
+static void test_names_and_keys_are_checked(void)
+{
+    struct said s;
+    RUN(&s, "record");
+    CHECK_SAID(&s, 2, "", "one NAME");
+    said_finish(&s);
+    RUN(&s, "record", ".hidden");
+    CHECK_SAID(&s, 2, "", "no good name");
+    said_finish(&s);
+    char *dir = session();
+    RUN(&s, "record", dir, "--stop-key=Ctrl+Frob");
+    CHECK_SAID(&s, 2, NULL, "no key \"Ctrl+Frob\"");
+    said_finish(&s);
+    RUN(&s, "record", dir, "--display=:77");
+    CHECK_SAID(&s, 1, NULL, NULL);
+    said_finish(&s);
+    dh_free(dir);
+}
+
+/* --- real programs --- */
+
+static bool on_screen(Display *dpy, const char *title)
+{
+    Window root = DefaultRootWindow(dpy), parent, *child = NULL;
+    unsigned n = 0;
+    bool found = false;
+    XQueryTree(dpy, root, &root, &parent, &child, &n);
+    for (unsigned i = 0; i < n && !found; i++) {
+        char *name = NULL;
+        XWindowAttributes at;
+        found = XFetchName(dpy, child[i], &name) && name &&
+                !strcmp(name, title) &&
+                XGetWindowAttributes(dpy, child[i], &at) &&
+                at.map_state == IsViewable;
+        if (name)
+            XFree(name);
+    }
+    if (child)
+        XFree(child);
+    return found;
+}
+
+static void wait_shown(Display *dpy, const char *title)
+{
+    for (int i = 0; i < 200 && !on_screen(dpy, title); i++)
+        dh_sleep_for(50 * DH_MS);
+    if (!on_screen(dpy, title))
+        dh_test_skip("zenity is not installed");
+}
+
+// The accessibility bus knows it a while after it can be seen.
+static void wait_known(const char *dir)
+{
+    char *text = NULL;
+    (void)dir;
+    for (int i = 0; i < 100; i++) {
+        dh_sleep_for(50 * DH_MS);
+        text = read_lines();
+        bool known = strstr(text, "\"what\":\"focus\"") != NULL;
+        dh_big_free(text);
+        if (known)
+            return;
+    }
+}
+
+static void test_a_password_is_nowhere(void)
+{
+    static const char *const argv[] = { "zenity", "--password",
+                                        "--title=Unlock", NULL };
+    static const KeySym none[] = { 0 };
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
+    Display *dpy;
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    wait_shown(dpy, "Unlock");
+    show_init(&s, "--video");
+    dh_bus_focus_newest(dpy);
+    wait_known(s.dir);
+    dh_person_types(&s.person, "Hunter2Zq");
+    dh_person_chord(&s.person, XK_BackSpace, none);
+    dh_person_types(&s.person, "x");
+    dh_person_chord(&s.person, XK_Return, none);
+    CHECK(program_saw("key \"Return\""));
+    show_finish(&s, &said);
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, 0, "1 secret text was not written down", NULL);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts), "type {{secret:secret1}}\nkey Return\n");
+    check_nowhere(s.dir, "Hunter2Zq");
+    check_nowhere(s.dir, "\"text\":\"H\"");
+    check_nowhere(s.dir, "\"name\":\"u\"");
+    check_nowhere(s.dir, "BackSpace");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_x11_close(dpy);
+    dh_bus_stop(program);
+    dh_bus_stop(bus);
+}
+
+static void test_a_button_is_told_by_its_name(void)
+{
+    static const char *const argv[] = { "zenity",
+                                        "--entry",
+                                        "--title=Form",
+                                        "--text=Your name",
+                                        "--ok-label=Send it",
+                                        NULL };
+    static const KeySym none[] = { 0 };
+    struct show s;
+    struct said said;
+    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
+    Display *dpy;
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    wait_shown(dpy, "Form");
+    show_init(&s, NULL);
+    dh_bus_focus_newest(dpy);
+    wait_known(s.dir);
+    dh_person_types(&s.person, "Ada");
+    dh_person_chord(&s.person, XK_Tab, none);
+    CHECK(program_saw("key \"Tab\""));
+    show_finish(&s, &said);
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, 0, "type \"Ada\"  on text  in Form", NULL);
+    char *text = read_lines();
+    CHECK(strstr(text, "\"text\":\"Your name\""));
+    CHECK(strstr(text, "\"side\":\"above\""));
+    dh_big_free(text);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_x11_close(dpy);
+    dh_bus_stop(program);
+    dh_bus_stop(bus);
+}
+
+DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
+         DH_TEST(the_mouse_clicks_twice_drags_and_scrolls),
+         DH_TEST(what_is_done_in_a_pause_is_not_kept),
+         DH_TEST(nothing_of_an_excluded_window_is_kept),
+         DH_TEST(a_kill_leaves_whole_lines), DH_TEST(ctrl_c_ends_it_well),
+         DH_TEST(names_and_keys_are_checked), DH_TEST(a_password_is_nowhere),
+         DH_TEST(a_button_is_told_by_its_name));
