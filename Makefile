@@ -18,7 +18,7 @@ PREFIX ?= /usr/local
 FOLDERS := base capture actions vision model agent tools
 PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
         libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 \
-        xkbcommon xkbcommon-x11 xcb
+        libcurl xkbcommon xkbcommon-x11 xcb
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -66,6 +66,7 @@ all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+$(B)/model/cpu/pairs_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -98,7 +99,8 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 # what the tests of another folder have: small checkpoints, X clients, servers.
 helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
                  tests/capture/server.c tests/capture/person.c
-helpers_tools := $(helpers_agent) tests/agent/talker.c tests/agent/bus.c
+helpers_tools := $(helpers_agent) tests/agent/talker.c tests/agent/bus.c \
+                 tests/agent/peer.c
 define testbin
 $(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))
 	$(SAY) '  LINK $$@'

@@ -3,7 +3,16 @@
 #include <string.h>
 
 #include "agent/brain_priv.h"
+#include "agent/endpoint.h"
 #include "base/mem.h"
+#include "capture/frame.h"
+
+enum dh_status dh_brain_create(struct dh_brain **out,
+                               const struct dh_brain_options *o)
+{
+    return o->endpoint ? dh_brain_remote_create(out, o)
+                       : dh_brain_local_create(out, o);
+}
 
 void dh_brain_destroy(struct dh_brain *b)
 {
@@ -14,6 +23,25 @@ void dh_brain_destroy(struct dh_brain *b)
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b)
 {
     return &b->profile;
+}
+
+const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b)
+{
+    return b->endpoint;
+}
+
+void dh_brain_parse_options(const struct dh_brain *b,
+                            const struct dh_frame *frame,
+                            struct dh_parse_options *out)
+{
+    *out = (struct dh_parse_options){ 0 };
+    if (!b->endpoint)
+        return;
+    int w = frame->width, h = frame->height;
+    dh_endpoint_picture_tokens(b->endpoint, &w, &h);
+    out->coord = (enum dh_coord)b->endpoint->s.coord;
+    out->sent = (struct dh_size){ w, h };
+    out->screen = frame->screen;
 }
 
 enum dh_status dh_brain_ask(struct dh_brain *b,
@@ -47,5 +75,7 @@ enum dh_status dh_brain_ask_once(struct dh_brain *b,
 void dh_brain_answer_finish(struct dh_brain_answer *a)
 {
     dh_free(a->text);
+    dh_free(a->reasoning);
+    dh_free(a->wire);
     memset(a, 0, sizeof *a);
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "actions/parse.h"
 #include "agent/event.h"
 #include "agent/profile.h"
 #include "base/status.h"
@@ -16,11 +17,15 @@
 
 struct dh_brain;
 struct dh_cancel;
+struct dh_endpoint;
 struct dh_frame;
 struct dh_json;
 
 struct dh_brain_options {
     const char *model_dir;
+    /* A model behind an endpoint in place of the folder. The brain takes it
+     * over, also where create fails. */
+    struct dh_endpoint *endpoint;
     const char *prompts_dir;
     const char *kernels; /* NULL: the fastest */
     int threads;         /* 0: one per core */
@@ -34,6 +39,12 @@ DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
                                            const struct dh_brain_options *o);
 void dh_brain_destroy(struct dh_brain *b);
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
+/* NULL for a checkpoint. */
+const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b);
+/* How the numbers of an answer about this picture are read. */
+void dh_brain_parse_options(const struct dh_brain *b,
+                            const struct dh_frame *frame,
+                            struct dh_parse_options *out);
 
 enum dh_brain_form { DH_FORM_FREE, DH_FORM_ACTION, DH_FORM_LOCATE };
 
@@ -71,7 +82,9 @@ enum dh_brain_end {
 };
 
 struct dh_brain_answer {
-    char *text; /* owned; without the end-of-turn token */
+    char *text;      /* owned; without the end-of-turn token */
+    char *reasoning; /* owned; where it came apart from the text, else NULL */
+    char *wire; /* owned; for dh_message.wire of later questions, or NULL */
     enum dh_brain_end end;
     struct dh_usage usage;
     struct dh_times times;

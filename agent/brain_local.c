@@ -364,7 +364,9 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     out->times.vision = ns_of(after.vision_s - before.vision_s);
     out->times.prefill = ns_of(after.prefill_s - before.prefill_s);
     out->times.decode = ns_of(after.decode_s - before.decode_s);
-    out->usage = (struct dh_usage){ (int)q->ids.n, (int)reused, w.tokens };
+    out->usage.prompt_tokens = (int)q->ids.n;
+    out->usage.cached_tokens = (int)reused;
+    out->usage.answer_tokens = w.tokens;
     out->text = dh_buf_take(&w.text);
     return DH_OK;
 }
@@ -388,8 +390,8 @@ static enum dh_status ask(struct dh_brain *brain,
 
 static const struct dh_brain_ops local_ops = { ask, destroy };
 
-enum dh_status dh_brain_create(struct dh_brain **out,
-                               const struct dh_brain_options *o)
+enum dh_status dh_brain_local_create(struct dh_brain **out,
+                                     const struct dh_brain_options *o)
 {
     struct local *b;
     dh_new(b);

@@ -15,6 +15,14 @@ struct dh_brain_ops {
 struct dh_brain {
     const struct dh_brain_ops *ops;
     struct dh_profile profile;
+    struct dh_endpoint *endpoint; /* owned; NULL: a checkpoint */
+    char *model_name;             /* owned; where the server chose it */
 };
+
+/* The two kinds. */
+enum dh_status dh_brain_local_create(struct dh_brain **out,
+                                     const struct dh_brain_options *o);
+enum dh_status dh_brain_remote_create(struct dh_brain **out,
+                                      const struct dh_brain_options *o);
 
 #endif

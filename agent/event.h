@@ -33,6 +33,7 @@ struct dh_times {
 
 struct dh_usage {
     int prompt_tokens, cached_tokens, answer_tokens;
+    double cost; /* dollars; 0: nothing, or not known */
 };
 
 struct dh_event {

@@ -20,6 +20,27 @@ static enum dh_status ask(struct dh_brain *brain, struct dh_frame *frame,
     return dh_brain_ask_once(brain, parts, DH_COUNTOF(parts), &r, out);
 }
 
+// Takes what it needs of the answer, and ends it.
+static void keep_answer(struct dh_brain_answer *answer, struct dh_ground *out)
+{
+    out->raw = answer->text;
+    out->usage = answer->usage;
+    out->times = answer->times;
+    answer->text = NULL;
+    dh_brain_answer_finish(answer);
+}
+
+// Points that are no 0..1000 are on the screen already.
+static struct dh_point pixel_of(const struct dh_frame *frame,
+                                const struct dh_action *a)
+{
+    struct dh_view view = { { 0, 0, frame->width, frame->height } };
+    if (!a->on_screen)
+        return dh_view_to_screen(&view, a->at);
+    return (struct dh_point){ a->at.x - frame->screen.x,
+                              a->at.y - frame->screen.y };
+}
+
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
                               const char *instruction, struct dh_ground *out)
 {
@@ -35,17 +56,16 @@ enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
     dh_buf_finish(&task);
     if (st)
         return st;
-    st = dh_answer_parse(answer.text, strlen(answer.text), &parsed, &diag);
+    struct dh_parse_options how;
+    dh_brain_parse_options(brain, frame, &how);
+    st = dh_answer_parse_with(&how, answer.text, strlen(answer.text), &parsed,
+                              &diag);
     if (!st && !parsed.action[0].has_at)
         st = DH_ERR_FORMAT;
-    if (!st) {
-        struct dh_view view = { { 0, 0, frame->width, frame->height } };
-        out->pixel = dh_view_to_screen(&view, parsed.action[0].at);
-    }
+    if (!st)
+        out->pixel = pixel_of(frame, &parsed.action[0]);
     dh_answer_finish(&parsed);
-    out->raw = answer.text;
-    out->usage = answer.usage;
-    out->times = answer.times;
+    keep_answer(&answer, out);
     return st;
 }
 
@@ -57,9 +77,7 @@ enum dh_status dh_ground_read(struct dh_brain *brain, struct dh_frame *frame,
     enum dh_status st = ask(brain, frame, question, DH_FORM_FREE, &answer);
     if (st)
         return st;
-    out->raw = answer.text;
-    out->usage = answer.usage;
-    out->times = answer.times;
+    keep_answer(&answer, out);
     return DH_OK;
 }
 

@@ -17,6 +17,7 @@ void dh_history_finish(struct dh_history *h)
         dh_frame_unref(h->turns[i].frame);
         dh_frame_unref(h->turns[i].extra);
         dh_free(h->turns[i].answer);
+        dh_free(h->turns[i].wire);
         dh_free(h->turns[i].step);
         dh_free(h->turns[i].note);
     }
@@ -38,6 +39,13 @@ void dh_history_add(struct dh_history *h, struct dh_frame *frame,
         .step = dh_strdup(step),
         .note = note ? dh_strdup(note) : NULL,
     };
+}
+
+void dh_history_set_wire(struct dh_history *h, const char *wire)
+{
+    struct dh_turn *t = &h->turns[h->n_turns - 1];
+    dh_free(t->wire);
+    t->wire = wire ? dh_strdup(wire) : NULL;
 }
 
 void dh_history_show(struct dh_history *h, struct dh_frame *extra)

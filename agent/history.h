@@ -10,6 +10,7 @@ struct dh_frame;
 struct dh_turn {
     struct dh_frame *frame; /* seen before the answer; NULL once pruned */
     char *answer;           /* as the model wrote it */
+    char *wire;             /* as its server wrote it, or NULL */
     char *step;             /* its Action: line; "" where absent */
     char *note;             /* told with the next picture, or NULL */
     struct dh_frame *extra; /* shown before the next picture, or NULL */
@@ -26,6 +27,9 @@ void dh_history_finish(struct dh_history *h);
 /* Takes a reference to the frame, copies the texts. note may be NULL. */
 void dh_history_add(struct dh_history *h, struct dh_frame *frame,
                     const char *answer, const char *step, const char *note);
+/* How the newest turn's answer goes back to where it came from; wire is copied,
+ * NULL: as plain text. */
+void dh_history_set_wire(struct dh_history *h, const char *wire);
 /* The newest turn gets a picture of its own, such as an enlarged part; takes a
  * reference. It goes when the next turn's picture goes. */
 void dh_history_show(struct dh_history *h, struct dh_frame *extra);

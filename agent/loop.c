@@ -15,9 +15,9 @@
 
 const char *dh_loop_end_name(enum dh_loop_end e)
 {
-    static const char *const names[] = { "done",    "failed",   "answered",
-                                         "limit",   "nonsense", "stuck",
-                                         "stopped", "error" };
+    static const char *const names[] = { "done",   "failed",   "answered",
+                                         "limit",  "nonsense", "stuck",
+                                         "budget", "stopped",  "error" };
     return (unsigned)e < DH_COUNTOF(names) ? names[e] : "?";
 }
 
@@ -116,22 +116,63 @@ static bool is_prose(struct dh_str s)
     return s.n > 0;
 }
 
-static bool ask_once(struct dh_run *r, int attempt, const char *why, char **raw)
+static void count(struct dh_usage *sum, const struct dh_usage *u)
+{
+    sum->prompt_tokens += u->prompt_tokens;
+    sum->cached_tokens += u->cached_tokens;
+    sum->answer_tokens += u->answer_tokens;
+    sum->cost += u->cost;
+}
+
+// What has been used up, or NULL.
+static const char *spent(const struct dh_run *r)
+{
+    const struct dh_usage *u = &r->result->usage;
+    int64_t tokens = (int64_t)u->prompt_tokens + u->answer_tokens;
+    if (r->o.max_cost > 0 && u->cost >= r->o.max_cost)
+        return "the money for this run is spent";
+    if (r->o.max_tokens > 0 && tokens >= r->o.max_tokens)
+        return "the tokens for this run are spent";
+    if (r->o.max_ns > 0 && dh_now_ns() - r->start_ns >= r->o.max_ns)
+        return "the time for this run is over";
+    return NULL;
+}
+
+// Some servers put a call among the reasoning and leave the answer empty.
+static enum dh_status read_answer(struct dh_run *r, const struct dh_decision *d,
+                                  struct dh_answer *out, struct dh_diag *diag)
 {
     struct dh_policy *p = r->l->policy;
-    struct dh_decision d;
+    struct dh_parse_options how = { 0 };
+    if (p->ops->parse_options)
+        p->ops->parse_options(p, r->frame, &how);
+    if (d->reasoning && !dh_str_trim(dh_str_of(d->text)).n)
+        return dh_answer_parse_reasoning(&how, d->reasoning,
+                                         strlen(d->reasoning), out, diag);
+    return dh_answer_parse_with(&how, d->text, strlen(d->text), out, diag);
+}
+
+static bool ask_once(struct dh_run *r, int attempt, const char *why,
+                     struct dh_decision *d)
+{
+    struct dh_policy *p = r->l->policy;
+    const char *over = spent(r);
+    if (over) {
+        r->result->text = dh_strdup(over);
+        return dh_run_end(r, DH_LOOP_BUDGET, DH_OK);
+    }
+    memset(d, 0, sizeof *d);
     enum dh_status st =
-        p->ops->decide(p, &r->history, r->frame, attempt, why, &d);
+        p->ops->decide(p, &r->history, r->frame, attempt, why, d);
     if (st)
         return dh_run_end(r, DH_LOOP_ERROR, st);
     struct dh_event e = { .kind = DH_EVENT_ANSWER,
-                          .text = d.text,
-                          .usage = d.usage,
-                          .times = d.times };
+                          .text = d->text,
+                          .usage = d->usage,
+                          .times = d->times };
     e.times.grab = r->grab_ns;
+    count(&r->result->usage, &d->usage);
     dh_run_tell(r, &e);
-    *raw = dh_strdup(d.text);
-    dh_decision_finish(&d);
     return true;
 }
 
@@ -154,7 +195,8 @@ static bool hear_prose(struct dh_run *r, const char *raw, int *heard,
 }
 
 // Ask until the answer can be read, a few times. Both are set on true.
-static bool think(struct dh_run *r, struct dh_answer *answer, char **raw)
+static bool think(struct dh_run *r, struct dh_answer *answer,
+                  struct dh_decision *d)
 {
     struct dh_policy *p = r->l->policy;
     struct dh_diag diag = { 0 };
@@ -162,14 +204,14 @@ static bool think(struct dh_run *r, struct dh_answer *answer, char **raw)
     if (p->ops->prune)
         p->ops->prune(p, &r->history);
     for (int attempt = 0; attempt <= r->o.resamples; attempt++) {
-        if (!ask_once(r, attempt, attempt ? diag.text : NULL, raw))
+        if (!ask_once(r, attempt, attempt ? diag.text : NULL, d))
             return false;
         memset(&diag, 0, sizeof diag);
-        if (!dh_answer_parse(*raw, strlen(*raw), answer, &diag))
+        if (!read_answer(r, d, answer, &diag))
             return true;
         dh_answer_finish(answer);
-        bool on = hear_prose(r, *raw, &heard, &diag);
-        dh_free(*raw);
+        bool on = hear_prose(r, d->text, &heard, &diag);
+        dh_decision_finish(d);
         if (!on)
             return false;
         dh_run_tell_text(r, DH_EVENT_NOTE, diag.text, DH_ERR_FORMAT);
@@ -183,16 +225,16 @@ static bool think(struct dh_run *r, struct dh_answer *answer, char **raw)
 static bool one_step(struct dh_run *r)
 {
     struct dh_answer answer;
-    char *raw = NULL;
+    struct dh_decision d;
     if (r->step == r->o.max_steps)
         return dh_run_end(r, DH_LOOP_LIMIT, DH_OK);
     r->step++;
-    if (!think(r, &answer, &raw))
+    if (!think(r, &answer, &d))
         return false;
     r->fresh = false;
-    bool on = dh_run_act(r, &answer, raw) && (r->fresh || observe(r, "after"));
+    bool on = dh_run_act(r, &answer, &d) && (r->fresh || observe(r, "after"));
     dh_answer_finish(&answer);
-    dh_free(raw);
+    dh_decision_finish(&d);
     if (on && dh_cancel_is_set(r->l->cancel))
         return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
     return on;
@@ -212,6 +254,7 @@ void dh_loop_run(const struct dh_loop *l, const char *task,
 {
     struct dh_run r = { .l = l, .o = with_defaults(l->options), .result = out };
     memset(out, 0, sizeof *out);
+    r.start_ns = dh_now_ns();
     dh_history_init(&r.history, task);
     dh_run_tell_text(&r, DH_EVENT_START, task, DH_OK);
     bool on = dh_run_settle(&r) && observe(&r, "start");

@@ -26,6 +26,10 @@ struct dh_loop_options {
     int resamples;     /* after an answer that cannot be read; -1: 2 */
     bool wait_exact;   /* a wait goes on although the screen has changed and
                         * then was still */
+    /* A run that has used so much ends before its next question. 0: no limit.
+     * Tokens are those of questions and answers. */
+    double max_cost; /* dollars */
+    int64_t max_tokens, max_ns;
 };
 
 enum dh_loop_end {
@@ -35,6 +39,7 @@ enum dh_loop_end {
     DH_LOOP_LIMIT,    /* out of steps */
     DH_LOOP_NONSENSE, /* no readable action, resamples included */
     DH_LOOP_STUCK,    /* in circles, told so twice (agent/stall.h) */
+    DH_LOOP_BUDGET,   /* out of money, tokens or time; text says which */
     DH_LOOP_STOPPED,  /* cancelled */
     DH_LOOP_ERROR,    /* screen, input or model failed */
 };
@@ -71,6 +76,8 @@ struct dh_loop_result {
     enum dh_loop_end end;
     enum dh_status status; /* of an error */
     int steps;
+    struct dh_usage
+        usage;  /* of all answers, those that were no use among them */
     char *text; /* of answer, fail, done; what repeats; owned, may be NULL */
 };
 

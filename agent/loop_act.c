@@ -460,7 +460,8 @@ static void report_rest(struct deed *d)
                       i < d->executed ? "executed" : "not executed");
 }
 
-bool dh_run_act(struct dh_run *r, struct dh_answer *answer, const char *raw)
+bool dh_run_act(struct dh_run *r, struct dh_answer *answer,
+                const struct dh_decision *decision)
 {
     struct deed d = { .r = r, .answer = answer };
     bool on = true;
@@ -469,8 +470,9 @@ bool dh_run_act(struct dh_run *r, struct dh_answer *answer, const char *raw)
     for (int i = 0; i < answer->n && on && !d.stopped; i++)
         on = one_action(&d, &answer->action[i]);
     report_rest(&d);
-    dh_history_add(&r->history, d.seen, raw, answer->step,
+    dh_history_add(&r->history, d.seen, decision->text, answer->step,
                    d.note.len ? dh_buf_text(&d.note) : NULL);
+    dh_history_set_wire(&r->history, decision->wire);
     if (d.extra)
         dh_history_show(&r->history, d.extra);
     dh_frame_unref(d.seen);

@@ -8,6 +8,7 @@
 #include "actions/parse.h"
 #include "agent/history.h"
 #include "agent/loop.h"
+#include "agent/policy.h"
 #include "agent/stall.h"
 #include "base/geom.h"
 
@@ -24,6 +25,7 @@ struct dh_run {
     bool pointer_known;
     bool discarded; /* the last answer was for another layout */
     bool fresh;     /* the newest picture is from after the last action */
+    int64_t start_ns;
 };
 
 void dh_run_tell(struct dh_run *r, struct dh_event *e);
@@ -42,6 +44,6 @@ DH_MUST_USE bool dh_run_settle(struct dh_run *r);
 /* The answer's actions in order, as far as it goes, into the history. False
  * once the run has ended. */
 DH_MUST_USE bool dh_run_act(struct dh_run *r, struct dh_answer *answer,
-                            const char *raw);
+                            const struct dh_decision *d);
 
 #endif

@@ -7,6 +7,8 @@
 void dh_decision_finish(struct dh_decision *d)
 {
     dh_free(d->text);
+    dh_free(d->reasoning);
+    dh_free(d->wire);
     memset(d, 0, sizeof *d);
 }
 

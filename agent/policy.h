@@ -5,6 +5,7 @@
 #ifndef DH_AGENT_POLICY_H
 #define DH_AGENT_POLICY_H
 
+#include "actions/parse.h"
 #include "agent/event.h"
 #include "agent/history.h"
 #include "base/status.h"
@@ -19,7 +20,9 @@ struct dh_policy {
 };
 
 struct dh_decision {
-    char *text; /* owned: the answer as it was written */
+    char *text;      /* owned: the answer as it was written */
+    char *reasoning; /* owned: where it came apart, else NULL */
+    char *wire;      /* owned: for struct dh_turn, or NULL */
     struct dh_usage usage;
     struct dh_times times;
 };
@@ -33,6 +36,10 @@ struct dh_policy_ops {
                              const char *why, struct dh_decision *out);
     /* Pictures of the past that it can use; called before each decision. */
     void (*prune)(struct dh_policy *p, struct dh_history *h);
+    /* How the numbers of an answer about this picture are read; NULL: as
+     * dh_answer_parse does. */
+    void (*parse_options)(struct dh_policy *p, const struct dh_frame *frame,
+                          struct dh_parse_options *out);
     void (*destroy)(struct dh_policy *p);
 };
 

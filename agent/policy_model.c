@@ -114,6 +114,7 @@ static void put_turns(struct draft *d, const struct dh_history *h,
         struct dh_frame *next = last ? frame : h->turns[i + 1].frame;
         begin(d, DH_ROLE_ASSISTANT);
         put_text(d, h->turns[i].answer);
+        d->messages[d->n_messages - 1].wire = h->turns[i].wire;
         begin(d, DH_ROLE_USER);
         if (h->turns[i].note)
             put_text(d, h->turns[i].note);
@@ -138,6 +139,19 @@ static void put_retry(struct draft *d, const char *why)
     put_owned_text(d, &text);
 }
 
+// A model elsewhere may go on after its action, where its server knows no stop
+// sequences. What it imagines then is of no use and is paid for.
+static bool read_along(void *user, const char *piece, size_t len)
+{
+    struct dh_answer_stream *s = user;
+    struct dh_action a;
+    dh_answer_stream_feed(s, piece, len);
+    if (!dh_answer_stream_take(s, &a))
+        return true;
+    dh_action_finish(&a);
+    return false;
+}
+
 static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                              struct dh_frame *frame, int attempt,
                              const char *why, struct dh_decision *out)
@@ -159,11 +173,20 @@ static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                                   .images = d.images,
                                   .n_images = d.n_images,
                                   .form = DH_FORM_ACTION };
+    struct dh_parse_options how;
+    dh_brain_parse_options(brain, frame, &how);
+    r.user = dh_answer_stream_create(&how);
+    r.on_text = dh_brain_get_endpoint(brain) ? read_along : NULL;
     enum dh_status st = dh_brain_ask(brain, &r, &answer);
+    dh_answer_stream_destroy(r.user);
     draft_finish(&d);
     if (st)
         return st;
-    *out = (struct dh_decision){ answer.text, answer.usage, answer.times };
+    *out = (struct dh_decision){ .text = answer.text,
+                                 .reasoning = answer.reasoning,
+                                 .wire = answer.wire,
+                                 .usage = answer.usage,
+                                 .times = answer.times };
     return DH_OK;
 }
 
@@ -177,13 +200,22 @@ static void prune(struct dh_policy *p, struct dh_history *h)
         dh_history_prune(h, 0, 1);
 }
 
+static void parse_options(struct dh_policy *p, const struct dh_frame *frame,
+                          struct dh_parse_options *out)
+{
+    dh_brain_parse_options(((struct model_policy *)p)->brain, frame, out);
+}
+
 static void destroy(struct dh_policy *p)
 {
     dh_free(p);
 }
 
-static const struct dh_policy_ops model_ops = { "model", decide, prune,
-                                                destroy };
+static const struct dh_policy_ops model_ops = { .name = "model",
+                                                .decide = decide,
+                                                .prune = prune,
+                                                .parse_options = parse_options,
+                                                .destroy = destroy };
 
 struct dh_policy *dh_policy_model_create(struct dh_brain *brain)
 {

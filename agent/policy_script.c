@@ -72,8 +72,9 @@ static void destroy(struct dh_policy *p)
     dh_free(p);
 }
 
-static const struct dh_policy_ops script_ops = { "script", decide, NULL,
-                                                 destroy };
+static const struct dh_policy_ops script_ops = { .name = "script",
+                                                 .decide = decide,
+                                                 .destroy = destroy };
 
 struct dh_policy *dh_policy_script_create(const char *text)
 {

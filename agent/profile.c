@@ -123,6 +123,15 @@ static bool take_all(const struct dh_json *o, struct dh_profile *p,
            dh_json_get_bool(o, "constrain", &p->constrain, diag);
 }
 
+enum dh_status dh_profile_take(struct dh_profile *p, const struct dh_json *o)
+{
+    struct dh_diag diag = { 0 };
+    if (take_all(o, p, &diag))
+        return DH_OK;
+    dh_error("how the model wants to be asked: %s", diag.text);
+    return DH_ERR_FORMAT;
+}
+
 static enum dh_status read_file(struct dh_profile *p, const char *path)
 {
     struct dh_diag diag = { 0 };
@@ -172,6 +181,14 @@ enum dh_status dh_profile_init(struct dh_profile *p, const char *dir,
     if (st)
         dh_profile_finish(p);
     return st;
+}
+
+void dh_profile_set_pictures(struct dh_profile *p, int max_images)
+{
+    if (p->keep_min + p->chunk <= max_images)
+        return;
+    p->keep_min = max_images * 2 / 5;
+    p->chunk = DH_MAX(1, max_images - p->keep_min - 1);
 }
 
 void dh_profile_finish(struct dh_profile *p)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "base/status.h"
 #include "model/prompt.h"
 #include "model/session.h"
@@ -38,6 +39,12 @@ struct dh_profile {
 /* `dir`: the checkpoint's folder; `prompts`: the folder with m3.txt. */
 DH_MUST_USE enum dh_status
 dh_profile_init(struct dh_profile *p, const char *dir, const char *prompts);
+/* Change what the members of a deskhand.json's object say; logged. */
+DH_MUST_USE enum dh_status dh_profile_take(struct dh_profile *p,
+                                           const struct dh_json *o);
+/* For a server that takes so many pictures in one question: at most keep_min +
+ * chunk are shown (actions.md 2.5). */
+void dh_profile_set_pictures(struct dh_profile *p, int max_images);
 void dh_profile_finish(struct dh_profile *p);
 
 #endif

@@ -92,6 +92,8 @@ static void put_answer(struct dh_recorder *r, const struct dh_event *e)
     dh_jw_i64(w, "step", e->step);
     dh_jw_text(w, "raw", e->text);
     dh_jw_i64(w, "tokens_out", e->usage.answer_tokens);
+    if (e->usage.cost > 0)
+        dh_jw_double(w, "cost", e->usage.cost);
     put_repairs(w, e->text);
     put_ms(w, "ms", t->preprocess + t->vision + t->prefill + t->decode);
     dh_jw_object(w, "stages_ms");

@@ -25,7 +25,7 @@ struct worker {
 struct dh_pool {
     int threads;
     struct worker *workers; // threads - 1
-    void (*fn)(void *arg, size_t begin, size_t end, int worker);
+    dh_pool_fn fn;
     void *arg;
     size_t n, grain;
     atomic_size_t next; // slice that nobody has taken

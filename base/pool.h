@@ -13,6 +13,9 @@
 
 struct dh_pool;
 
+/* A job: the indices begin..end-1. */
+typedef void (*dh_pool_fn)(void *arg, size_t begin, size_t end, int worker);
+
 /* `threads` counts the caller too; 1 starts none; 0 means one per core. */
 DH_MUST_USE enum dh_status dh_pool_create(struct dh_pool **out, int threads);
 /* NULL is allowed. No run may be under way. */
@@ -27,8 +30,7 @@ int dh_pool_threads(const struct dh_pool *pool);
  * NULL: one slice after another in this thread. Allocates nothing. Runs do not
  * nest.
  */
-void dh_pool_run(struct dh_pool *pool, size_t n, size_t grain,
-                 void (*fn)(void *arg, size_t begin, size_t end, int worker),
+void dh_pool_run(struct dh_pool *pool, size_t n, size_t grain, dh_pool_fn fn,
                  void *arg);
 
 #endif

@@ -6,8 +6,12 @@
 
 #include <turbojpeg.h>
 
+#include "base/buf.h"
 #include "capture/frame.h"
 #include "capture/png.h"
+
+#define DH_LOG_TAG "jpeg"
+#include "base/log.h"
 
 // ---- Exif orientation ------------------------------------------------------
 
@@ -170,4 +174,28 @@ enum dh_status dh_jpeg_decode(const void *data, size_t len,
     dh_frame_publish(f);
     *out = f;
     return DH_OK;
+}
+
+// ---- encoding --------------------------------------------------------------
+
+enum dh_status dh_jpeg_encode(const struct dh_frame *frame, int quality,
+                              struct dh_buf *out)
+{
+    unsigned char *bytes = NULL;
+    unsigned long len = 0;
+    tjhandle jpeg = tjInitCompress();
+    if (!jpeg)
+        return DH_ERR_NOMEM;
+    int failed = tjCompress2(
+        jpeg, frame->pixels, frame->width, (int)frame->stride, frame->height,
+        TJPF_BGRX, &bytes, &len, TJSAMP_444, quality, TJFLAG_ACCURATEDCT);
+    if (failed)
+        dh_error("a JPEG cannot be made: %s", tjGetErrorStr2(jpeg));
+    else
+        dh_buf_put(out, bytes, len);
+    tjFree(bytes);
+    tjDestroy(jpeg);
+    if (failed)
+        return DH_ERR_IO;
+    return out->overflow ? DH_ERR_RANGE : DH_OK;
 }

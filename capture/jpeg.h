@@ -1,4 +1,4 @@
-/* capture/jpeg.h - frames from JPEG. */
+/* capture/jpeg.h - frames from and to JPEG. */
 #ifndef DH_CAPTURE_JPEG_H
 #define DH_CAPTURE_JPEG_H
 
@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "base/status.h"
 
+struct dh_buf;
 struct dh_frame;
 
 /*
@@ -19,5 +20,10 @@ struct dh_frame;
 DH_MUST_USE enum dh_status dh_jpeg_decode(const void *data, size_t len,
                                           struct dh_frame **out,
                                           struct dh_diag *diag);
+
+/* Append a JPEG of this quality, 1..100, all colours kept (4:4:4): coloured
+ * text stays readable. DH_ERR_RANGE where the buffer's maximum is passed. */
+DH_MUST_USE enum dh_status dh_jpeg_encode(const struct dh_frame *frame,
+                                          int quality, struct dh_buf *out);
 
 #endif

@@ -10,7 +10,8 @@
 #define DH_LOG_TAG "backend"
 #include "base/log.h"
 
-// Depth of one pass over a panel: a panel of it stays in the first cache.
+// Depth of one pass over a panel, in floats or in words of two bfloat16: a
+// panel of it stays in the first cache.
 #define DEPTH       256
 // Rows and columns of one piece of a product.
 #define ROWS        96
@@ -21,8 +22,6 @@
 #define SMALL       ((size_t)1 << 18)
 // Rows up to which weights are read in place: packing them would cost more.
 #define DOT_ROWS    4
-// Panels of keys that are softened at once.
-#define SPAN        8
 
 enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
                                struct dh_pool *pool, int max_depth, int max_dim)
@@ -33,11 +32,14 @@ enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
     b->threads = dh_pool_threads(pool);
     b->pack_floats =
         DH_MAX(PACK_FLOATS, (size_t)DH_PANEL * (size_t)DH_MAX(max_depth, 1));
-    b->scratch_floats = dh_backend_attend_floats(max_dim);
+    b->scratch_floats =
+        DH_MAX(dh_backend_attend_floats(max_dim), (size_t)ROWS * DEPTH);
     b->pack = dh_big_alloc(b->pack_floats * sizeof(float));
+    b->narrow = dh_big_alloc(DOT_ROWS * ((size_t)max_depth / 2 + 1) *
+                             sizeof(*b->narrow));
     b->scratch =
         dh_big_alloc(b->scratch_floats * (size_t)b->threads * sizeof(float));
-    if (b->pack && b->scratch)
+    if (b->pack && b->scratch && b->narrow)
         return DH_OK;
     dh_error("no memory for the kernels");
     dh_backend_finish(b);
@@ -48,6 +50,7 @@ void dh_backend_finish(struct dh_backend *b)
 {
     dh_big_free(b->pack);
     dh_big_free(b->scratch);
+    dh_big_free(b->narrow);
     memset(b, 0, sizeof(*b));
 }
 
@@ -63,6 +66,18 @@ struct product {
     int col0, cols; // of w's rows: what is packed now
     int row_pieces;
 };
+
+// Both hold floats, or words where pairs of bfloat16 are multiplied.
+static uint32_t *pack_words(const struct dh_backend *b)
+{
+    return (uint32_t *)(void *)b->pack;
+}
+
+static uint32_t *scratch_words(const struct dh_backend *b, int worker)
+{
+    return (uint32_t *)(void *)(b->scratch +
+                                (size_t)worker * b->scratch_floats);
+}
 
 static void run_dot(void *arg, size_t begin, size_t end, int worker)
 {
@@ -136,6 +151,30 @@ static void run_panel(const struct product *p, int panel, int row, int row_end,
     }
 }
 
+// The same from words: x holds `rows` rows of `depth` words.
+static void pair_panel(const struct product *p, int panel, const uint32_t *x,
+                       int row, int rows, int k0, int depth)
+{
+    int at = panel * DH_PANEL;
+    size_t words = (size_t)p->w->cols / 2;
+    struct dh_tile_pairs t = {
+        .a = x,
+        .b = pack_words(p->b) + ((size_t)panel * words + (size_t)k0) * DH_PANEL,
+        .bias = p->bias ? p->bias + p->col0 + at : NULL,
+        .c = p->y + (size_t)row * p->ldy + p->col0 + at,
+        .lda = (size_t)depth,
+        .ldb = DH_PANEL,
+        .ldc = p->ldy,
+        .m = rows,
+        .n = DH_MIN(DH_PANEL, p->cols - at),
+        .k = depth,
+        .start = k0        ? DH_TILE_ADD
+                 : p->bias ? DH_TILE_BIAS
+                           : DH_TILE_ZERO,
+    };
+    p->b->k->pairs->tile(&t);
+}
+
 static void run_piece(void *arg, size_t begin, size_t end, int worker)
 {
     const struct product *p = arg;
@@ -154,10 +193,78 @@ static void run_piece(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
+static void run_dot_pairs(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    (void)worker;
+    p->b->k->pairs->dot(p->y + begin, p->ldy, p->b->narrow,
+                        (size_t)p->w->cols / 2, p->m, p->w, (int)begin,
+                        (int)(end - begin), p->bias ? p->bias + begin : NULL);
+}
+
+static void run_pack_pairs(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    size_t words = (size_t)p->w->cols / 2;
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        int row = (int)i * DH_PANEL;
+        p->b->k->pairs->pack(pack_words(p->b) + i * DH_PANEL * words, p->w,
+                             p->col0 + row, DH_MIN(DH_PANEL, p->cols - row), 0,
+                             (int)words);
+    }
+}
+
+// Some rows of x as words, from column k0 on.
+static uint32_t *narrow_rows(const struct product *p, int row, int rows, int k0,
+                             int depth, int worker)
+{
+    uint32_t *out = scratch_words(p->b, worker);
+    for (int r = 0; r < rows; r++)
+        p->b->k->pairs->narrow((uint16_t *)(out + (size_t)r * (size_t)depth),
+                               p->x + (size_t)(row + r) * p->ldx + 2 * k0,
+                               2 * (size_t)depth);
+    return out;
+}
+
+static void run_piece_pairs(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    int panels = (p->cols + DH_PANEL - 1) / DH_PANEL, words = p->w->cols / 2;
+    for (size_t i = begin; i < end; i++) {
+        int row = (int)(i % (size_t)p->row_pieces) * ROWS;
+        int rows = DH_MIN(ROWS, p->m - row);
+        int first = (int)(i / (size_t)p->row_pieces) * (COLS / DH_PANEL);
+        int last = DH_MIN(first + COLS / DH_PANEL, panels);
+        for (int k0 = 0; k0 < words; k0 += DEPTH) {
+            int depth = DH_MIN(DEPTH, words - k0);
+            uint32_t *x = narrow_rows(p, row, rows, k0, depth, worker);
+            for (int panel = first; panel < last; panel++)
+                pair_panel(p, panel, x, row, rows, k0, depth);
+        }
+    }
+}
+
+// How a product is cut and computed: in float32, or in pairs of bfloat16.
+struct way {
+    dh_pool_fn dot, pack, piece;
+    size_t depth; // floats or words of a row of w
+};
+
+static struct way way_of(const struct dh_backend *b, const struct dh_mat *w)
+{
+    bool pairs = b->k->pairs && w->dtype == DH_BF16 && w->cols % 2 == 0;
+    return pairs
+               ? (struct way){ run_dot_pairs, run_pack_pairs, run_piece_pairs,
+                               (size_t)w->cols / 2 }
+               : (struct way){ run_dot, run_pack, run_piece, (size_t)w->cols };
+}
+
 void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
                        const float *x, size_t ldx, int m,
                        const struct dh_mat *w, const float *bias)
 {
+    struct way way = way_of(b, w);
     struct product p = { .b = b,
                          .w = w,
                          .x = x,
@@ -171,18 +278,21 @@ void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
     if (m <= 0)
         return;
     if (m <= DOT_ROWS) {
-        dh_pool_run(pool, (size_t)w->rows, 64, run_dot, &p);
+        for (int i = 0; i < m && way.dot == run_dot_pairs; i++)
+            b->k->pairs->narrow((uint16_t *)(b->narrow + (size_t)i * way.depth),
+                                x + (size_t)i * ldx, (size_t)w->cols);
+        dh_pool_run(pool, (size_t)w->rows, 64, way.dot, &p);
         return;
     }
-    size_t fit = b->pack_floats / (size_t)w->cols / DH_PANEL * DH_PANEL;
+    size_t fit = b->pack_floats / way.depth / DH_PANEL * DH_PANEL;
     p.row_pieces = (m + ROWS - 1) / ROWS;
     for (int col = 0; col < w->rows; col += p.cols) {
         p.col0 = col;
         p.cols = (int)DH_MIN(fit, (size_t)(w->rows - col));
         size_t panels = (size_t)(p.cols + DH_PANEL - 1) / DH_PANEL;
         size_t groups = (size_t)(p.cols + COLS - 1) / COLS;
-        dh_pool_run(pool, panels, 1, run_pack, &p);
-        dh_pool_run(pool, groups * (size_t)p.row_pieces, 1, run_piece, &p);
+        dh_pool_run(pool, panels, 1, way.pack, &p);
+        dh_pool_run(pool, groups * (size_t)p.row_pieces, 1, way.piece, &p);
     }
 }
 
@@ -289,145 +399,4 @@ void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
 {
     struct rows r = { .k = b->k, .y = y, .x = x };
     dh_pool_run(pool_for(b, n), n, PIECE, run_add, &r);
-}
-
-// --- attention --------------------------------------------------------------
-
-// What one call works on: queries, scores and sums of all rows.
-struct attend {
-    const struct dh_kernels *k;
-    const struct dh_attend *a;
-    float *q, *s, *o;
-    int ldo; // floats of a row of o, a multiple of 16
-    struct dh_soft soft[DH_ATTEND_ROWS];
-};
-
-static int round16(int n)
-{
-    return (n + 15) / 16 * 16;
-}
-
-size_t dh_backend_attend_floats(int dim)
-{
-    return (size_t)DH_ATTEND_ROWS *
-           ((size_t)round16(dim) * 2 + (size_t)SPAN * DH_PANEL);
-}
-
-static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
-{
-    if (a->panels)
-        return a->panels[i];
-    return (struct dh_attend_panel){ i, UINT32_MAX };
-}
-
-static void mask_panel(const struct attend *w, struct dh_attend_panel p,
-                       int col)
-{
-    int64_t first = (int64_t)p.panel * DH_PANEL;
-    for (int r = 0; r < w->a->rows; r++) {
-        int64_t last = w->a->limit[r] - first; // of this panel, allowed
-        if (last >= DH_PANEL - 1 && p.mask == UINT32_MAX)
-            continue;
-        float *s = w->s + (size_t)r * SPAN * DH_PANEL + col;
-        for (int j = 0; j < DH_PANEL; j++) {
-            if (j > last || !(p.mask >> j & 1))
-                s[j] = -INFINITY;
-        }
-    }
-}
-
-static void score_span(const struct attend *w, int first, int n)
-{
-    const struct dh_attend *a = w->a;
-    struct dh_tile t = {
-        .lda = (size_t)a->head.dim,
-        .ldb = DH_PANEL,
-        .ldc = SPAN * DH_PANEL,
-        .n = DH_PANEL,
-        .k = a->head.dim,
-        .start = DH_TILE_ZERO,
-    };
-    for (int i = 0; i < n; i++) {
-        struct dh_attend_panel p = panel_at(a, first + i);
-        t.b = a->head.keys + (size_t)p.panel * DH_PANEL * (size_t)a->head.dim;
-        for (int r = 0; r < a->rows; r += DH_TILE_ROWS) {
-            t.m = DH_MIN(DH_TILE_ROWS, a->rows - r);
-            t.a = w->q + (size_t)r * (size_t)a->head.dim;
-            t.c = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
-            w->k->tile(&t);
-        }
-        mask_panel(w, p, i * DH_PANEL);
-    }
-}
-
-// o += s v over `n` panels from `i` on, which follow each other in memory.
-static void gather_run(const struct attend *w, int first, int i, int n)
-{
-    const struct dh_attend_head *h = &w->a->head;
-    const float *values = h->values + (size_t)panel_at(w->a, first + i).panel *
-                                          DH_PANEL * (size_t)h->ldv;
-    struct dh_tile t = {
-        .lda = SPAN * DH_PANEL,
-        .ldb = (size_t)h->ldv,
-        .ldc = (size_t)w->ldo,
-        .k = n * DH_PANEL,
-        .start = DH_TILE_ADD,
-    };
-    for (int d = 0; d < w->ldo; d += t.n) {
-        t.n = DH_MIN(DH_PANEL, w->ldo - d);
-        t.b = values + d;
-        for (int r = 0; r < w->a->rows; r += DH_TILE_ROWS) {
-            t.m = DH_MIN(DH_TILE_ROWS, w->a->rows - r);
-            t.a = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
-            t.c = w->o + (size_t)r * (size_t)w->ldo + d;
-            w->k->tile(&t);
-        }
-    }
-}
-
-static void attend_span(struct attend *w, int first, int n)
-{
-    const struct dh_attend *a = w->a;
-    score_span(w, first, n);
-    for (int r = 0; r < a->rows; r++) {
-        float keep = w->k->soften(w->s + (size_t)r * SPAN * DH_PANEL,
-                                  n * DH_PANEL, &w->soft[r]);
-        if (keep != 1.0f)
-            w->k->scale(w->o + (size_t)r * (size_t)w->ldo, keep,
-                        (size_t)w->ldo);
-    }
-    for (int i = 0, run; i < n; i += run) {
-        run = 1;
-        while (i + run < n && panel_at(a, first + i + run).panel ==
-                                  panel_at(a, first + i).panel + run)
-            run++;
-        gather_run(w, first, i, run);
-    }
-}
-
-void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
-                       int worker)
-{
-    size_t dim = (size_t)a->head.dim;
-    struct attend w = { .k = b->k, .a = a, .ldo = round16(a->head.dim) };
-    dh_debug_assert(a->rows <= DH_ATTEND_ROWS && a->head.ldv >= w.ldo);
-    w.s = b->scratch + (size_t)worker * b->scratch_floats;
-    w.o = w.s + DH_ATTEND_ROWS * SPAN * DH_PANEL;
-    w.q = w.o + DH_ATTEND_ROWS * (size_t)w.ldo;
-    memset(w.o, 0, (size_t)a->rows * (size_t)w.ldo * sizeof(float));
-    for (int r = 0; r < a->rows; r++) {
-        memcpy(w.q + (size_t)r * dim, a->q[r], dim * sizeof(float));
-        w.soft[r].max = -INFINITY;
-    }
-    b->k->scale(w.q, a->scale, (size_t)a->rows * dim);
-
-    // Spans start at the same panels whatever the rows are, so that a row's
-    // sums are taken in the same order in every chunk.
-    for (int i = 0; i < a->n_panels; i += SPAN)
-        attend_span(&w, i, DH_MIN(SPAN, a->n_panels - i));
-    for (int r = 0; r < a->rows; r++) {
-        float *o = w.o + (size_t)r * (size_t)w.ldo;
-        b->k->scale(o, 1.0f / w.soft[r].sum, dim);
-        memcpy(a->out[r], o, dim * sizeof(float));
-    }
 }

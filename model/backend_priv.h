@@ -3,8 +3,10 @@
  *
  * A table of kernels (`struct dh_kernels`) works on one core and small tiles;
  * the operations (`dh_backend_...`) cut the work into pieces, give them to the
- * pool and never let the result depend on how many threads there are. All is
- * float32; weights are converted on the way. Nothing here allocates.
+ * pool and never let the result depend on how many threads there are. Sums are
+ * float32. What is multiplied is float32 too, to which weights are converted on
+ * the way; or, where the kernels have `pairs`, bfloat16, to which activations
+ * are rounded before they meet weights of that type. Nothing here allocates.
  */
 #ifndef DH_MODEL_BACKEND_PRIV_H
 #define DH_MODEL_BACKEND_PRIV_H
@@ -38,6 +40,35 @@ struct dh_tile {
     size_t lda, ldb, ldc;
     int m, n, k;
     enum dh_tile_start start;
+};
+
+/*
+ * Products of bfloat16 numbers. Two that follow each other in the sum are one
+ * word, the first in its low half; `k`, lda and ldb count words. Each element
+ * is summed pair by pair, whatever m and n are; n is 1..DH_PANEL.
+ */
+struct dh_tile_pairs {
+    const uint32_t *a, *b;
+    const float *bias;
+    float *c;
+    size_t lda, ldb, ldc;
+    int m, n, k;
+    enum dh_tile_start start;
+};
+
+/* The widest head whose keys and values are kept as words. */
+#define DH_PAIRS_MAX_DIM 1024
+
+struct dh_pairs {
+    /* Round n floats, to nearest even. */
+    void (*narrow)(uint16_t *dst, const float *x, size_t n);
+    void (*tile)(const struct dh_tile_pairs *t);
+    /* As `pack` and `dot` of struct dh_kernels; w is BF16 of an even number of
+     * columns, and k0, depth and ldx count words. */
+    void (*pack)(uint32_t *dst, const struct dh_mat *w, int row0, int rows,
+                 int k0, int depth);
+    void (*dot)(float *y, size_t ldy, const uint32_t *x, size_t ldx, int m,
+                const struct dh_mat *w, int row0, int rows, const float *bias);
 };
 
 /* State of a softmax over pieces of one row. */
@@ -77,14 +108,18 @@ struct dh_kernels {
                    float alpha, float limit);
     /* Rotate pairs (x[j], x[j + half]) by the angles' cos and sin. */
     void (*rope)(float *x, const float *cos, const float *sin, int half);
+    const struct dh_pairs *pairs; /* NULL: products are all float32 */
 };
 
 extern const struct dh_kernels dh_kernels_ref;
-extern const struct dh_kernels dh_kernels_avx2;   /* x86-64 only */
-extern const struct dh_kernels dh_kernels_avx512; /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx2;       /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx512;     /* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx512bf16; /* likewise */
+extern const struct dh_pairs dh_pairs_avx512;         /* likewise */
 
-/* By name; NULL or "auto": the fastest that this machine has. NULL where the
- * name is unknown or the machine lacks it. */
+/* By name; NULL or "auto": the fastest that this machine has; "float32": the
+ * fastest that rounds nothing. NULL where the name is unknown or the machine
+ * lacks it. */
 const struct dh_kernels *dh_kernels_find(const char *name);
 
 /* Kernels, threads and the memory that operations need while they run. */
@@ -92,9 +127,10 @@ struct dh_backend {
     const struct dh_kernels *k;
     struct dh_pool *pool; /* may be NULL */
     int threads;
-    float *pack; /* packed panels of weights */
+    float *pack; /* packed panels of weights, or words of them */
     size_t pack_floats;
-    float *scratch; /* threads pieces of scratch_floats */
+    uint32_t *narrow; /* a few rows of activations as words */
+    float *scratch;   /* threads pieces of scratch_floats */
     size_t scratch_floats;
 };
 
@@ -136,8 +172,32 @@ void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
  * multiple of 16. */
 struct dh_attend_head {
     const float *keys, *values;
+    /* In place of them, where the kernels have pairs and dim is even: word d of
+     * key t at key_pairs[(t / 32) * 16 * dim + d * 32 + t % 32], values t and
+     * t + 1 at value_pairs[t / 2 * ldv + d]. */
+    const uint32_t *key_pairs, *value_pairs;
     int dim, ldv;
 };
+
+/*
+ * The same for keys and values that were put there, in one buffer each of
+ * floats or, with pairs, of words: half of it. NULL: float32. Any thread, one
+ * token each; what is read beyond the last token must be zeroed before.
+ */
+struct dh_attend_head dh_attend_head_of(const struct dh_pairs *pairs,
+                                        const float *keys, const float *values,
+                                        int dim, int ldv);
+void dh_attend_put_key(const struct dh_pairs *pairs, float *keys, int dim,
+                       size_t token, const float *key);
+void dh_attend_put_value(const struct dh_pairs *pairs, float *values, int dim,
+                         int ldv, size_t token, const float *value);
+
+/* The pairs of k where heads of `dim` can be multiplied so, else NULL. */
+static inline const struct dh_pairs *dh_attend_pairs(const struct dh_kernels *k,
+                                                     int dim)
+{
+    return dim % 2 == 0 && dim <= DH_PAIRS_MAX_DIM ? k->pairs : NULL;
+}
 
 /* 32 keys from token 32 * panel on; bit i of mask allows token 32 * panel + i.
  */

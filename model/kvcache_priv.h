@@ -2,8 +2,9 @@
  * model/kvcache_priv.h - keys, values and index keys of all tokens so far.
  *
  * They are written together and share one length, so that a rewind cannot lose
- * one of them. Float32; keys in panels of 32 tokens as dh_attend_head wants
- * them, values row by row, one region per layer and head.
+ * one of them. As struct dh_attend_head wants them, one region per layer and
+ * head: float32, or bfloat16 where the kernels multiply pairs of it. Index keys
+ * are float32 in panels: a rounded score may choose another block.
  */
 #ifndef DH_MODEL_KVCACHE_PRIV_H
 #define DH_MODEL_KVCACHE_PRIV_H
@@ -14,8 +15,9 @@
 
 struct dh_kvcache {
     int kv_heads, dim, ldv;
-    int index_dim; /* 0: no sparse layer */
-    size_t cap;    /* tokens, whole panels */
+    int index_dim;                /* 0: no sparse layer */
+    size_t cap;                   /* tokens, whole panels */
+    const struct dh_pairs *pairs; /* of keys and values; NULL: float32 */
     float **layer; /* per layer: keys of all heads, values of all heads, index
                       keys where the layer is sparse */
     float *memory;
@@ -23,6 +25,7 @@ struct dh_kvcache {
 
 DH_MUST_USE enum dh_status dh_kvcache_init(struct dh_kvcache *c,
                                            const struct dh_text_config *t,
+                                           const struct dh_kernels *k,
                                            size_t max_tokens);
 void dh_kvcache_finish(struct dh_kvcache *c);
 

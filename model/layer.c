@@ -119,7 +119,7 @@ enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
         widest_head(&model->config));
     if (st)
         return st;
-    st = dh_kvcache_init(&w->cache, t, max_tokens);
+    st = dh_kvcache_init(&w->cache, t, model->kernels, max_tokens);
     if (!st) {
         if (t->index_block_size > 0) {
             w->max_blocks =

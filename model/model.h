@@ -24,12 +24,13 @@ struct dh_model_info {
     bool has_vision;
     int64_t parameters;
     int64_t weight_bytes; /* in the files */
-    const char *kernels;  /* "ref", "avx2", "avx512" */
+    const char *kernels;  /* "ref", "avx2", "avx512", "avx512bf16" */
 };
 
 struct dh_model_options {
     struct dh_pool *pool; /* for the load and for all sessions; may be NULL */
-    const char *kernels;  /* NULL or "auto": the fastest; "ref" and others */
+    const char *kernels;  /* NULL or "auto": the fastest; "float32": the fastest
+                           * that rounds no activation; "ref" and others */
 };
 
 /*
@@ -43,6 +44,19 @@ DH_MUST_USE enum dh_status dh_model_create(struct dh_model **out,
 /* NULL is allowed. No session may be left. */
 void dh_model_destroy(struct dh_model *model);
 const struct dh_model_info *dh_model_get_info(const struct dh_model *model);
+/*
+ * What the shapes make of the next token behind `context` - 1 others, and of
+ * the whole prompt: the least that must be read and computed, counted as m3.md
+ * 11 does (sparse attention as sparse, the head for the last token alone,
+ * norms and rotations left out).
+ */
+struct dh_model_cost {
+    double weight_bytes, cache_bytes, flops; /* of one decoded token */
+    double prefill_flops;                    /* of all `context` tokens */
+};
+void dh_model_get_cost(const struct dh_model *m, int64_t context,
+                       struct dh_model_cost *out);
+
 /* How pictures become patches for this checkpoint. */
 const struct dh_patch_rule *dh_model_get_image_rule(const struct dh_model *m);
 const struct dh_patch_rule *dh_model_get_video_rule(const struct dh_model *m);

@@ -50,6 +50,9 @@ struct dh_message {
     const struct dh_part *parts;
     size_t n_parts;
     const char *reasoning; /* assistant: reasoning_content, NULL: absent */
+    /* Assistant: the message as the server that made it wrote it, JSON, which
+     * goes back unchanged; NULL: made here. Nothing to the template. */
+    const char *wire;
     const struct dh_tool_call *calls; /* assistant */
     size_t n_calls;
 };

@@ -28,10 +28,10 @@ struct tower {
     float *h; // [n][hidden]
     float *a; // [n][hidden]: norm, later the heads' results
     float *q, *k, *v_rows;
-    float *keys;   // per head, panels
-    float *values; // per head, [padded][ldv]
-    float *mid;    // [MLP_ROWS][intermediate]
-    float *side;   // [MLP_ROWS][hidden]
+    float *keys, *values;         // per head, as struct dh_attend_head has them
+    const struct dh_pairs *pairs; // of keys and values, NULL: float32
+    float *mid;                   // [MLP_ROWS][intermediate]
+    float *side;                  // [MLP_ROWS][hidden]
     float *cos, *sin;
     void *memory;
 };
@@ -63,6 +63,7 @@ static enum dh_status tower_init(struct tower *t, const struct dh_vit_run *r,
     t->dim = v->hidden_size / v->num_attention_heads;
     t->ldv = (t->dim + 15) / 16 * 16;
     t->padded = dh_panel_round((size_t)n);
+    t->pairs = dh_attend_pairs(r->backend->k, t->dim);
     size_t d = (size_t)v->hidden_size, rows = t->padded * d;
     size_t wide = (size_t)MLP_ROWS * (size_t)v->intermediate_size;
     size_t values = t->padded * (size_t)t->ldv * (size_t)v->num_attention_heads;
@@ -125,25 +126,32 @@ int dh_vit_angles(const struct dh_vision_config *v, int groups, int h, int w,
     return half;
 }
 
+static float *keys_of(const struct tower *t, size_t head)
+{
+    return t->keys + head * t->padded * (size_t)t->dim / (t->pairs ? 2 : 1);
+}
+
+static float *values_of(const struct tower *t, size_t head)
+{
+    return t->values + head * t->padded * (size_t)t->ldv / (t->pairs ? 2 : 1);
+}
+
 // Rotate queries and keys of some patches and lay keys and values out by head.
 static void run_layout(void *arg, size_t begin, size_t end, int worker)
 {
     const struct tower *t = arg;
     size_t d = (size_t)t->v->hidden_size, dim = (size_t)t->dim;
-    size_t ldv = (size_t)t->ldv, half = (size_t)t->half;
+    size_t half = (size_t)t->half, heads = (size_t)t->v->num_attention_heads;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         const float *cos = t->cos + i * half, *sin = t->sin + i * half;
-        for (int head = 0; head < t->v->num_attention_heads; head++) {
-            size_t at = i * d + (size_t)head * dim;
+        for (size_t head = 0; head < heads; head++) {
+            size_t at = i * d + head * dim;
             t->b->k->rope(t->q + at, cos, sin, t->half);
             t->b->k->rope(t->k + at, cos, sin, t->half);
-            float *key = t->keys + (size_t)head * t->padded * dim +
-                         i / DH_PANEL * DH_PANEL * dim + i % DH_PANEL;
-            for (size_t j = 0; j < dim; j++)
-                key[j * DH_PANEL] = t->k[at + j];
-            memcpy(t->values + ((size_t)head * t->padded + i) * ldv,
-                   t->v_rows + at, dim * sizeof(float));
+            dh_attend_put_key(t->pairs, keys_of(t, head), t->dim, i, t->k + at);
+            dh_attend_put_value(t->pairs, values_of(t, head), t->dim, t->ldv, i,
+                                t->v_rows + at);
         }
     }
 }
@@ -156,10 +164,8 @@ static void run_heads(void *arg, size_t begin, size_t end, int worker)
     for (size_t i = begin; i < end; i++) {
         size_t head = i / pieces, row = i % pieces * DH_ATTEND_ROWS;
         struct dh_attend a = {
-            .head = { .keys = t->keys + head * t->padded * dim,
-                      .values = t->values + head * t->padded * (size_t)t->ldv,
-                      .dim = t->dim,
-                      .ldv = t->ldv },
+            .head = dh_attend_head_of(t->pairs, keys_of(t, head),
+                                      values_of(t, head), t->dim, t->ldv),
             .rows = (int)DH_MIN((size_t)DH_ATTEND_ROWS, (size_t)t->n - row),
             .scale = 1.0f / sqrtf((float)t->dim),
             .n_panels = (int)(t->padded / DH_PANEL),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/brain.h"
+#include "agent/endpoint.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -26,14 +27,41 @@ const struct dh_opt dh_app_opts[] = {
     { 0 },
 };
 
+static const char *const thinking_names[] = { "unset", "adaptive", "enabled",
+                                              "disabled", NULL };
+
 const struct dh_opt dh_model_opt_table[] = {
-    { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model), "DIR",
-      "Folder of a MiniMax-M3 checkpoint (default: the embedded sprout)", 0, 0,
+    { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model),
+      "DIR|URL",
+      "Folder of a MiniMax-M3 checkpoint (default: the embedded sprout), or "
+      "the "
+      "address of a server that speaks as OpenAI's or Anthropic's do",
+      0, 0, NULL },
+    { "endpoint", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, endpoint),
+      "NAME",
+      "What the server is: a section of the configuration file, or minimax, "
+      "minimax-anthropic, vllm, sglang, llama-server, deskhand, openai, "
+      "anthropic, generic (default: told by the address, and by the server)",
+      0, 0, NULL },
+    { "model-name", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, model_name),
+      "NAME", "The model there (default: the first that the server lists)", 0,
+      0, NULL },
+    { "api-key-file", 0, DH_OPT_TEXT,
+      offsetof(struct dh_model_opts, api_key_file), "FILE",
+      "Holds the key for that server", 0, 0, NULL },
+    { "ca-file", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, ca_file),
+      "FILE", "Certificates to trust for it, in place of the system's", 0, 0,
       NULL },
+    { "thinking", 0, DH_OPT_ENUM, offsetof(struct dh_model_opts, thinking),
+      "MODE", "Whether it thinks first: unset, adaptive, enabled, disabled", 0,
+      0, thinking_names },
     { "threads", 't', DH_OPT_INT, offsetof(struct dh_model_opts, threads), "N",
       "Threads to compute with, 0 for one per core", 0, 256, NULL },
     { "kernels", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, kernels),
-      "NAME", "Instruction set: auto, ref, avx2 or avx512", 0, 0, NULL },
+      "NAME",
+      "Arithmetic: auto (the fastest), float32 (rounds no activation to "
+      "bfloat16), or ref, avx2, avx512, avx512bf16",
+      0, 0, NULL },
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
       "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
       1 << 20, NULL },
@@ -137,6 +165,42 @@ struct dh_cancel *dh_app_cancel(void)
     return &cancel;
 }
 
+char *dh_app_config(void)
+{
+    const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    struct dh_buf path;
+    dh_buf_init(&path, 8192);
+    if (dir && dir[0] == '/')
+        dh_buf_puts(&path, dir);
+    else
+        dh_buf_printf(&path, "%s/.config", home ? home : ".");
+    dh_buf_puts(&path, "/deskhand/config");
+    return dh_buf_take(&path);
+}
+
+bool dh_app_is_remote(const struct dh_model_opts *o)
+{
+    return o->endpoint || dh_endpoint_is_url(o->model);
+}
+
+enum dh_status dh_app_endpoint(struct dh_endpoint **out,
+                               const struct dh_model_opts *o)
+{
+    char *config = dh_app_config();
+    struct dh_endpoint_choice c = {
+        .url = dh_endpoint_is_url(o->model) ? o->model : NULL,
+        .name = o->endpoint,
+        .config = config,
+        .model = o->model_name,
+        .key_file = o->api_key_file,
+        .ca_file = o->ca_file,
+        .thinking = (enum dh_thinking)o->thinking,
+    };
+    enum dh_status st = dh_endpoint_open(out, &c);
+    dh_free(config);
+    return st;
+}
+
 enum dh_status dh_app_brain(struct dh_brain **out,
                             const struct dh_model_opts *o)
 {
@@ -152,7 +216,10 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .seed = (uint64_t)o->seed,
         .cancel = dh_app_cancel(),
     };
-    enum dh_status st = dh_brain_create(out, &bo);
+    enum dh_status st =
+        dh_app_is_remote(o) ? dh_app_endpoint(&bo.endpoint, o) : DH_OK;
+    if (!st)
+        st = dh_brain_create(out, &bo);
     dh_free(embedded);
     dh_free(prompts);
     return st;

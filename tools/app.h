@@ -13,6 +13,7 @@
 #include "tools/cmds.h"
 
 struct dh_brain;
+struct dh_endpoint;
 struct dh_buf;
 
 /* Options that every subcommand has. */
@@ -34,6 +35,9 @@ struct dh_model_opts {
     int threads, context;
     double max_pixels;
     int seed;
+    /* A model behind an endpoint. */
+    const char *endpoint, *model_name, *api_key_file, *ca_file;
+    int thinking; /* enum dh_thinking */
 };
 extern const struct dh_opt dh_model_opt_table[];
 
@@ -58,6 +62,12 @@ int dh_app_usage(const struct dh_command *cmd, const char *fmt, ...)
 /* Set by SIGINT and SIGTERM; a second one ends the process. */
 struct dh_cancel *dh_app_cancel(void);
 
+/* The configuration file's path, which need not be there; free with dh_free. */
+char *dh_app_config(void);
+/* The model is behind an endpoint, which dh_app_endpoint opens. */
+bool dh_app_is_remote(const struct dh_model_opts *o);
+DH_MUST_USE enum dh_status dh_app_endpoint(struct dh_endpoint **out,
+                                           const struct dh_model_opts *o);
 /* Load the model that the options name. */
 DH_MUST_USE enum dh_status dh_app_brain(struct dh_brain **out,
                                         const struct dh_model_opts *o);

@@ -40,7 +40,7 @@ BEGIN {
     only["zlib.h"] = "^$"
     only["cuda"] = "^model/cuda/"
     only["cublas"] = "^model/cuda/"
-    only["immintrin.h"] = "_(avx2|avx512)\\.c$"
+    only["immintrin.h"] = "_(avx2|avx512)\\.c$|/avx512_priv\\.h$"
     only["arm_neon.h"] = "_neon\\.c$"
 }
 function bad(why) {

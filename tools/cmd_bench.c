@@ -16,6 +16,7 @@
 #include "capture/screen.h"
 #include "tools/app.h"
 #include "tools/bench.h"
+#include "tools/bench_model.h"
 #include "tools/bench_proc.h"
 #include "tools/bench_x11.h"
 
@@ -413,12 +414,14 @@ static void put_command(struct dh_buf *out, int argc, char **argv)
 static int run(int argc, char **argv)
 {
     struct dh_app_options app = DH_APP_DEFAULTS;
+    struct dh_bench_model_options model = DH_BENCH_MODEL_DEFAULTS;
     struct bench *b;
     struct dh_buf command;
     int n, status;
     dh_new(b);
     b->o.peers = true;
     struct dh_opt_set sets[] = { { bench_opts, &b->o },
+                                 { dh_bench_model_opts, &model },
                                  { dh_app_opts, &app },
                                  { 0 } };
     dh_buf_init(&command, 1 << 16);
@@ -428,8 +431,11 @@ static int run(int argc, char **argv)
             status = run_io(b, dh_buf_text(&command), app.json);
         else if (n == 1 && strcmp(argv[1], "frame") == 0)
             status = one_frame(&b->o);
+        else if (n == 1 && strcmp(argv[1], "model") == 0)
+            status = dh_app_exit(dh_bench_model(&model, b->o.rounds, app.json));
         else
-            status = dh_app_usage(&dh_cmd_bench, "io or frame is expected");
+            status =
+                dh_app_usage(&dh_cmd_bench, "io, model or frame is expected");
     }
     dh_buf_finish(&command);
     dh_free(b);
@@ -438,13 +444,17 @@ static int run(int argc, char **argv)
 
 const struct dh_command dh_cmd_bench = {
     "bench",
-    "io|frame",
-    "Measure seeing and acting beside other programs",
+    "io|model|frame",
+    "Measure seeing, acting and thinking",
     "io compares, in one interleaved run, deskhand with bare X calls, which "
     "are\n"
     "the limit, and with programs that are installed. Only ratios of one run\n"
     "mean something. It paints, clicks and types all over the display.\n"
+    "model measures how fast prompts are read and answers written, as shares "
+    "of\n"
+    "what memory and arithmetic of this machine allow, measured in the same "
+    "run.\n"
     "frame connects, takes one picture and ends: what io measures as start.",
-    { bench_opts, dh_app_opts },
+    { bench_opts, dh_bench_model_opts, dh_app_opts },
     run,
 };

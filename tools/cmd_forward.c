@@ -52,7 +52,7 @@ static const struct dh_opt options_table[] = {
       .type = DH_OPT_TEXT,
       .offset = offsetof(struct options, kernels),
       .arg = "NAME",
-      .help = "ref, avx2, avx512 or auto" },
+      .help = "Arithmetic, as of run; here float32 unless told" },
     { .name = "chunk",
       .type = DH_OPT_INT,
       .offset = offsetof(struct options, chunk),
@@ -299,7 +299,7 @@ static enum dh_status read_cases(const char *path, struct dh_json **out)
 static int run(int argc, char **argv)
 {
     struct dh_app_options app = DH_APP_DEFAULTS;
-    struct options o = { .kernels = "auto" };
+    struct options o = { .kernels = "float32" };
     struct dh_opt_set sets[] = { { options_table, &o },
                                  { dh_app_opts, &app },
                                  { 0 } };

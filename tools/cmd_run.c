@@ -10,6 +10,8 @@
 #include "actions/secrets.h"
 #include "actions/xtest.h"
 #include "agent/brain.h"
+#include "agent/endpoint.h"
+#include "agent/estimate.h"
 #include "agent/loop.h"
 #include "agent/record.h"
 #include "base/buf.h"
@@ -18,6 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "capture/film.h"
+#include "capture/frame.h"
 #include "capture/screen.h"
 #include "tools/app.h"
 #include "tools/desk.h"
@@ -28,7 +31,8 @@
 struct run_options {
     const char *display, *region, *output, *window, *session, *script;
     int max_steps, settle_ms, quiet_ms;
-    bool record, video, film, wait_exact, cmd_is_ctrl;
+    bool record, video, film, wait_exact, cmd_is_ctrl, dry_run;
+    double max_cost, max_tokens, max_seconds;
     const char *secret_file;
 };
 
@@ -44,6 +48,17 @@ static const struct dh_opt run_opts[] = {
       "Window to see, by number or a part of its title", 0, 0, NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
+    { "max-cost", 0, DH_OPT_DOUBLE, offsetof(struct run_options, max_cost),
+      "DOLLARS", "Stop once the answers have cost so much", 0, 1e6, NULL },
+    { "max-tokens", 0, DH_OPT_DOUBLE, offsetof(struct run_options, max_tokens),
+      "N", "Stop once questions and answers had so many tokens", 0, 1e12,
+      NULL },
+    { "max-seconds", 0, DH_OPT_DOUBLE,
+      offsetof(struct run_options, max_seconds), "N",
+      "Ask nothing more after so many seconds", 0, 1e9, NULL },
+    { "dry-run", 0, DH_OPT_BOOL, offsetof(struct run_options, dry_run), NULL,
+      "Only say what --max-steps steps would cost, and touch nothing", 0, 0,
+      NULL },
     { "session", 's', DH_OPT_TEXT, offsetof(struct run_options, session), "DIR",
       "Where to leave the session folder (default: a new one under "
       "$XDG_STATE_HOME/deskhand/sessions)",
@@ -133,10 +148,14 @@ static void print_text(const struct dh_event *e)
     case DH_EVENT_FRAME: break;
     case DH_EVENT_ANSWER:
         printf("step %-3d", e->step);
-        printf("saw %.1f ms, thought %.0f ms (%d tokens in, %d out)\n",
+        printf("saw %.1f ms, thought %.0f ms (%d tokens in, %d cached, %d out",
                ms(e->times.grab + e->times.preprocess),
                ms(e->times.vision + e->times.prefill + e->times.decode),
-               e->usage.prompt_tokens, e->usage.answer_tokens);
+               e->usage.prompt_tokens, e->usage.cached_tokens,
+               e->usage.answer_tokens);
+        if (e->usage.cost > 0)
+            printf(", $%.5f", e->usage.cost);
+        puts(")");
         break;
     case DH_EVENT_ACT:
         dh_action_text(&e->action, &action);
@@ -154,6 +173,15 @@ static void print_text(const struct dh_event *e)
     }
     dh_buf_finish(&action);
     fflush(stdout);
+}
+
+static void put_usage(struct dh_json_writer *w, const struct dh_usage *u)
+{
+    dh_jw_i64(w, "prompt_tokens", u->prompt_tokens);
+    dh_jw_i64(w, "cached_tokens", u->cached_tokens);
+    dh_jw_i64(w, "answer_tokens", u->answer_tokens);
+    if (u->cost > 0)
+        dh_jw_double(w, "cost", u->cost);
 }
 
 static void print_json(const struct dh_event *e)
@@ -174,8 +202,7 @@ static void print_json(const struct dh_event *e)
         dh_action_json(&e->action, &w);
     }
     if (e->kind == DH_EVENT_ANSWER) {
-        dh_jw_i64(&w, "prompt_tokens", e->usage.prompt_tokens);
-        dh_jw_i64(&w, "answer_tokens", e->usage.answer_tokens);
+        put_usage(&w, &e->usage);
         dh_jw_double(&w, "grab_ms", ms(e->times.grab));
         dh_jw_double(&w, "preprocess_ms", ms(e->times.preprocess));
         dh_jw_double(&w, "vision_ms", ms(e->times.vision));
@@ -333,6 +360,15 @@ static enum dh_status open_desktop(struct run *r)
     return open_trust(r);
 }
 
+static const char *model_name(const struct run *r)
+{
+    const struct dh_endpoint *e =
+        r->brain ? dh_brain_get_endpoint(r->brain) : NULL;
+    if (!r->brain)
+        return "script";
+    return e && e->s.model ? e->s.model : dh_brain_get_profile(r->brain)->name;
+}
+
 static enum dh_status open_recorder(struct run *r, const char *task)
 {
     if (!r->o.record)
@@ -342,7 +378,7 @@ static enum dh_status open_recorder(struct run *r, const char *task)
         .dir = r->session,
         .kind = "agent",
         .task = task,
-        .model = r->brain ? dh_brain_get_profile(r->brain)->name : "script",
+        .model = model_name(r),
         .display = r->o.display,
         .video = r->o.video,
     };
@@ -406,7 +442,8 @@ static int exit_of(const struct dh_loop_result *result)
     case DH_LOOP_FAILED:
     case DH_LOOP_LIMIT:
     case DH_LOOP_NONSENSE:
-    case DH_LOOP_STUCK: break;
+    case DH_LOOP_STUCK:
+    case DH_LOOP_BUDGET: break;
     }
     return DH_EXIT_UNSOLVED;
 }
@@ -423,6 +460,7 @@ static void print_result(struct run *r, const struct dh_loop_result *result,
     dh_jw_text(&w, "end", dh_loop_end_name(result->end));
     dh_jw_i64(&w, "steps", result->steps);
     dh_jw_double(&w, "seconds", (double)took / 1e9);
+    put_usage(&w, &result->usage);
     if (result->text)
         dh_jw_text(&w, "text", result->text);
     if (r->session)
@@ -430,6 +468,17 @@ static void print_result(struct run *r, const struct dh_loop_result *result,
     dh_jw_end_object(&w);
     puts(dh_buf_text(&out));
     dh_buf_finish(&out);
+}
+
+static void print_usage(const struct dh_usage *u)
+{
+    if (!u->prompt_tokens)
+        return;
+    printf("tokens: %d in, %.0f %% of them cached, %d out", u->prompt_tokens,
+           100.0 * u->cached_tokens / u->prompt_tokens, u->answer_tokens);
+    if (u->cost > 0)
+        printf("; $%.4f", u->cost);
+    puts("");
 }
 
 static void print_end(struct run *r, struct printer *p,
@@ -446,6 +495,7 @@ static void print_end(struct run *r, struct printer *p,
            result->steps, result->steps == 1 ? "" : "s", (double)took / 1e9);
     print_line(text ? ": " : "", text, "\n");
     print_stages(p);
+    print_usage(&result->usage);
     if (r->session)
         printf("session %s\n", r->session);
 }
@@ -485,7 +535,10 @@ static int run_task(struct run *r, const char *task)
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
                      .resamples = -1,
-                     .wait_exact = r->o.wait_exact },
+                     .wait_exact = r->o.wait_exact,
+                     .max_cost = r->o.max_cost,
+                     .max_tokens = (int64_t)r->o.max_tokens,
+                     .max_ns = (int64_t)(r->o.max_seconds * 1e9) },
         .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
         .watch_user = { &p, r->recorder },
         .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
@@ -500,6 +553,77 @@ static int run_task(struct run *r, const char *task)
     dh_loop_result_finish(&result);
     printer_finish(&p);
     return status;
+}
+
+// The size alone is asked of the screen.
+static struct dh_size screen_size(const struct run_options *o)
+{
+    struct dh_size size = { 1920, 1080 };
+    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    struct dh_source *source = NULL;
+    struct dh_frame *frame = NULL;
+    screen.display = o->display;
+    screen.region = o->region;
+    screen.output = o->output;
+    screen.window = o->window;
+    if (!dh_screen_create(&source, &screen) && !dh_source_grab(source, &frame))
+        size = (struct dh_size){ frame->width, frame->height };
+    else
+        dh_warn("no screen to measure; 1920 x 1080 is assumed");
+    dh_frame_unref(frame);
+    dh_source_destroy(source);
+    return size;
+}
+
+static void print_estimate(const struct run *r, const struct dh_estimate *e,
+                           struct dh_size size)
+{
+    if (r->app.json) {
+        printf("{\"steps\":%d,\"width\":%d,\"height\":%d,"
+               "\"pictures_sent\":%d,\"prompt_tokens\":%.0f,"
+               "\"cached_tokens\":%.0f,\"answer_tokens\":%.0f,"
+               "\"cost\":%.6g,\"cost_uncached\":%.6g}\n",
+               r->o.max_steps, size.w, size.h, e->pictures_sent,
+               e->prompt_tokens, e->cached_tokens, e->answer_tokens, e->cost,
+               e->cost_uncached);
+        return;
+    }
+    printf("%d steps at %d x %d: %d pictures, %.2f million tokens in, of which "
+           "the server's\ncache should know %.0f %%, %.3f million out\n",
+           r->o.max_steps, size.w, size.h, e->pictures_sent,
+           e->prompt_tokens / 1e6, 100 * e->cached_tokens / e->prompt_tokens,
+           e->answer_tokens / 1e6);
+    if (e->cost > 0)
+        printf("about $%.2f; $%.2f if nothing were cached\n", e->cost,
+               e->cost_uncached);
+    else
+        puts("no prices are known for it; see price-in in the configuration");
+}
+
+static int dry_run(struct run *r)
+{
+    struct dh_endpoint *e;
+    struct dh_profile profile;
+    struct dh_estimate estimate;
+    if (!dh_app_is_remote(&r->model)) {
+        puts("the model runs in this process and costs nothing");
+        return DH_EXIT_OK;
+    }
+    enum dh_status st = dh_app_endpoint(&e, &r->model);
+    if (st)
+        return dh_app_exit(st);
+    char *prompts = dh_app_asset("prompts");
+    st = dh_profile_init(&profile, prompts, prompts);
+    dh_free(prompts);
+    if (!st) {
+        struct dh_size size = screen_size(&r->o);
+        dh_profile_set_pictures(&profile, e->s.max_images);
+        dh_estimate_run(e, &profile, size, r->o.max_steps, &estimate);
+        print_estimate(r, &estimate, size);
+        dh_profile_finish(&profile);
+    }
+    dh_endpoint_close(e);
+    return dh_app_exit(st);
 }
 
 static int run(int argc, char **argv)
@@ -522,6 +646,8 @@ static int run(int argc, char **argv)
     if (n != 1 || !argv[1][0])
         return dh_app_usage(&dh_cmd_run, "one TASK is expected, in quotes");
     dh_app_cancel();
+    if (r.o.dry_run)
+        return dry_run(&r);
     enum dh_status st = open_all(&r, argv[1]);
     status = st ? dh_app_exit(st) : run_task(&r, argv[1]);
     run_finish(&r);
@@ -535,6 +661,7 @@ const struct dh_command dh_cmd_run = {
     "  deskhand run \"Type Ada in Name, then click OK.\"\n"
     "  deskhand run --display :1 --model /models/MiniMax-M3 \"Open a "
     "terminal.\"\n"
+    "  deskhand run --model http://127.0.0.1:8000/v1 \"Open a terminal.\"\n"
     "\n"
     "Each run leaves a folder with all pictures, answers and actions, a video\n"
     "and index.html, a page to look at. Ctrl-C stops and lets go of all keys,\n"

@@ -24,6 +24,11 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512dq");
 }
 
+static bool has_avx512bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
 static bool has_avx2(void)
 {
     // Every processor with AVX2 has F16C, which clang cannot ask for by name.
@@ -33,6 +38,7 @@ static bool has_avx2(void)
 
 static const struct choice choices[] = {
 #if defined(__x86_64__)
+    { &dh_kernels_avx512bf16, has_avx512bf16 },
     { &dh_kernels_avx512, has_avx512 },
     { &dh_kernels_avx2, has_avx2 },
 #endif
@@ -42,10 +48,13 @@ static const struct choice choices[] = {
 const struct dh_kernels *dh_kernels_find(const char *name)
 {
     bool any = !name || strcmp(name, "auto") == 0;
+    bool exact = name && strcmp(name, "float32") == 0;
     for (size_t i = 0; i < DH_COUNTOF(choices); i++) {
-        if ((any || strcmp(name, choices[i].k->name) == 0) &&
-            choices[i].works())
-            return choices[i].k;
+        const struct dh_kernels *k = choices[i].k;
+        bool meant =
+            any || (exact && !k->pairs) || (name && strcmp(name, k->name) == 0);
+        if (meant && choices[i].works())
+            return k;
     }
     return NULL;
 }

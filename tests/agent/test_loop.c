@@ -302,7 +302,9 @@ static void keep(struct dh_policy *p)
 
 static void test_a_policy_is_told_what_was_wrong(void)
 {
-    static const struct dh_policy_ops ops = { "asker", ask, NULL, keep };
+    static const struct dh_policy_ops ops = { .name = "asker",
+                                              .decide = ask,
+                                              .destroy = keep };
     struct asker asker = { .policy = { &ops } };
     struct trial t;
     trial_init(&t, "");

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/layer_priv.h"
+#include "model/tensor_priv.h"
 #include "tests/dh_test.h"
 #include "tests/model/tiny.h"
 
@@ -12,11 +13,42 @@
 struct head {
     int dim, ldv;
     float *keys, *values, *plain_keys;
+    uint32_t *key_pairs, *value_pairs; // of a head that has pairs
 };
+
+static float rounded(float f)
+{
+    return dh_bf16_to_f32(dh_f32_to_bf16(f));
+}
+
+// The same keys and values as words, and rounded where they are floats.
+static void head_narrow(struct head *h)
+{
+    size_t padded = dh_panel_round(TOKENS), dim = (size_t)h->dim;
+    size_t ldv = (size_t)h->ldv;
+    h->key_pairs = dh_big_zalloc(padded * dim * 2);
+    h->value_pairs = dh_big_zalloc(padded * ldv * 2);
+    CHECK(h->key_pairs && h->value_pairs);
+    uint16_t *keys = (uint16_t *)h->key_pairs;
+    uint16_t *values = (uint16_t *)h->value_pairs;
+    for (size_t t = 0; t < TOKENS; t++) {
+        for (size_t d = 0; d < dim; d++) {
+            size_t word = t / DH_PANEL * DH_PANEL * (dim / 2) +
+                          d / 2 * DH_PANEL + t % DH_PANEL;
+            float *k = &h->plain_keys[t * dim + d];
+            float *v = &h->values[t * ldv + d];
+            keys[2 * word + d % 2] = dh_f32_to_bf16(*k);
+            values[2 * (t / 2 * ldv + d) + t % 2] = dh_f32_to_bf16(*v);
+            *k = rounded(*k);
+            *v = rounded(*v);
+        }
+    }
+}
 
 static void head_init(struct head *h, struct dh_rng *rng, int dim)
 {
     size_t padded = dh_panel_round(TOKENS);
+    memset(h, 0, sizeof(*h));
     h->dim = dim;
     h->ldv = (dim + 15) / 16 * 16;
     h->keys = dh_big_zalloc(padded * (size_t)dim * sizeof(float));
@@ -38,18 +70,24 @@ static void head_finish(struct head *h)
 {
     dh_big_free(h->keys);
     dh_big_free(h->values);
+    dh_big_free(h->key_pairs);
+    dh_big_free(h->value_pairs);
     dh_free(h->plain_keys);
 }
 
+// Pairs round the scaled query, and later the weights of the sum.
 static void check_row(const struct head *h, const float *q, const float *got,
-                      const bool *allowed, double scale)
+                      const bool *allowed, float scale)
 {
+    bool pairs = h->key_pairs != NULL;
     double s[TOKENS], top = -1e300, sum = 0;
     for (int t = 0; t < TOKENS; t++) {
         s[t] = 0;
-        for (int d = 0; d < h->dim; d++)
-            s[t] += (double)q[d] * (double)h->plain_keys[t * h->dim + d];
-        s[t] *= scale;
+        for (int d = 0; d < h->dim; d++) {
+            double by = pairs ? (double)rounded(q[d] * scale)
+                              : (double)q[d] * (double)scale;
+            s[t] += by * (double)h->plain_keys[t * h->dim + d];
+        }
         top = allowed[t] ? fmax(top, s[t]) : top;
     }
     for (int t = 0; t < TOKENS; t++)
@@ -58,7 +96,7 @@ static void check_row(const struct head *h, const float *q, const float *got,
         double want = 0;
         for (int t = 0; t < TOKENS; t++)
             want += s[t] / sum * (double)h->values[t * h->ldv + d];
-        CHECK_NEAR((double)got[d], want, 3e-6);
+        CHECK_NEAR((double)got[d], want, pairs ? 2e-3 : 3e-6);
     }
 }
 
@@ -73,8 +111,8 @@ static bool masked(const struct dh_attend *a, int t)
     return false;
 }
 
-static void hold(const char *kernels, int dim, int rows,
-                 const struct dh_attend_panel *panels, int n_panels)
+static void hold_as(const char *kernels, bool pairs, int dim, int rows,
+                    const struct dh_attend_panel *panels, int n_panels)
 {
     const struct dh_kernels *k = dh_kernels_find(kernels);
     struct dh_backend b;
@@ -86,7 +124,10 @@ static void hold(const char *kernels, int dim, int rows,
     dh_rng_init(&rng, 7);
     head_init(&h, &rng, dim);
     CHECK_INT(dh_backend_init(&b, k, NULL, 16, dim), DH_OK);
-    struct dh_attend a = { .head = { h.keys, h.values, h.dim, h.ldv },
+    if (pairs)
+        head_narrow(&h);
+    struct dh_attend a = { .head = { h.keys, h.values, h.key_pairs,
+                                     h.value_pairs, h.dim, h.ldv },
                            .rows = rows,
                            .scale = 1 / sqrtf((float)dim),
                            .panels = panels,
@@ -105,15 +146,25 @@ static void hold(const char *kernels, int dim, int rows,
         bool allowed[TOKENS];
         for (int t = 0; t < TOKENS; t++)
             allowed[t] = t <= a.limit[r] && masked(&a, t);
-        check_row(&h, q + r * dim, out + r * dim, allowed, (double)a.scale);
+        check_row(&h, q + r * dim, out + r * dim, allowed, a.scale);
     }
     head_finish(&h);
     dh_backend_finish(&b);
 }
 
+static void hold(const char *kernels, int dim, int rows,
+                 const struct dh_attend_panel *panels, int n_panels)
+{
+    const struct dh_kernels *k = dh_kernels_find(kernels);
+    hold_as(kernels, false, dim, rows, panels, n_panels);
+    if (k && k->pairs)
+        hold_as(kernels, true, dim, rows, panels, n_panels);
+}
+
 static void test_rows_over_all_keys(void)
 {
-    static const char *const kernels[] = { "ref", "avx2", "avx512" };
+    static const char *const kernels[] = { "ref", "avx2", "avx512",
+                                           "avx512bf16" };
     static const int dims[] = { 16, 20, 64, 80, 128 };
     for (size_t k = 0; k < DH_COUNTOF(kernels); k++)
         for (size_t d = 0; d < DH_COUNTOF(dims); d++)
@@ -132,7 +183,8 @@ static void test_rows_over_chosen_keys(void)
         { 4, 2 },  { 6, UINT32_MAX }, { 7, 3 },          { 9, 0xff00ff },
         { 12, 7 }, { 13, 9 },         { 20, UINT32_MAX }
     };
-    static const char *const kernels[] = { "ref", "avx2", "avx512" };
+    static const char *const kernels[] = { "ref", "avx2", "avx512",
+                                           "avx512bf16" };
     for (size_t k = 0; k < DH_COUNTOF(kernels); k++) {
         hold(kernels[k], 16, 3, few, DH_COUNTOF(few));
         hold(kernels[k], 64, 16, many, DH_COUNTOF(many));

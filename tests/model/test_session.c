@@ -41,7 +41,7 @@ static void hold_against_twin(const char *const *edits, const char *kernels,
 static void test_logits_are_the_twins(void)
 {
     hold_against_twin(NULL, "ref", 60);
-    hold_against_twin(NULL, "auto", N);
+    hold_against_twin(NULL, "float32", N);
     if (dh_kernels_find("avx2"))
         hold_against_twin(NULL, "avx2", 60);
 }
@@ -66,7 +66,7 @@ static void test_variants_are_the_twins(void)
     for (size_t i = 0; i < DH_COUNTOF(variants); i++) {
         const char *edits[7] = { 0 };
         memcpy(edits, variants[i], sizeof(variants[i]));
-        hold_against_twin(edits, "auto", i == 4 || i == 5 ? N : 50);
+        hold_against_twin(edits, "float32", i == 4 || i == 5 ? N : 50);
     }
 }
 
@@ -75,7 +75,7 @@ static void test_stored_types_are_read(void)
 {
     static const enum dh_dtype types[] = { DH_BF16, DH_F16 };
     for (size_t i = 0; i < DH_COUNTOF(types); i++) {
-        static const char *const kernels[] = { "ref", "auto" };
+        static const char *const kernels[] = { "ref", "float32" };
         for (int k = 0; k < 2; k++) {
             struct dh_tiny t;
             dh_tiny_open(&t, &(struct dh_tiny_spec){ .dtype = types[i],
@@ -121,8 +121,8 @@ static void chunks_with(const char *kernels, enum dh_dtype dtype)
 
 static void test_chunks_do_not_matter(void)
 {
-    chunks_with("auto", DH_F32);
-    chunks_with("auto", DH_BF16);
+    chunks_with("float32", DH_F32);
+    chunks_with("float32", DH_BF16);
     if (dh_kernels_find("avx2"))
         chunks_with("avx2", DH_BF16);
     chunks_with("ref", DH_F16);

@@ -94,10 +94,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
@@ -220,7 +220,33 @@ static void test_a_server_without_shm_has_nothing_to_compare(void)
     said_finish(&s);
 }
 
+// What 600 tokens hold follows from the shape: 8 layers of 2 heads of keys and
+// values.
+static void test_a_model_is_measured_against_the_limits(void)
+{
+    struct said s;
+    RUN(&s, "bench", "model", "--rounds=1", "--contexts=40,600", "--decode=2",
+        "--kernels=float32");
+    CHECK_SAID(&s, 0, "limits: ", "");
+    CHECK_SAID(&s, 0, "\nprefill @40 ", "");
+    CHECK_SAID(&s, 0, "\ndecode @600 ", "");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--rounds=1", "--contexts=600", "--decode=2",
+        "--kernels=float32", "--json");
+    CHECK_SAID(&s, 0, "\"context\":600,\"kernels\":\"", "");
+    CHECK_SAID(&s, 0, "\"cache_bytes\":9830400,", "");
+    CHECK_INT(json_lines(s.out), 1);
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--shape=huge");
+    CHECK_SAID(&s, 2, "", "tiny and mid are");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--contexts=12,x");
+    CHECK_SAID(&s, 2, "", "--contexts=12,x");
+    said_finish(&s);
+}
+
 DH_TESTS(DH_TEST(a_stage_prints_rows_and_goals),
+         DH_TEST(a_model_is_measured_against_the_limits),
          DH_TEST(json_has_a_line_for_each_row_and_goal),
          DH_TEST(clicks_arrive_in_the_bench),
          DH_TEST(text_arrives_in_a_program_in_xterm),

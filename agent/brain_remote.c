@@ -1,0 +1,665 @@
+// A model behind an endpoint: actions.md 4.
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/brain_priv.h"
+#include "agent/http.h"
+#include "agent/sse.h"
+#include "agent/wire_priv.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "capture/frame.h"
+#include "capture/jpeg.h"
+#include "capture/png.h"
+#include "vision/shrink.h"
+
+#define DH_LOG_TAG "endpoint"
+#include "base/log.h"
+
+#define BODY_MAX  ((size_t)64 << 20) // what the vendor takes
+#define MEDIA_MAX ((size_t)32 << 20)
+#define EVENT_MAX ((size_t)8 << 20)
+#define WAIT_MAX  (60 * DH_S)
+#define LOOK      (50 * DH_MS) // how long a stop may go unnoticed
+
+// A picture as it was sent, for as long as questions show it.
+struct kept {
+    struct dh_frame *frame;
+    char *base64;
+    int side;
+    bool wanted;
+};
+
+struct remote {
+    struct dh_brain brain;
+    struct dh_http *http;
+    const struct dh_wire_ops *wire;
+    struct dh_cancel *cancel;
+    struct dh_rng rng;
+    struct kept *kept;
+    int n_kept, cap_kept;
+    bool warned; // of pictures that were made smaller
+};
+
+static const struct dh_endpoint *endpoint_of(const struct remote *b)
+{
+    return b->brain.endpoint;
+}
+
+// --- pictures ---------------------------------------------------------------
+
+static enum dh_status encode(const struct remote *b, const struct dh_frame *f,
+                             struct dh_buf *out)
+{
+    const struct dh_endpoint_settings *s = &endpoint_of(b)->s;
+    return s->png ? dh_png_encode(f, out) : dh_jpeg_encode(f, s->quality, out);
+}
+
+static enum dh_status keep_picture(struct remote *b, struct dh_frame *f,
+                                   struct kept *k)
+{
+    struct dh_frame *small = NULL;
+    struct dh_buf bytes, text;
+    struct dh_size size = { f->width, f->height };
+    enum dh_status st = DH_OK;
+    dh_endpoint_picture_tokens(endpoint_of(b), &size.w, &size.h);
+    if (size.w != f->width || size.h != f->height)
+        st = dh_shrink_frame(f, size, &small);
+    dh_buf_init(&bytes, MEDIA_MAX);
+    if (!st)
+        st = encode(b, small ? small : f, &bytes);
+    dh_buf_init(&text, 2 * MEDIA_MAX);
+    if (!st)
+        dh_base64_put(&text, bytes.data, bytes.len);
+    dh_buf_finish(&bytes);
+    dh_frame_unref(small);
+    if (st) {
+        dh_buf_finish(&text);
+        return st;
+    }
+    *k = (struct kept){ dh_frame_ref(f), dh_buf_take(&text),
+                        DH_MAX(size.w, size.h), true };
+    return DH_OK;
+}
+
+static struct kept *find_kept(struct remote *b, const struct dh_frame *f)
+{
+    for (int i = 0; i < b->n_kept; i++) {
+        if (b->kept[i].frame == f)
+            return &b->kept[i];
+    }
+    return NULL;
+}
+
+static void forget_unwanted(struct remote *b)
+{
+    int n = 0;
+    for (int i = 0; i < b->n_kept; i++) {
+        if (b->kept[i].wanted) {
+            b->kept[n++] = b->kept[i];
+            continue;
+        }
+        dh_frame_unref(b->kept[i].frame);
+        dh_free(b->kept[i].base64);
+    }
+    b->n_kept = n;
+}
+
+static enum dh_status make_images(struct remote *b,
+                                  const struct dh_brain_request *r,
+                                  struct dh_wire_media *out)
+{
+    for (int i = 0; i < b->n_kept; i++)
+        b->kept[i].wanted = false;
+    for (size_t i = 0; i < r->n_images; i++) {
+        struct kept *k = find_kept(b, r->images[i]);
+        if (k) {
+            k->wanted = true;
+            continue;
+        }
+        if (b->n_kept == b->cap_kept) {
+            b->cap_kept = b->cap_kept ? 2 * b->cap_kept : 16;
+            b->kept =
+                dh_resize_array(b->kept, (size_t)b->cap_kept, sizeof *b->kept);
+        }
+        enum dh_status st = keep_picture(b, r->images[i], &b->kept[b->n_kept]);
+        if (st)
+            return st;
+        b->n_kept++;
+    }
+    forget_unwanted(b);
+    for (size_t i = 0; i < r->n_images; i++) {
+        const struct kept *k = find_kept(b, r->images[i]);
+        out[i] = (struct dh_wire_media){ endpoint_of(b)->s.png ? "image/png"
+                                                               : "image/jpeg",
+                                         k->base64, k->side };
+    }
+    return DH_OK;
+}
+
+// --- one request ------------------------------------------------------------
+
+// What to do about an answer.
+enum verdict {
+    WELL,
+    AGAIN,     // later
+    TOO_LONG,  // with fewer pictures
+    SENSITIVE, // without the oldest picture
+    REFUSED,   // the key, or no money
+    WRONG,     // never so
+};
+
+struct exchange {
+    struct remote *b;
+    struct dh_sse sse;
+    struct dh_wire_answer answer;
+    struct dh_buf raw; // of what is no stream
+    bool any_event;
+};
+
+static bool take_event(void *user, const char *name, const char *data,
+                       size_t len)
+{
+    struct exchange *x = user;
+    x->any_event = true;
+    return x->b->wire->event(&x->answer, name, data, len);
+}
+
+static bool take_bytes(void *user, const char *bytes, size_t n)
+{
+    struct exchange *x = user;
+    // Some servers answer in one piece although a stream was asked for.
+    if (!x->any_event)
+        dh_buf_put(&x->raw, bytes, n);
+    return dh_sse_feed(&x->sse, bytes, n);
+}
+
+static void take_whole(struct exchange *x, const char *text, size_t len)
+{
+    struct dh_diag diag = { 0 };
+    struct dh_json *o = dh_json_parse(text, len, &diag);
+    if (o) {
+        x->b->wire->whole(&x->answer, o);
+    } else {
+        x->answer.failed = true;
+        dh_diag_set(&x->answer.why, 0, "the answer is not JSON: %.100s",
+                    diag.text);
+    }
+    dh_json_free(o);
+}
+
+static bool is_one_of(int code, const int *codes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] == code)
+            return true;
+    }
+    return false;
+}
+
+#define IS_ONE_OF(code, ...)                        \
+    is_one_of((code), (const int[]){ __VA_ARGS__ }, \
+              sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
+
+// actions.md 4.8: the vendor's codes, which come with HTTP 200 as well, then
+// those of HTTP.
+static enum verdict judge(int http, const struct dh_wire_answer *a)
+{
+    int e = a->error;
+    struct dh_str why = dh_str_of(a->why.text);
+    bool length = dh_str_has_nocase(why, "context length") ||
+                  dh_str_has_nocase(why, "context size") ||
+                  dh_str_has_nocase(why, "too many tokens");
+    if (IS_ONE_OF(e, 1000, 1001, 1002, 1024))
+        return AGAIN;
+    if (IS_ONE_OF(e, 1004, 2049, 1008, 2056) || IS_ONE_OF(http, 401, 402, 403))
+        return REFUSED;
+    if (IS_ONE_OF(e, 1026, 1027))
+        return SENSITIVE;
+    if (e == 1039 || http == 413 || (http == 400 && length))
+        return TOO_LONG;
+    if (e == 2013)
+        return WRONG;
+    if (IS_ONE_OF(http, 408, 425, 429, 529) || http >= 500)
+        return AGAIN;
+    if (http >= 200 && http < 300)
+        return a->failed ? AGAIN : WELL;
+    return WRONG;
+}
+
+static const char *advice(enum verdict v, int http, int error)
+{
+    if (v == REFUSED && (IS_ONE_OF(error, 1008, 2056) || http == 402))
+        return "; the account has no balance or quota left";
+    if (v == REFUSED)
+        return "; is the key right (--api-key-file), and of this region?";
+    if (v == WRONG && http == 404)
+        return "; is the address right, and the model's name (--model-name)?";
+    return "";
+}
+
+// --- again and again --------------------------------------------------------
+
+static bool is_stopped(const struct remote *b, const struct dh_brain_request *r)
+{
+    return dh_cancel_is_set(b->cancel) || dh_cancel_is_set(r->cancel);
+}
+
+static bool wait_for(const struct remote *b, const struct dh_brain_request *r,
+                     int64_t ns)
+{
+    int64_t end = dh_now_ns() + ns;
+    while (!is_stopped(b, r)) {
+        int64_t left = end - dh_now_ns();
+        if (left <= 0)
+            return true;
+        dh_sleep_for(DH_MIN(left, LOOK));
+    }
+    return false;
+}
+
+// Twice as long each time, and not all clients at the same moment.
+static int64_t pause_before(struct remote *b, int attempt, int64_t asked_for)
+{
+    double base = endpoint_of(b)->s.backoff * 1e9;
+    int64_t ns = (int64_t)(base * (double)(1 << DH_MIN(attempt, 10)) *
+                           (0.5 + dh_rng_unit(&b->rng) / 2));
+    return DH_CLAMP(DH_MAX(ns, asked_for), 0, WAIT_MAX);
+}
+
+struct talk {
+    struct remote *b;
+    const struct dh_brain_request *r;
+    struct dh_wire_question q;
+    struct exchange x;
+    struct dh_http_response response;
+    int attempt;
+    bool pruned, dropped, slow;
+    enum verdict verdict;
+};
+
+static void exchange_begin(struct talk *t)
+{
+    struct exchange *x = &t->x;
+    x->b = t->b;
+    x->any_event = false;
+    dh_sse_init(&x->sse, EVENT_MAX, take_event, x);
+    dh_buf_init(&x->raw, DH_WIRE_MAX_BYTES);
+    dh_wire_answer_init(&x->answer);
+    x->answer.on_text = t->r->on_text;
+    x->answer.user = t->r->user;
+}
+
+static void exchange_end(struct talk *t)
+{
+    dh_sse_finish(&t->x.sse);
+    dh_buf_finish(&t->x.raw);
+    dh_wire_answer_finish(&t->x.answer);
+    dh_http_response_finish(&t->response);
+}
+
+static const char *const *make_headers(const struct remote *b,
+                                       char text[3][9000], const char *list[4])
+{
+    const struct dh_endpoint *e = endpoint_of(b);
+    bool anthropic = e->s.protocol == DH_PROTOCOL_ANTHROPIC;
+    int n = 0;
+    list[n++] = "Content-Type: application/json";
+    if (anthropic)
+        list[n++] = "anthropic-version: 2023-06-01";
+    if (e->key) {
+        // The vendor takes keys of either kind in either header.
+        snprintf(text[0], sizeof text[0],
+                 anthropic && dh_str_starts(dh_str_of(e->key), "sk-")
+                     ? "x-api-key: %s"
+                     : "Authorization: Bearer %s",
+                 e->key);
+        list[n++] = text[0];
+    }
+    list[n] = NULL;
+    return list;
+}
+
+static char *address(const struct remote *b, const char *path)
+{
+    struct dh_buf url;
+    dh_buf_init(&url, 16384);
+    dh_buf_printf(&url, "%s%s", endpoint_of(b)->base, path);
+    return dh_buf_take(&url);
+}
+
+static enum dh_status send_question(struct talk *t)
+{
+    struct remote *b = t->b;
+    char text[3][9000], *url = address(b, b->wire->path);
+    const char *list[4];
+    struct dh_buf body;
+    dh_buf_init(&body, BODY_MAX);
+    b->wire->question(&t->q, &body);
+    enum dh_status st = DH_ERR_RANGE;
+    if (body.overflow) {
+        dh_error("the question is larger than %zu MiB", BODY_MAX >> 20);
+    } else {
+        struct dh_http_request r = {
+            .url = url,
+            .headers = make_headers(b, text, list),
+            .body = body.data,
+            .len = body.len,
+            .cancel = t->r->cancel,
+            .on_data = endpoint_of(b)->s.stream ? take_bytes : NULL,
+            .user = &t->x,
+        };
+        st = dh_http_send(b->http, &r, &t->response);
+    }
+    memset(text, 0, sizeof text);
+    dh_buf_finish(&body);
+    dh_free(url);
+    return st;
+}
+
+// A connection that breaks or is silent is like a server that is too busy.
+static enum dh_status understand(struct talk *t, enum dh_status st)
+{
+    struct dh_wire_answer *a = &t->x.answer;
+    struct dh_http_response *r = &t->response;
+    t->verdict = WELL;
+    if (st == DH_ERR_IO || st == DH_ERR_TIMEOUT) {
+        t->verdict = st == DH_ERR_TIMEOUT && t->slow ? WRONG : AGAIN;
+        t->slow = t->slow || st == DH_ERR_TIMEOUT;
+        dh_diag_set(&a->why, 0, "%s", r->why.text);
+        return DH_OK;
+    }
+    if (st) {
+        if (st != DH_ERR_CANCELLED)
+            dh_error("endpoint %s: %s", endpoint_of(t->b)->name, r->why.text);
+        return st;
+    }
+    bool stream = endpoint_of(t->b)->s.stream && r->code / 100 == 2;
+    if (!stream)
+        take_whole(&t->x, r->body, r->len);
+    else if (!t->x.any_event)
+        take_whole(&t->x, dh_buf_text(&t->x.raw), t->x.raw.len);
+    else if (!a->finish[0] && !a->enough && !a->failed) {
+        a->failed = true;
+        dh_diag_set(&a->why, 0, "the answer ends in the middle");
+    }
+    if (dh_sse_status(&t->x.sse)) {
+        a->failed = true;
+        dh_diag_set(&a->why, 0, "one event is larger than %zu MiB",
+                    EVENT_MAX >> 20);
+    }
+    if (r->code / 100 != 2 && !a->error && !a->why.text[0])
+        dh_diag_set(&a->why, 0, "HTTP %d", r->code);
+    t->verdict = judge(r->code, a);
+    return DH_OK;
+}
+
+// Whether the question is put again, and how.
+static bool try_again(struct talk *t)
+{
+    struct remote *b = t->b;
+    const struct dh_endpoint *e = endpoint_of(b);
+    const char *why = t->x.answer.why.text;
+    size_t images = t->r->n_images;
+    if (t->verdict == SENSITIVE && !t->dropped && images > 1) {
+        t->dropped = true;
+        t->q.skip_images++;
+        dh_warn("endpoint %s: %s; once more without the oldest picture",
+                e->name, why);
+        return true;
+    }
+    if (t->verdict == TOO_LONG && !t->pruned && images > 1) {
+        t->pruned = true;
+        t->q.skip_images = images - 1;
+        dh_warn("endpoint %s: %s; once more with the newest picture alone",
+                e->name, why);
+        return true;
+    }
+    if (t->verdict != AGAIN || t->attempt >= e->s.retries)
+        return false;
+    int64_t ns = pause_before(b, t->attempt, t->response.retry_after_ns);
+    t->attempt++;
+    dh_warn("endpoint %s: %s; trying again in %.1f s (%d of %d)", e->name, why,
+            (double)ns / 1e9, t->attempt, e->s.retries);
+    return wait_for(b, t->r, ns);
+}
+
+static enum dh_status give_up(struct talk *t)
+{
+    struct remote *b = t->b;
+    int http = t->response.code, error = t->x.answer.error;
+    char code[32] = "";
+    if (is_stopped(b, t->r))
+        return DH_ERR_CANCELLED;
+    if (error)
+        snprintf(code, sizeof code, " (%d)", error);
+    else if (http)
+        snprintf(code, sizeof code, " (HTTP %d)", http);
+    dh_error("endpoint %s: %s%s%s", endpoint_of(b)->name, t->x.answer.why.text,
+             code, advice(t->verdict, http, error));
+    if (t->response.request_id)
+        dh_info("the server calls that request %s", t->response.request_id);
+    if (t->verdict == REFUSED)
+        return DH_ERR_REFUSED;
+    if (t->slow)
+        return DH_ERR_TIMEOUT;
+    return t->verdict == AGAIN ? DH_ERR_IO : DH_ERR_UNSUPPORTED;
+}
+
+static enum dh_status talk(struct talk *t)
+{
+    for (;;) {
+        exchange_begin(t);
+        enum dh_status st = send_question(t);
+        st = understand(t, st);
+        if (st || t->verdict == WELL)
+            return st;
+        if (!try_again(t))
+            return give_up(t);
+        exchange_end(t);
+    }
+}
+
+// --- the answer -------------------------------------------------------------
+
+// The open checkpoint's own processor shrinks pictures to 576 tokens, at which
+// the text of menus is lost (actions.md 4.3). Text adds to the count, so fewer
+// tokens than the pictures alone must have are a proof.
+static void check_tokens(struct talk *t)
+{
+    const struct dh_endpoint *e = endpoint_of(t->b);
+    const struct dh_usage *u = &t->x.answer.usage;
+    int want = 0;
+    if (!e->s.check_tokens || t->b->warned || !t->x.answer.has_usage)
+        return;
+    for (size_t i = t->q.skip_images; i < t->r->n_images; i++) {
+        int w = t->r->images[i]->width, h = t->r->images[i]->height;
+        want += dh_endpoint_picture_tokens(e, &w, &h);
+    }
+    if (u->prompt_tokens >= want)
+        return;
+    t->b->warned = true;
+    dh_warn("endpoint %s makes pictures smaller: %d tokens in all, where %zu "
+            "pictures alone should be %d. Small text cannot be read so. Raise "
+            "the server's limit of pixels (see doctor %s)",
+            e->name, u->prompt_tokens, t->r->n_images - t->q.skip_images, want,
+            e->base);
+}
+
+static enum dh_brain_end end_of(const struct dh_wire_answer *a)
+{
+    if (a->enough)
+        return DH_BRAIN_END_ENOUGH;
+    if (strcmp(a->finish, "length") == 0 ||
+        strcmp(a->finish, "max_tokens") == 0)
+        return DH_BRAIN_END_LENGTH;
+    return DH_BRAIN_END_TURN;
+}
+
+static void fill(struct talk *t, struct dh_brain_answer *out)
+{
+    struct dh_wire_answer *a = &t->x.answer;
+    struct dh_buf wire;
+    check_tokens(t);
+    out->text = dh_wire_text(a);
+    if (a->reasoning.len)
+        out->reasoning = dh_strdup(dh_buf_text(&a->reasoning));
+    dh_buf_init(&wire, 4 * (size_t)DH_WIRE_MAX_BYTES);
+    t->b->wire->message(a, out->text, &wire);
+    out->wire = dh_buf_take(&wire);
+    out->end = end_of(a);
+    out->usage = a->usage;
+    out->usage.cost =
+        dh_endpoint_cost(endpoint_of(t->b), a->usage.prompt_tokens,
+                         a->usage.cached_tokens, a->usage.answer_tokens);
+    out->times.prefill = t->response.first_byte_ns;
+    out->times.decode = t->response.total_ns - t->response.first_byte_ns;
+}
+
+static enum dh_status ask(struct dh_brain *brain,
+                          const struct dh_brain_request *r,
+                          struct dh_brain_answer *out)
+{
+    struct remote *b = (struct remote *)brain;
+    const struct dh_endpoint_settings *s = &endpoint_of(b)->s;
+    struct dh_wire_media *images;
+    int64_t start = dh_now_ns();
+    if (r->n_videos) {
+        dh_error("videos cannot be sent to an endpoint yet; send pictures");
+        return DH_ERR_UNSUPPORTED;
+    }
+    dh_array(images, r->n_images);
+    enum dh_status st = make_images(b, r, images);
+    struct talk t = {
+        .b = b,
+        .r = r,
+        .q = { .e = endpoint_of(b),
+               .r = r,
+               .images = images,
+               .max_tokens = r->max_answer_tokens ? r->max_answer_tokens
+                                                  : s->max_tokens },
+    };
+    if (r->n_images > (size_t)s->max_images)
+        t.q.skip_images = r->n_images - (size_t)s->max_images;
+    out->times.preprocess = dh_now_ns() - start;
+    if (!st) {
+        st = talk(&t);
+        if (!st)
+            fill(&t, out);
+        exchange_end(&t);
+    }
+    dh_free(images);
+    return st;
+}
+
+// --- create -----------------------------------------------------------------
+
+static void destroy(struct dh_brain *brain)
+{
+    struct remote *b = (struct remote *)brain;
+    for (int i = 0; i < b->n_kept; i++)
+        b->kept[i].wanted = false;
+    forget_unwanted(b);
+    dh_free(b->kept);
+    dh_http_destroy(b->http);
+    dh_profile_finish(&b->brain.profile);
+    dh_endpoint_close(b->brain.endpoint);
+    dh_free(b->brain.model_name);
+    dh_free(b);
+}
+
+static const struct dh_brain_ops remote_ops = { ask, destroy };
+
+// The first model, or the one that was asked for; what the server is, where it
+// says so; and how the model wants to be asked, where it is one of ours.
+static enum dh_status take_models(struct remote *b, const struct dh_json *o)
+{
+    struct dh_endpoint *e = b->brain.endpoint;
+    const struct dh_json *first = dh_json_first(dh_json_find(o, "data"));
+    const struct dh_json *found = NULL;
+    for (const struct dh_json *m = first; m; m = dh_json_next(m)) {
+        const struct dh_json *id = dh_json_find(m, "id");
+        if (id && e->s.model && strcmp(dh_json_text(id), e->s.model) == 0)
+            found = m;
+    }
+    if (!first)
+        return DH_OK;
+    if (e->s.model && !found)
+        dh_warn("endpoint %s does not list the model %s", e->name, e->s.model);
+    found = found ? found : first;
+    const struct dh_json *id = dh_json_find(found, "id");
+    const struct dh_json *owner = dh_json_find(found, "owned_by");
+    const char *by = owner ? dh_json_text(owner) : "";
+    dh_endpoint_adopt(e, strcmp(by, "llamacpp") == 0 ? "llama-server" : by);
+    if (!e->s.model && id) {
+        b->brain.model_name = dh_strdup(dh_json_text(id));
+        e->s.model = b->brain.model_name;
+    }
+    const struct dh_json *ours = dh_json_find(found, "deskhand");
+    return ours ? dh_profile_take(&b->brain.profile, ours) : DH_OK;
+}
+
+static enum dh_status look_around(struct remote *b)
+{
+    struct dh_endpoint *e = b->brain.endpoint;
+    char text[3][9000], *url = address(b, "/models");
+    const char *list[4];
+    struct dh_http_response a;
+    struct dh_diag diag = { 0 };
+    struct dh_http_request r = { .url = url,
+                                 .headers = make_headers(b, text, list) };
+    enum dh_status st = dh_http_send(b->http, &r, &a);
+    memset(text, 0, sizeof text);
+    if (st && st != DH_ERR_CANCELLED) {
+        dh_error("endpoint %s: %s", e->name, a.why.text);
+    } else if (!st && (a.code == 401 || a.code == 403)) {
+        dh_error("endpoint %s refuses the key (HTTP %d); see --api-key-file",
+                 e->name, a.code);
+        st = DH_ERR_REFUSED;
+    } else if (!st && a.code == 200) {
+        struct dh_json *o = dh_json_parse(a.body, a.len, &diag);
+        st = take_models(b, o);
+        dh_json_free(o);
+    }
+    dh_http_response_finish(&a);
+    dh_free(url);
+    return st;
+}
+
+enum dh_status dh_brain_remote_create(struct dh_brain **out,
+                                      const struct dh_brain_options *o)
+{
+    struct remote *b;
+    dh_new(b);
+    b->brain.ops = &remote_ops;
+    b->brain.endpoint = o->endpoint;
+    b->cancel = o->cancel;
+    dh_rng_init(&b->rng, (uint64_t)dh_realtime_ns());
+    const struct dh_endpoint_settings *s = &o->endpoint->s;
+    struct dh_http_options ho = { .idle_ns = (int64_t)(s->idle_s * 1e9),
+                                  .total_ns = (int64_t)(s->total_s * 1e9),
+                                  .ca_file = s->ca_file,
+                                  .cancel = o->cancel };
+    enum dh_status st =
+        dh_profile_init(&b->brain.profile, o->prompts_dir, o->prompts_dir);
+    if (!st)
+        st = dh_http_create(&b->http, &ho);
+    if (!st)
+        st = look_around(b);
+    if (st) {
+        destroy(&b->brain);
+        return st;
+    }
+    b->wire = s->protocol == DH_PROTOCOL_ANTHROPIC ? &dh_wire_anthropic
+                                                   : &dh_wire_openai;
+    dh_profile_set_pictures(&b->brain.profile, s->max_images);
+    dh_info("endpoint %s: %s, model %s, points as %s", o->endpoint->name,
+            o->endpoint->base, s->model ? s->model : "(none)",
+            dh_coord_name((enum dh_coord)s->coord));
+    *out = &b->brain;
+    return DH_OK;
+}

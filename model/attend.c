@@ -1,0 +1,253 @@
+// Softmax over keys, in spans that are never written out as a whole.
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "model/backend_priv.h"
+
+// Panels of keys that are softened at once.
+#define SPAN 8
+
+// What one call works on: queries, scores and sums of all rows.
+struct attend {
+    const struct dh_kernels *k;
+    const struct dh_attend *a;
+    float *q, *s, *o;
+    uint32_t *q_pairs, *s_pairs; // of a head that has pairs
+    int ldo;                     // floats of a row of o, a multiple of 16
+    struct dh_soft soft[DH_ATTEND_ROWS];
+};
+
+static int round16(int n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+size_t dh_backend_attend_floats(int dim)
+{
+    return (size_t)DH_ATTEND_ROWS *
+           ((size_t)round16(dim) * 3 + (size_t)SPAN * DH_PANEL * 3 / 2);
+}
+
+struct dh_attend_head dh_attend_head_of(const struct dh_pairs *pairs,
+                                        const float *keys, const float *values,
+                                        int dim, int ldv)
+{
+    struct dh_attend_head h = { .dim = dim, .ldv = ldv };
+    if (pairs) {
+        h.key_pairs = (const uint32_t *)(const void *)keys;
+        h.value_pairs = (const uint32_t *)(const void *)values;
+    } else {
+        h.keys = keys;
+        h.values = values;
+    }
+    return h;
+}
+
+void dh_attend_put_key(const struct dh_pairs *pairs, float *keys, int dim,
+                       size_t token, const float *key)
+{
+    size_t panel = token / DH_PANEL * DH_PANEL, in = token % DH_PANEL;
+    size_t n = (size_t)dim;
+    if (!pairs) {
+        for (size_t d = 0; d < n; d++)
+            keys[panel * n + d * DH_PANEL + in] = key[d];
+        return;
+    }
+    uint32_t word[DH_PAIRS_MAX_DIM / 2];
+    uint32_t *to = (uint32_t *)(void *)keys + panel * (n / 2) + in;
+    pairs->narrow((uint16_t *)word, key, n);
+    for (size_t d = 0; d < n / 2; d++)
+        to[d * DH_PANEL] = word[d];
+}
+
+void dh_attend_put_value(const struct dh_pairs *pairs, float *values, int dim,
+                         int ldv, size_t token, const float *value)
+{
+    if (!pairs) {
+        memcpy(values + token * (size_t)ldv, value,
+               (size_t)dim * sizeof(*value));
+        return;
+    }
+    uint16_t half[DH_PAIRS_MAX_DIM];
+    uint16_t *to =
+        (uint16_t *)(void *)values + token / 2 * 2 * (size_t)ldv + token % 2;
+    pairs->narrow(half, value, (size_t)dim);
+    for (int d = 0; d < dim; d++)
+        to[2 * d] = half[d];
+}
+
+static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
+{
+    if (a->panels)
+        return a->panels[i];
+    return (struct dh_attend_panel){ i, UINT32_MAX };
+}
+
+static void mask_panel(const struct attend *w, struct dh_attend_panel p,
+                       int col)
+{
+    int64_t first = (int64_t)p.panel * DH_PANEL;
+    for (int r = 0; r < w->a->rows; r++) {
+        int64_t last = w->a->limit[r] - first; // of this panel, allowed
+        if (last >= DH_PANEL - 1 && p.mask == UINT32_MAX)
+            continue;
+        float *s = w->s + (size_t)r * SPAN * DH_PANEL + col;
+        for (int j = 0; j < DH_PANEL; j++) {
+            if (j > last || !(p.mask >> j & 1))
+                s[j] = -INFINITY;
+        }
+    }
+}
+
+static void score_span(const struct attend *w, int first, int n)
+{
+    const struct dh_attend *a = w->a;
+    struct dh_tile t = {
+        .lda = (size_t)a->head.dim,
+        .ldb = DH_PANEL,
+        .ldc = SPAN * DH_PANEL,
+        .n = DH_PANEL,
+        .k = a->head.dim,
+        .start = DH_TILE_ZERO,
+    };
+    for (int i = 0; i < n; i++) {
+        struct dh_attend_panel p = panel_at(a, first + i);
+        t.b = a->head.keys + (size_t)p.panel * DH_PANEL * (size_t)a->head.dim;
+        for (int r = 0; r < a->rows; r += DH_TILE_ROWS) {
+            t.m = DH_MIN(DH_TILE_ROWS, a->rows - r);
+            t.a = w->q + (size_t)r * (size_t)a->head.dim;
+            t.c = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
+            w->k->tile(&t);
+        }
+        mask_panel(w, p, i * DH_PANEL);
+    }
+}
+
+static void score_span_pairs(const struct attend *w, int first, int n)
+{
+    const struct dh_attend *a = w->a;
+    size_t words = (size_t)a->head.dim / 2;
+    struct dh_tile_pairs t = {
+        .a = w->q_pairs,
+        .lda = words,
+        .ldb = DH_PANEL,
+        .ldc = SPAN * DH_PANEL,
+        .m = a->rows,
+        .n = DH_PANEL,
+        .k = (int)words,
+        .start = DH_TILE_ZERO,
+    };
+    for (int i = 0; i < n; i++) {
+        struct dh_attend_panel p = panel_at(a, first + i);
+        t.b = a->head.key_pairs + (size_t)p.panel * DH_PANEL * words;
+        t.c = w->s + i * DH_PANEL;
+        w->k->pairs->tile(&t);
+        mask_panel(w, p, i * DH_PANEL);
+    }
+}
+
+static void gather_run_pairs(const struct attend *w, int first, int i, int n)
+{
+    const struct dh_attend_head *h = &w->a->head;
+    const uint32_t *values =
+        h->value_pairs + (size_t)panel_at(w->a, first + i).panel *
+                             (DH_PANEL / 2) * (size_t)h->ldv;
+    struct dh_tile_pairs t = {
+        .a = w->s_pairs + i * DH_PANEL / 2,
+        .lda = SPAN * DH_PANEL / 2,
+        .ldb = (size_t)h->ldv,
+        .ldc = (size_t)w->ldo,
+        .m = w->a->rows,
+        .k = n * DH_PANEL / 2,
+        .start = DH_TILE_ADD,
+    };
+    for (int d = 0; d < w->ldo; d += t.n) {
+        t.n = DH_MIN(DH_PANEL, w->ldo - d);
+        t.b = values + d;
+        t.c = w->o + d;
+        w->k->pairs->tile(&t);
+    }
+}
+
+// o += s v over `n` panels from `i` on, which follow each other in memory.
+static void gather_run(const struct attend *w, int first, int i, int n)
+{
+    const struct dh_attend_head *h = &w->a->head;
+    const float *values = h->values + (size_t)panel_at(w->a, first + i).panel *
+                                          DH_PANEL * (size_t)h->ldv;
+    struct dh_tile t = {
+        .lda = SPAN * DH_PANEL,
+        .ldb = (size_t)h->ldv,
+        .ldc = (size_t)w->ldo,
+        .k = n * DH_PANEL,
+        .start = DH_TILE_ADD,
+    };
+    for (int d = 0; d < w->ldo; d += t.n) {
+        t.n = DH_MIN(DH_PANEL, w->ldo - d);
+        t.b = values + d;
+        for (int r = 0; r < w->a->rows; r += DH_TILE_ROWS) {
+            t.m = DH_MIN(DH_TILE_ROWS, w->a->rows - r);
+            t.a = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
+            t.c = w->o + (size_t)r * (size_t)w->ldo + d;
+            w->k->tile(&t);
+        }
+    }
+}
+
+static void attend_span(struct attend *w, int first, int n)
+{
+    const struct dh_attend *a = w->a;
+    bool pairs = a->head.key_pairs != NULL;
+    (pairs ? score_span_pairs : score_span)(w, first, n);
+    for (int r = 0; r < a->rows; r++) {
+        float *s = w->s + (size_t)r * SPAN * DH_PANEL;
+        float keep = w->k->soften(s, n * DH_PANEL, &w->soft[r]);
+        if (pairs)
+            w->k->pairs->narrow(
+                (uint16_t *)(w->s_pairs + (size_t)r * SPAN * DH_PANEL / 2), s,
+                (size_t)n * DH_PANEL);
+        if (keep != 1.0f)
+            w->k->scale(w->o + (size_t)r * (size_t)w->ldo, keep,
+                        (size_t)w->ldo);
+    }
+    for (int i = 0, run; i < n; i += run) {
+        run = 1;
+        while (i + run < n && panel_at(a, first + i + run).panel ==
+                                  panel_at(a, first + i).panel + run)
+            run++;
+        (pairs ? gather_run_pairs : gather_run)(w, first, i, run);
+    }
+}
+
+void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
+                       int worker)
+{
+    size_t dim = (size_t)a->head.dim;
+    struct attend w = { .k = b->k, .a = a, .ldo = round16(a->head.dim) };
+    dh_debug_assert(a->rows <= DH_ATTEND_ROWS && a->head.ldv >= w.ldo);
+    w.s = b->scratch + (size_t)worker * b->scratch_floats;
+    w.o = w.s + DH_ATTEND_ROWS * SPAN * DH_PANEL;
+    w.q = w.o + DH_ATTEND_ROWS * (size_t)w.ldo;
+    w.q_pairs = (uint32_t *)(void *)(w.q + DH_ATTEND_ROWS * (size_t)w.ldo);
+    w.s_pairs = w.q_pairs + DH_ATTEND_ROWS * (size_t)w.ldo;
+    memset(w.o, 0, (size_t)a->rows * (size_t)w.ldo * sizeof(float));
+    for (int r = 0; r < a->rows; r++) {
+        memcpy(w.q + (size_t)r * dim, a->q[r], dim * sizeof(float));
+        w.soft[r].max = -INFINITY;
+    }
+    b->k->scale(w.q, a->scale, (size_t)a->rows * dim);
+    if (a->head.key_pairs)
+        b->k->pairs->narrow((uint16_t *)w.q_pairs, w.q, (size_t)a->rows * dim);
+
+    // Spans start at the same panels whatever the rows are, so that a row's
+    // sums are taken in the same order in every chunk.
+    for (int i = 0; i < a->n_panels; i += SPAN)
+        attend_span(&w, i, DH_MIN(SPAN, a->n_panels - i));
+    for (int r = 0; r < a->rows; r++) {
+        float *o = w.o + (size_t)r * (size_t)w.ldo;
+        b->k->scale(o, 1.0f / w.soft[r].sum, dim);
+        memcpy(a->out[r], o, dim * sizeof(float));
+    }
+}

@@ -1,0 +1,80 @@
+// What a token costs by the shapes: m3.md 11.
+#include "model/layer_priv.h"
+
+struct sum {
+    double bytes, flops;
+};
+
+static void add_mat(struct sum *s, const struct dh_mat *m, int times)
+{
+    double n = (double)m->rows * (double)m->cols * (double)times;
+    s->bytes += n * (double)dh_dtype_bytes(m->dtype);
+    s->flops += 2 * n;
+}
+
+static void add_mlp(struct sum *s, const struct dh_mlp_weights *w, int times)
+{
+    add_mat(s, &w->gate, times);
+    add_mat(s, &w->up, times);
+    add_mat(s, &w->down, times);
+}
+
+static void add_layer(struct sum *s, const struct dh_model *m, int i)
+{
+    const struct dh_text_config *t = &m->config.text;
+    const struct dh_layer_weights *l = &m->weights.layers[i];
+    add_mat(s, &l->q_proj, 1);
+    add_mat(s, &l->k_proj, 1);
+    add_mat(s, &l->v_proj, 1);
+    add_mat(s, &l->o_proj, 1);
+    if (t->layer_sparse[i]) {
+        add_mat(s, &l->index_q_proj, 1);
+        add_mat(s, &l->index_k_proj, 1);
+    }
+    if (!t->layer_moe[i]) {
+        add_mlp(s, &l->mlp, 1);
+        return;
+    }
+    add_mat(s, &l->router, 1);
+    add_mlp(s, &l->experts[0], t->num_experts_per_tok);
+    add_mlp(s, &l->shared, 1);
+}
+
+// Attention of one token that sees n tokens, itself among them.
+static struct sum attention(const struct dh_model *m, double n)
+{
+    const struct dh_text_config *t = &m->config.text;
+    bool pairs = dh_attend_pairs(m->kernels, t->head_dim) != NULL;
+    double element = pairs ? 2 : 4;
+    double kv = 2.0 * t->num_key_value_heads * t->head_dim * element;
+    double heads = 4.0 * t->num_attention_heads * t->head_dim;
+    double most = (double)t->index_topk_blocks * t->index_block_size;
+    struct sum s = { 0 };
+    for (int i = 0; i < t->num_hidden_layers; i++) {
+        bool sparse = t->layer_sparse[i] && n > most;
+        double seen = sparse ? most : n;
+        s.bytes += kv * seen;
+        s.flops += heads * seen;
+        if (sparse) {
+            s.bytes += 4.0 * t->index_head_dim * n;
+            s.flops += 2.0 * t->index_n_heads * t->index_head_dim * n;
+        }
+    }
+    return s;
+}
+
+void dh_model_get_cost(const struct dh_model *m, int64_t context,
+                       struct dh_model_cost *out)
+{
+    struct sum linear = { 0 }, head = { 0 };
+    for (int i = 0; i < m->config.text.num_hidden_layers; i++)
+        add_layer(&linear, m, i);
+    add_mat(&head, &m->weights.lm_head, 1);
+    struct sum seen = attention(m, (double)context);
+    out->weight_bytes = linear.bytes + head.bytes;
+    out->cache_bytes = seen.bytes;
+    out->flops = linear.flops + head.flops + seen.flops;
+    out->prefill_flops = (double)context * linear.flops + head.flops;
+    for (int64_t n = 1; n <= context; n++)
+        out->prefill_flops += attention(m, (double)n).flops;
+}

@@ -1,0 +1,497 @@
+// The brain behind an endpoint, against servers that answer well and badly.
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "actions/parse.h"
+#include "agent/brain.h"
+#include "agent/endpoint.h"
+#include "agent/history.h"
+#include "agent/policy.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "capture/frame.h"
+#include "capture/source.h"
+#include "capture/synth.h"
+#include "tests/agent/peer.h"
+#include "tests/dh_test.h"
+
+// What a peer is to do, and what it saw.
+struct part {
+    const char *profile;       // told as owned_by; NULL: no list of models
+    const char *const *events; // of each answer, NULL ends
+    const char *name;          // of events, NULL: none
+    int fail_first, fail_code; // so many answers with this code and body
+    const char *fail_body;
+    char *bodies[PEER_REQUESTS];
+    int n_bodies;
+    bool no_end; // the stream goes on
+};
+
+static bool play(struct peer *p, int fd, const struct peer_request *r)
+{
+    struct part *part = p->user;
+    char text[512];
+    if (strncmp(r->head, "GET ", 4) == 0) {
+        snprintf(text, sizeof text,
+                 "{\"data\":[{\"id\":\"m3\",\"owned_by\":\"%s\"}]}",
+                 part->profile ? part->profile : "");
+        return part->profile ? peer_answer(fd, 200, "application/json", text)
+                             : peer_answer(fd, 404, "text/plain", "no");
+    }
+    CHECK(part->n_bodies < PEER_REQUESTS);
+    part->bodies[part->n_bodies++] = dh_strndup(r->body, r->len);
+    if (part->n_bodies <= part->fail_first)
+        return peer_answer(fd, part->fail_code, "application/json",
+                           part->fail_body);
+    bool ok = peer_stream(fd);
+    for (int i = 0; part->events[i] && ok; i++)
+        ok = peer_event(fd, part->name, part->events[i]);
+    for (int i = 0; part->no_end && i < 500 && ok; i++)
+        ok = peer_event(fd, part->name, part->events[0]) && peer_pause(p, 10);
+    return false;
+}
+
+static void part_finish(struct part *part)
+{
+    for (int i = 0; i < part->n_bodies; i++)
+        dh_free(part->bodies[i]);
+}
+
+static struct dh_brain *connect_with(const struct peer *p, const char *config)
+{
+    struct dh_endpoint_choice c = { .url = p->url };
+    struct dh_brain_options o = { .prompts_dir = "assets/prompts" };
+    struct dh_brain *b;
+    char *path = dh_path_join(dh_test_dir(), "config");
+    if (config) {
+        CHECK_INT(dh_file_write(path, config, strlen(config)), DH_OK);
+        c.config = path;
+        c.name = "t";
+    }
+    CHECK_INT(dh_endpoint_open(&o.endpoint, &c), DH_OK);
+    dh_free(path);
+    CHECK_INT(dh_brain_create(&b, &o), DH_OK);
+    return b;
+}
+
+static struct dh_frame *picture(int w, int h, uint64_t seed)
+{
+    struct dh_synth_options o = { .width = w, .height = h, .seed = seed };
+    struct dh_source *s;
+    struct dh_frame *f;
+    CHECK_INT(dh_synth_create(&s, &o), DH_OK);
+    CHECK_INT(dh_source_grab(s, &f), DH_OK);
+    dh_source_destroy(s);
+    return f;
+}
+
+// One decision about one picture.
+static enum dh_status decide(struct dh_brain *b, struct dh_decision *out)
+{
+    struct dh_policy *p = dh_policy_model_create(b);
+    struct dh_history h;
+    struct dh_frame *f = picture(280, 140, 1);
+    dh_history_init(&h, "Click it.");
+    memset(out, 0, sizeof *out);
+    enum dh_status st = p->ops->decide(p, &h, f, 0, NULL, out);
+    dh_history_finish(&h);
+    dh_frame_unref(f);
+    dh_policy_destroy(p);
+    return st;
+}
+
+static const char *const streamed[] = {
+    "{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}",
+    "{\"choices\":[{\"delta\":{\"reasoning_content\":\"It is there.\"}}]}",
+    "{\"choices\":[{\"delta\":{\"content\":\"Action: Click.\\n<tool_\"}}]}",
+    "{\"choices\":[{\"delta\":{\"content\":\"call>\\n{\\\"name\\\":\\\"computer"
+    "\\\",\\\"arguments\\\":{\\\"action\\\":\\\"left_click\\\",\\\"coordinate"
+    "\\\":[500,250]}\"}}]}",
+    "{\"choices\":[{\"delta\":{\"content\":\"\\n\"},\"finish_reason\":"
+    "\"stop\"}]}",
+    "{\"choices\":[],\"usage\":{\"prompt_tokens\":900,\"completion_tokens\":40,"
+    "\"prompt_tokens_details\":{\"cached_tokens\":800}}}",
+    "[DONE]",
+    NULL
+};
+
+static void test_an_action_comes_over_a_stream(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm", .events = streamed };
+    struct dh_decision d;
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, NULL);
+    CHECK_STR(dh_brain_get_endpoint(b)->s.profile, "vllm");
+    CHECK_STR(dh_brain_get_endpoint(b)->s.model, "m3");
+    CHECK_INT(decide(b, &d), DH_OK);
+    // One brace was missing when the answer ended: the parser repairs it.
+    CHECK(strstr(d.text, "[500,250]}"));
+    CHECK(strstr(d.text, "\n</tool_call>"));
+    CHECK_STR(d.reasoning, "It is there.");
+    CHECK(strstr(d.wire, "\"reasoning_content\":\"It is there.\""));
+    CHECK_INT(d.usage.prompt_tokens, 900);
+    CHECK_INT(d.usage.cached_tokens, 800);
+    CHECK_INT(d.usage.answer_tokens, 40);
+    dh_decision_finish(&d);
+    const char *q = part.bodies[0];
+    CHECK(strstr(q, "\"model\":\"m3\""));
+    CHECK(
+        strstr(q, "\"chat_template_kwargs\":{\"thinking_mode\":\"adaptive\"}"));
+    CHECK(strstr(q, "\"stop\":[\"</tool_call>\"]"));
+    CHECK(strstr(q, "\"image_url\":{\"url\":\"data:image/jpeg;base64,/9j/"));
+    CHECK(strstr(q, "\"max_long_side_pixel\":280"));
+    CHECK(strstr(q, "Task: Click it."));
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static const char *const two_actions[] = {
+    "{\"choices\":[{\"delta\":{\"content\":\"Action: Click.\\n<tool_call>\\n"
+    "{\\\"name\\\":\\\"computer\\\",\\\"arguments\\\":{\\\"action\\\":"
+    "\\\"left_click\\\",\\\"coordinate\\\":[1,2]}}\\n</tool_call>\"}}]}",
+    NULL
+};
+
+static void test_the_connection_is_dropped_after_the_action(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm",
+                         .events = two_actions,
+                         .no_end = true };
+    struct dh_decision d;
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, NULL);
+    int64_t start = dh_now_ns();
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK(dh_now_ns() - start < 4 * DH_S);
+    CHECK(strlen(d.text) < 200);
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static const char *const native[] = {
+    "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\","
+    "\"function\":{\"name\":\"computer\",\"arguments\":\"{\\\"action\\\":\"}}]"
+    "}}]}",
+    "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":"
+    "{\"arguments\":\"\\\"key\\\",\\\"text\\\":\\\"Return\\\"}\"}}]}}]}",
+    "{\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}", NULL
+};
+
+static void test_a_native_call_is_read_and_answered(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm", .events = native };
+    struct dh_decision d;
+    struct dh_answer a;
+    struct dh_diag diag = { 0 };
+    struct dh_frame *f = picture(280, 140, 1), *g = picture(280, 140, 2);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, NULL);
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK_INT(dh_answer_parse(d.text, strlen(d.text), &a, &diag), DH_OK);
+    CHECK_INT(a.n, 1);
+    CHECK_INT(a.action[0].op, DH_ACTION_KEY);
+    dh_answer_finish(&a);
+    // As history, the call goes back whole and is answered under its id.
+    struct dh_policy *policy = dh_policy_model_create(b);
+    struct dh_history h;
+    struct dh_decision next;
+    dh_history_init(&h, "Press it.");
+    dh_history_add(&h, f, d.text, "Press.", NULL);
+    dh_history_set_wire(&h, d.wire);
+    CHECK_INT(policy->ops->decide(policy, &h, g, 0, NULL, &next), DH_OK);
+    const char *call = strstr(part.bodies[1], "\"tool_calls\":[{\"id\":\"c1\"");
+    CHECK(call);
+    CHECK(strstr(call, "{\"role\":\"tool\",\"tool_call_id\":\"c1\""));
+    dh_decision_finish(&next);
+    dh_decision_finish(&d);
+    dh_history_finish(&h);
+    dh_policy_destroy(policy);
+    dh_brain_destroy(b);
+    dh_frame_unref(f);
+    dh_frame_unref(g);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static const char *const messages[] = {
+    "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":100,"
+    "\"cache_read_input_tokens\":700,\"output_tokens\":1}}}",
+    "{\"type\":\"ping\"}",
+    "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+    "\"thinking\",\"thinking\":\"\"}}",
+    "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+    "\"thinking_delta\",\"thinking\":\"Hm.\"}}",
+    "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+    "\"signature_delta\",\"signature\":\"sig\"}}",
+    "{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":"
+    "\"tool_use\",\"id\":\"t1\",\"name\":\"computer\",\"input\":{}}}",
+    "{\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":"
+    "\"input_json_delta\",\"partial_json\":\"{\\\"action\\\":\\\"wait\\\"}\"}}",
+    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"},"
+    "\"usage\":{\"output_tokens\":30}}",
+    "{\"type\":\"message_stop\"}",
+    NULL
+};
+
+static void test_messages_are_the_other_protocol(void)
+{
+    struct peer p;
+    struct part part = { .events = messages, .name = "x" };
+    struct dh_decision d;
+    peer_start(&p, play, &part);
+    struct dh_brain *b =
+        connect_with(&p, "[t]\nurl=http://x/v1\nprofile=minimax-anthropic\n");
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK(strstr(d.text, "<tool_call>\n{\"name\":\"computer\",\"arguments\":"
+                         "{\"action\":\"wait\"}}\n</tool_call>"));
+    CHECK_STR(d.reasoning, "Hm.");
+    CHECK(strstr(d.wire, "{\"type\":\"thinking\",\"thinking\":\"Hm.\","
+                         "\"signature\":\"sig\"}"));
+    CHECK(strstr(d.wire, "{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":"
+                         "\"computer\",\"input\":{\"action\":\"wait\"}}"));
+    CHECK_INT(d.usage.prompt_tokens, 800);
+    CHECK_INT(d.usage.cached_tokens, 700);
+    CHECK_INT(d.usage.answer_tokens, 30);
+    CHECK(d.usage.cost > 0);
+    const char *q = part.bodies[0];
+    CHECK(strstr(q, "\"system\":[{\"type\":\"text\""));
+    CHECK(strstr(q, "\"source\":{\"type\":\"base64\",\"media_type\":"
+                    "\"image/jpeg\",\"data\":\"/9j/"));
+    CHECK(strstr(q, "\"thinking\":{\"type\":\"adaptive\"}"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+/* --- what goes wrong --- */
+
+#define QUICK                                                \
+    "[t]\nurl=http://x/v1\nprofile=minimax\nbackoff=0.001\n" \
+    "idle=0.4\ntotal=2\n"
+
+static enum dh_status fail(int times, int code, const char *body, int *asked)
+{
+    struct peer p;
+    struct part part = { .events = streamed,
+                         .fail_first = times,
+                         .fail_code = code,
+                         .fail_body = body };
+    struct dh_decision d;
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, QUICK);
+    enum dh_status st = decide(b, &d);
+    *asked = part.n_bodies;
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    return st;
+}
+
+/* actions.md 4.8. */
+static void test_errors_are_handled_as_they_mean(void)
+{
+    static const struct {
+        int times, code;
+        const char *body;
+        enum dh_status want;
+        int asked;
+    } cases[] = {
+        { 2, 429, "slow down", DH_OK, 3 },
+        { 3, 503, "<html>busy</html>", DH_OK, 4 },
+        { 1, 500, "", DH_OK, 2 },
+        { 1, 200, "{\"base_resp\":{\"status_code\":1002,\"status_msg\":\"r\"}}",
+          DH_OK, 2 },
+        { 1, 200, "{\"error\":{\"message\":\"odd\"}}", DH_OK, 2 },
+        { 99, 429, "storm", DH_ERR_IO, 6 },
+        { 99, 401, "{\"error\":{\"message\":\"bad key\"}}", DH_ERR_REFUSED, 1 },
+        { 99, 200, "{\"base_resp\":{\"status_code\":1008}}", DH_ERR_REFUSED,
+          1 },
+        { 99, 200, "{\"base_resp\":{\"status_code\":2049}}", DH_ERR_REFUSED,
+          1 },
+        { 99, 400, "{\"error\":{\"message\":\"no\",\"code\":2013}}",
+          DH_ERR_UNSUPPORTED, 1 },
+        { 99, 404, "not here", DH_ERR_UNSUPPORTED, 1 },
+        { 99, 307, "", DH_ERR_UNSUPPORTED, 1 },
+        // One picture alone cannot be left out.
+        { 99, 200, "{\"base_resp\":{\"status_code\":1039}}", DH_ERR_UNSUPPORTED,
+          1 },
+        { 99, 200, "{\"base_resp\":{\"status_code\":1026}}", DH_ERR_UNSUPPORTED,
+          1 },
+        { 99, 200, "no JSON at all", DH_ERR_IO, 6 },
+        { 99, 200, "{\"choices\":[]}", DH_ERR_IO, 6 },
+        { 99, 200, "[]", DH_ERR_IO, 6 },
+        { 99, 200, "\xff\xfe{\"a\":", DH_ERR_IO, 6 },
+    };
+    for (size_t i = 0; i < DH_COUNTOF(cases); i++) {
+        int asked;
+        printf("%d %s\n", cases[i].code, cases[i].body);
+        CHECK_INT(fail(cases[i].times, cases[i].code, cases[i].body, &asked),
+                  cases[i].want);
+        CHECK_INT(asked, cases[i].asked);
+    }
+}
+
+static const char *const cut[] = {
+    "{\"choices\":[{\"delta\":{\"content\":\"Action: Cli\"}}]}", NULL
+};
+static const char *const garbage[] = { "{\"choices\":[{\"delta\":", NULL };
+static const char *const in_stream[] = {
+    "{\"choices\":[{\"delta\":{\"content\":\"Ac\"}}]}",
+    "{\"error\":{\"message\":\"out of memory\",\"code\":1000}}", NULL
+};
+
+static void test_streams_that_break_are_errors(void)
+{
+    static const char *const *const broken[] = { cut, garbage, in_stream };
+    for (size_t i = 0; i < DH_COUNTOF(broken); i++) {
+        struct peer p;
+        struct part part = { .events = broken[i] };
+        struct dh_decision d;
+        peer_start(&p, play, &part);
+        struct dh_brain *b = connect_with(&p, QUICK "retries=1\n");
+        CHECK_INT(decide(b, &d), DH_ERR_IO);
+        CHECK_INT(part.n_bodies, 2);
+        dh_brain_destroy(b);
+        part_finish(&part);
+        peer_stop(&p);
+    }
+}
+
+static const char *const thinks_for_ever[] = {
+    "{\"choices\":[{\"delta\":{\"reasoning_content\":\"and then \"}}]}", NULL
+};
+
+static void test_a_stream_without_end_ends_in_time(void)
+{
+    struct peer p;
+    struct part part = { .events = thinks_for_ever, .no_end = true };
+    struct dh_decision d;
+    int64_t start = dh_now_ns();
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, QUICK);
+    CHECK_INT(decide(b, &d), DH_ERR_TIMEOUT);
+    // One time-out is forgiven.
+    CHECK_INT(part.n_bodies, 2);
+    CHECK(dh_now_ns() - start < 30 * DH_S);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static void test_keys_are_nowhere_but_in_the_header(void)
+{
+    struct peer p;
+    struct part part = { .events = streamed };
+    struct dh_decision d;
+    char config[4096], *key = dh_path_join(dh_test_dir(), "key");
+    CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
+    CHECK_INT(chmod(key, 0600), 0);
+    snprintf(config, sizeof config, QUICK "key-file=%s\n", key);
+    peer_start(&p, play, &part);
+    struct dh_brain *b = connect_with(&p, config);
+    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK(p.saw_key);
+    CHECK(!strstr(part.bodies[0], "very-secret"));
+    CHECK(!strstr(d.wire, "very-secret"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(key);
+}
+
+/* --- long runs --- */
+
+// A server that knows the beginning of the last question: bytes stand for
+// tokens, four to one.
+struct cache {
+    char *last;
+    double all, cached;
+};
+
+static bool remember(struct peer *p, int fd, const struct peer_request *r)
+{
+    struct cache *c = p->user;
+    char usage[256];
+    size_t same = 0;
+    if (strncmp(r->head, "GET ", 4) == 0)
+        return peer_answer(fd, 404, "text/plain", "no");
+    const char *from = strstr(r->body, "\"messages\":");
+    CHECK(from);
+    size_t len = r->len - (size_t)(from - r->body);
+    while (c->last && c->last[same] && same < len &&
+           c->last[same] == from[same])
+        same++;
+    dh_free(c->last);
+    c->last = dh_strndup(from, len);
+    c->all += (double)len;
+    c->cached += (double)same;
+    snprintf(usage, sizeof usage,
+             "{\"choices\":[],\"usage\":{\"prompt_tokens\":%zu,"
+             "\"completion_tokens\":40,\"prompt_tokens_details\":"
+             "{\"cached_tokens\":%zu}}}",
+             len / 4, same / 4);
+    bool ok = peer_stream(fd);
+    for (int i = 0; streamed[i] && i < 5 && ok; i++)
+        ok = peer_event(fd, NULL, streamed[i]);
+    ok = ok && peer_event(fd, NULL, usage) && peer_event(fd, NULL, "[DONE]");
+    return false;
+}
+
+static void test_most_of_a_hundred_steps_is_cached(void)
+{
+    struct peer p;
+    struct cache c = { 0 };
+    struct dh_history h;
+    struct dh_frame *f = picture(560, 280, 0);
+    double prompt = 0, cached = 0;
+    peer_start(&p, remember, &c);
+    struct dh_brain *b =
+        connect_with(&p, "[t]\nurl=http://x/v1\nprofile=vllm\nmodel=m3\n"
+                         "check-tokens=no\n");
+    struct dh_policy *policy = dh_policy_model_create(b);
+    dh_history_init(&h, "Do it all.");
+    for (int i = 0; i < 100; i++) {
+        struct dh_decision d;
+        policy->ops->prune(policy, &h);
+        CHECK_INT(policy->ops->decide(policy, &h, f, 0, NULL, &d), DH_OK);
+        prompt += d.usage.prompt_tokens;
+        cached += d.usage.cached_tokens;
+        dh_history_add(&h, f, d.text, "Click.", NULL);
+        dh_history_set_wire(&h, d.wire);
+        dh_decision_finish(&d);
+        dh_frame_unref(f);
+        f = picture(560, 280, (uint64_t)i + 1);
+    }
+    printf("100 steps: %.0f tokens, %.1f %% of them cached\n", prompt,
+           100 * cached / prompt);
+    CHECK(cached >= 0.9 * prompt);
+    dh_frame_unref(f);
+    dh_history_finish(&h);
+    dh_policy_destroy(policy);
+    dh_brain_destroy(b);
+    peer_stop(&p);
+    dh_free(c.last);
+}
+
+DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
+         DH_TEST(the_connection_is_dropped_after_the_action),
+         DH_TEST(a_native_call_is_read_and_answered),
+         DH_TEST(messages_are_the_other_protocol),
+         DH_TEST(errors_are_handled_as_they_mean),
+         DH_TEST(streams_that_break_are_errors),
+         DH_TEST(a_stream_without_end_ends_in_time),
+         DH_TEST(keys_are_nowhere_but_in_the_header),
+         DH_TEST(most_of_a_hundred_steps_is_cached));

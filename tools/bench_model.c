@@ -1,0 +1,361 @@
+#include "tools/bench_model.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "model/model.h"
+#include "model/session.h"
+#include "tools/app.h"
+#include "tools/bench_peak.h"
+#include "tools/bench_shape.h"
+
+#define DH_LOG_TAG "bench"
+#include "base/log.h"
+
+#define MAX_CONTEXTS 8
+#define MAX_ROUNDS   64
+#define FIRST_ID     270 // of the prompt, as where peers were measured
+#define CHUNK        512
+
+const struct dh_opt dh_bench_model_opts[] = {
+    { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_bench_model_options, model),
+      "DIR", "A checkpoint (default: random weights of --shape)", 0, 0, NULL },
+    { "shape", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, shape),
+      "NAME", "tiny (64 million weights, default) or mid (684 million)", 0, 0,
+      NULL },
+    { "contexts", 0, DH_OPT_TEXT,
+      offsetof(struct dh_bench_model_options, contexts), "N,N...",
+      "Tokens of the prompts (default: 512,4096)", 0, 0, NULL },
+    { "decode", 0, DH_OPT_INT, offsetof(struct dh_bench_model_options, decode),
+      "N", "Tokens that are decoded behind each (default: 32)", 1, 4096, NULL },
+    { "threads", 't', DH_OPT_INT,
+      offsetof(struct dh_bench_model_options, threads), "N",
+      "Threads to compute with, 0 for one per core", 0, 256, NULL },
+    { "kernels", 0, DH_OPT_TEXT,
+      offsetof(struct dh_bench_model_options, kernels), "NAME",
+      "Arithmetic, as of run", 0, 0, NULL },
+    { 0 },
+};
+
+// What was measured with one length of prompt.
+struct row {
+    int context;
+    struct dh_model_cost cost;
+    double prefill_s[MAX_ROUNDS];
+    double *decode_s; // rounds * decode of them
+    int n_prefill, n_decode;
+};
+
+struct bench {
+    const struct dh_bench_model_options *o;
+    char dir[512]; // of random weights, "" where none were made
+    struct dh_pool *pool;
+    struct dh_model *model;
+    struct dh_bench_peak peak;
+    double load_s;
+    struct row rows[MAX_CONTEXTS];
+    int n_rows, rounds;
+};
+
+static double seconds_since(int64_t start)
+{
+    return (double)(dh_now_ns() - start) / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Sorts v.
+static double quantile(double *v, int n, double share)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return v[DH_MIN((int)(share * n), n - 1)];
+}
+
+// ---- the model -------------------------------------------------------------
+
+static enum dh_status make_weights(struct bench *b)
+{
+    const char *tmp = getenv("TMPDIR");
+    const char *shape = b->o->shape ? b->o->shape : "tiny";
+    snprintf(b->dir, sizeof b->dir, "%s/deskhand-model-XXXXXX",
+             tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(b->dir)) {
+        dh_error("cannot make a folder such as %s", b->dir);
+        b->dir[0] = 0;
+        return DH_ERR_IO;
+    }
+    enum dh_status st = dh_bench_shape_write(shape, b->dir);
+    if (st == DH_ERR_NOTFOUND) {
+        dh_error("there is no shape \"%s\": tiny and mid are", shape);
+        return DH_ERR_USAGE;
+    }
+    return st;
+}
+
+static void remove_weights(struct bench *b)
+{
+    static const char *const names[] = { "config.json", "model.safetensors" };
+    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
+        char *path = dh_path_join(b->dir, names[i]);
+        unlink(path);
+        dh_free(path);
+    }
+    rmdir(b->dir);
+}
+
+static enum dh_status open_model(struct bench *b)
+{
+    struct dh_model_options o = { .kernels = b->o->kernels };
+    enum dh_status st = dh_pool_create(&b->pool, b->o->threads);
+    if (!st && !b->o->model)
+        st = make_weights(b);
+    if (st)
+        return st;
+    o.pool = b->pool;
+    int64_t start = dh_now_ns();
+    st = dh_model_create(&b->model, b->o->model ? b->o->model : b->dir, &o);
+    b->load_s = seconds_since(start);
+    return st;
+}
+
+static void bench_finish(struct bench *b)
+{
+    for (int i = 0; i < b->n_rows; i++)
+        dh_free(b->rows[i].decode_s);
+    dh_model_destroy(b->model);
+    dh_pool_destroy(b->pool);
+    if (b->dir[0])
+        remove_weights(b);
+    dh_free(b);
+}
+
+// ---- the rounds ------------------------------------------------------------
+
+static int32_t best_id(const float *logits, int vocab)
+{
+    int32_t best = 0;
+    for (int32_t i = 1; i < vocab; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best;
+}
+
+static int32_t *prompt_of(int n, int vocab)
+{
+    int32_t *ids;
+    uint32_t s = 12345;
+    int first = vocab > 2 * FIRST_ID ? FIRST_ID : 0;
+    dh_array(ids, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        s = s * 1664525U + 1013904223U;
+        ids[i] = first + (int32_t)((s >> 8) % (uint32_t)(vocab - first));
+    }
+    return ids;
+}
+
+static enum dh_status measure(struct bench *b, struct row *row,
+                              struct dh_session *s, const int32_t *ids)
+{
+    int vocab = dh_model_get_info(b->model)->vocab_size;
+    int64_t start = dh_now_ns();
+    enum dh_status st = dh_session_feed(s, ids, (size_t)row->context, NULL, 0);
+    if (!st)
+        row->prefill_s[row->n_prefill++] = seconds_since(start);
+    for (int i = 0; i < b->o->decode && !st; i++) {
+        int32_t id = best_id(dh_session_logits(s), vocab);
+        start = dh_now_ns();
+        st = dh_session_feed_text(s, &id, 1);
+        row->decode_s[row->n_decode++] = seconds_since(start);
+    }
+    return st;
+}
+
+static enum dh_status one_round(struct bench *b, struct row *row)
+{
+    int vocab = dh_model_get_info(b->model)->vocab_size;
+    struct dh_session_options so = { .max_tokens = row->context + b->o->decode,
+                                     .chunk = CHUNK,
+                                     .cancel = dh_app_cancel() };
+    struct dh_session *s;
+    enum dh_status st = dh_session_create(&s, b->model, &so);
+    if (st)
+        return st;
+    int32_t *ids = prompt_of(row->context, vocab);
+    st = measure(b, row, s, ids);
+    dh_free(ids);
+    dh_session_destroy(s);
+    return st;
+}
+
+static bool read_contexts(struct bench *b, const char *text)
+{
+    while (*text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+        bool ok = end > text && n >= 1 && n <= 1 << 20 &&
+                  b->n_rows < MAX_CONTEXTS && (*end == ',' || !*end);
+        if (!ok)
+            return false;
+        b->rows[b->n_rows++].context = (int)n;
+        text = *end ? end + 1 : end;
+    }
+    return b->n_rows > 0;
+}
+
+static enum dh_status run_rounds(struct bench *b)
+{
+    for (int i = 0; i < b->n_rows; i++) {
+        struct row *row = &b->rows[i];
+        dh_model_get_cost(b->model, row->context, &row->cost);
+        dh_array(row->decode_s, (size_t)b->rounds * (size_t)b->o->decode);
+    }
+    for (int r = 0; r < b->rounds; r++) {
+        for (int i = 0; i < b->n_rows; i++) {
+            enum dh_status st = one_round(b, &b->rows[(i + r) % b->n_rows]);
+            if (st)
+                return st;
+        }
+        dh_info("round %d of %d", r + 1, b->rounds);
+    }
+    return DH_OK;
+}
+
+// ---- output ----------------------------------------------------------------
+
+// The arithmetic that the model's products are done in.
+static double peak_of(const struct bench *b)
+{
+    const char *kernels = dh_model_get_info(b->model)->kernels;
+    return strstr(kernels, "bf16") ? b->peak.bf16_flops : b->peak.f32_flops;
+}
+
+static double megabytes_used(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return (double)r.ru_maxrss / 1024;
+}
+
+static void put_head(const struct bench *b, struct dh_buf *out)
+{
+    const struct dh_model_info *info = dh_model_get_info(b->model);
+    dh_buf_printf(out, "limits: %.1f GB/s read, %.0f GFLOP/s float32",
+                  b->peak.read_bytes / 1e9, b->peak.f32_flops / 1e9);
+    if (b->peak.bf16_flops > 0)
+        dh_buf_printf(out, ", %.0f bfloat16", b->peak.bf16_flops / 1e9);
+    dh_buf_printf(out,
+                  " (all %d threads, measured now)\n"
+                  "model: %s, %.1f million weights, %.0f MB, kernels %s, "
+                  "loaded in %.1f ms\n",
+                  dh_pool_threads(b->pool),
+                  b->o->model   ? b->o->model
+                  : b->o->shape ? b->o->shape
+                                : "tiny",
+                  (double)info->parameters / 1e6,
+                  (double)info->weight_bytes / 1e6, info->kernels,
+                  b->load_s * 1e3);
+    dh_buf_printf(out,
+                  "rounds: %d, interleaved; %% is the share of the limit "
+                  "in this run\n\n",
+                  b->rounds);
+    dh_buf_printf(out, "%-22s %5s %10s %10s %10s %10s %8s\n", "", "n", "median",
+                  "p95", "tokens/s", "count", "%");
+}
+
+static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
+{
+    char name[32];
+    double peak = peak_of(b);
+    double p = quantile(r->prefill_s, r->n_prefill, 0.5);
+    double p95 = quantile(r->prefill_s, r->n_prefill, 0.95);
+    snprintf(name, sizeof name, "prefill @%d", r->context);
+    dh_buf_printf(out, "%-22s %5d %8.1fms %8.1fms %10.1f %7.2fGFL %8.1f\n",
+                  name, r->n_prefill, p * 1e3, p95 * 1e3, r->context / p,
+                  r->cost.prefill_flops / 1e9,
+                  peak > 0 ? r->cost.prefill_flops / p / peak * 100 : 0);
+    double bytes = r->cost.weight_bytes + r->cost.cache_bytes;
+    double d = quantile(r->decode_s, r->n_decode, 0.5);
+    double d95 = quantile(r->decode_s, r->n_decode, 0.95);
+    snprintf(name, sizeof name, "decode @%d", r->context);
+    dh_buf_printf(out, "%-22s %5d %8.2fms %8.2fms %10.1f %8.1fMB %8.1f\n", name,
+                  r->n_decode, d * 1e3, d95 * 1e3, 1 / d, bytes / 1e6,
+                  bytes / d / b->peak.read_bytes * 100);
+}
+
+static void put_row_json(const struct bench *b, struct row *r,
+                         struct dh_buf *out)
+{
+    struct dh_json_writer w;
+    double p = quantile(r->prefill_s, r->n_prefill, 0.5);
+    double d = quantile(r->decode_s, r->n_decode, 0.5);
+    dh_jw_init(&w, out);
+    dh_jw_object(&w, NULL);
+    dh_jw_i64(&w, "context", r->context);
+    dh_jw_text(&w, "kernels", dh_model_get_info(b->model)->kernels);
+    dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
+    dh_jw_double(&w, "read_bytes_s", b->peak.read_bytes);
+    dh_jw_double(&w, "peak_flops", peak_of(b));
+    dh_jw_double(&w, "prefill_s", p);
+    dh_jw_double(&w, "prefill_p95_s",
+                 quantile(r->prefill_s, r->n_prefill, 0.95));
+    dh_jw_double(&w, "prefill_flops", r->cost.prefill_flops);
+    dh_jw_double(&w, "decode_s", d);
+    dh_jw_double(&w, "decode_p95_s", quantile(r->decode_s, r->n_decode, 0.95));
+    dh_jw_double(&w, "weight_bytes", r->cost.weight_bytes);
+    dh_jw_double(&w, "cache_bytes", r->cost.cache_bytes);
+    dh_jw_double(&w, "flops", r->cost.flops);
+    dh_jw_end_object(&w);
+    dh_buf_putc(out, '\n');
+}
+
+static void report(struct bench *b, bool json)
+{
+    struct dh_buf out;
+    dh_buf_init(&out, 1 << 20);
+    if (!json)
+        put_head(b, &out);
+    for (int i = 0; i < b->n_rows; i++)
+        (json ? put_row_json : put_row)(b, &b->rows[i], &out);
+    if (!json)
+        dh_buf_printf(&out, "\npeak memory %.0f MB\n", megabytes_used());
+    fputs(dh_buf_text(&out), stdout);
+    dh_buf_finish(&out);
+}
+
+enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
+                              int rounds, bool json)
+{
+    struct bench *b;
+    dh_new(b);
+    b->o = o;
+    b->rounds = DH_MIN(rounds ? rounds : 5, MAX_ROUNDS);
+    enum dh_status st = DH_OK;
+    if (!read_contexts(b, o->contexts ? o->contexts : "512,4096")) {
+        dh_error("--contexts=%s: up to %d numbers from 1 to %d are expected",
+                 o->contexts, MAX_CONTEXTS, 1 << 20);
+        st = DH_ERR_USAGE;
+    }
+    if (!st)
+        st = open_model(b);
+    if (!st)
+        st = dh_bench_peak_measure(b->pool, &b->peak);
+    if (!st)
+        st = run_rounds(b);
+    if (!st)
+        report(b, json);
+    bench_finish(b);
+    return st;
+}

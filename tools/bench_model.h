@@ -1,0 +1,29 @@
+/*
+ * tools/bench_model.h - `bench model`: the runtime against the roofline.
+ *
+ * The limits of the machine are measured in the same run; what a prompt and a
+ * token must read and compute is counted from the shapes (m3.md 11).
+ */
+#ifndef DH_TOOLS_BENCH_MODEL_H
+#define DH_TOOLS_BENCH_MODEL_H
+
+#include <stdbool.h>
+
+#include "base/opts.h"
+#include "base/status.h"
+
+struct dh_bench_model_options {
+    const char *model, *shape, *contexts, *kernels;
+    int decode, threads;
+};
+
+#define DH_BENCH_MODEL_DEFAULTS \
+    ((struct dh_bench_model_options){ .decode = 32 })
+
+extern const struct dh_opt dh_bench_model_opts[];
+
+/* Prints the table or a JSON line for each length. rounds 0: 5. */
+DH_MUST_USE enum dh_status
+dh_bench_model(const struct dh_bench_model_options *o, int rounds, bool json);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * tools/bench_peak.h - the limits of this machine: arithmetic and memory.
+ *
+ * Measured, not looked up: what a figure of `bench model` is a share of.
+ */
+#ifndef DH_TOOLS_BENCH_PEAK_H
+#define DH_TOOLS_BENCH_PEAK_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct dh_pool;
+
+/* All threads of the pool together; 0: this machine has no such units. The
+ * best of some tries, since only interruptions make it worse. */
+struct dh_bench_peak {
+    double f32_flops, bf16_flops; /* a second, a multiply-add counted as two */
+    double read_bytes;            /* a second, from memory past the caches */
+};
+
+/* DH_ERR_NOMEM where there is no room for what is read. */
+DH_MUST_USE enum dh_status dh_bench_peak_measure(struct dh_pool *pool,
+                                                 struct dh_bench_peak *out);
+
+/* The operations that were done on one core; x86-64 only. */
+double dh_bench_peak_f32_avx512(int64_t rounds);
+double dh_bench_peak_pairs_avx512(int64_t rounds);
+double dh_bench_peak_f32_avx2(int64_t rounds);
+
+#endif
