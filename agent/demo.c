@@ -95,7 +95,7 @@ static void note_settled(struct dh_demo *d)
     int64_t now = dh_now_ns();
     if (d->wait.line && (now - d->wait.still_ns > QUIET_NS ||
                          now - d->wait.ended_ns > SETTLE_NS))
-        dh_demo_write_done(d);
+        dh_demo_write_done(d, d->latest);
 }
 
 static void look(struct dh_demo *d)
@@ -252,7 +252,7 @@ static void set_paused(struct dh_demo *d, bool paused)
     d->paused = paused;
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
-    dh_demo_write_done(d);
+    dh_demo_write_done(d, d->latest);
     dh_reduce_destroy(d->reduce);
     d->reduce = new_reduce(d);
     moment_finish(&d->pending);
@@ -387,7 +387,7 @@ static void finish_session(struct dh_demo *d)
     // Not that the modifiers of the stop key are still down.
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
-    dh_demo_write_done(d);
+    dh_demo_write_done(d, d->latest);
     dh_demo_write_text(d, "end", "reason", reason);
     enum dh_status st = dh_session_file_finish(d->file, dh_now_ns(), reason,
                                                (uint64_t)d->result.dropped);

@@ -98,8 +98,9 @@ void dh_demo_write_text(struct dh_demo *d, const char *kind, const char *key,
 void dh_demo_write_drop(struct dh_demo *d, uint64_t count);
 /* The actions that wait for it. */
 void dh_demo_write_acts(struct dh_demo *d);
-/* What the last action did, as far as it can be seen now. */
-void dh_demo_write_done(struct dh_demo *d);
+/* What the last action did, as far as it can be seen in `after`; NULL is
+ * allowed. */
+void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after);
 /* Members of the header. */
 void dh_demo_write_head(void *demo, struct dh_json_writer *w);
 

@@ -201,7 +201,8 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
 {
     const struct dh_reduced *what = &a->what;
     uint64_t hash;
-    dh_demo_write_done(d);
+    // The next action ends it, and began with what it had left.
+    dh_demo_write_done(d, a->moment.before);
     if (what->secret)
         name_secret(d, &a->what.action);
     int before = put_frame(d, a->moment.before, "before", &hash);
@@ -240,18 +241,18 @@ void dh_demo_write_acts(struct dh_demo *d)
     d->n_acts = 0;
 }
 
-void dh_demo_write_done(struct dh_demo *d)
+void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after)
 {
     struct dh_demo_wait *wait = &d->wait;
     uint64_t hash;
     if (!wait->line)
         return;
-    int after = put_frame(d, d->latest, "after", &hash);
+    int number = put_frame(d, after, "after", &hash);
     struct dh_json_writer *w = begin(d, "done", NULL);
     dh_jw_i64(w, "act", wait->line);
     dh_jw_bool(w, "ok", true);
-    if (after)
-        dh_jw_i64(w, "after", after);
+    if (number)
+        dh_jw_i64(w, "after", number);
     dh_jw_i64(w, "settle_ms",
               DH_MAX(wait->still_ns - wait->ended_ns, 0) / DH_MS);
     dh_jw_bool(w, "changed", wait->changed || hash != wait->before);

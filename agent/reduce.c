@@ -40,7 +40,6 @@ enum state {
     SCROLLED, // and may be further
     TYPED,
     KEYED,
-    MANY, // buttons and keys at once: each press and release by itself
 };
 
 // The pointer stays somewhere; what opens there may be the reason.
@@ -63,7 +62,10 @@ struct dh_reduce {
     int64_t last_ns;       // when it was last added to
     struct dh_point path[PATH_POINTS];
     int n_path;
-    int button, held;      // of BUTTON; how many are down
+    int button;    // of BUTTON
+    uint32_t held; // buttons that are down, a bit each
+    bool many;     // buttons and keys at once: each press and release by itself
+    unsigned switching;    // Alt, Super: down since the key of KEYED
     unsigned kept;         // modifiers held on from one key to the next
     struct dh_point where; // of the pointer
     struct rest rest;
@@ -228,8 +230,10 @@ static void tell_text(struct dh_reduce *r)
     dh_buf_clear(&r->text);
 }
 
+// What comes next comes while it is held.
 static void tell_press(struct dh_reduce *r)
 {
+    r->many = true;
     r->now.action.op = DH_ACTION_DOWN;
     r->now.action.count = 1;
     tell(r);
@@ -243,12 +247,8 @@ void dh_reduce_flush(struct dh_reduce *r)
     case CLICKED:
     case SCROLLED:
     case KEYED: tell(r); break;
-    case IDLE:
-    case MANY: break;
+    case IDLE: break;
     }
-    // MANY has nothing pending, and goes on until all are up.
-    if (r->state != MANY)
-        r->state = IDLE;
 }
 
 // ---- the pointer -----------------------------------------------------------
@@ -281,31 +281,26 @@ static bool is_again(const struct dh_reduce *r, const struct dh_input_event *e)
            is_near(r->now.action.at, e->at, CLICK_PX);
 }
 
-// From here on each press and release is an action of its own.
-static void go_many(struct dh_reduce *r)
-{
-    if (r->state != MANY)
-        dh_reduce_flush(r);
-    r->state = MANY;
-}
-
 static void one_of_many(struct dh_reduce *r, const struct dh_input_event *e,
                         int64_t n)
 {
-    r->state = IDLE;
-    begin_at(r, MANY, e->down ? DH_ACTION_DOWN : DH_ACTION_UP, e, n);
+    dh_reduce_flush(r);
+    begin_at(r, IDLE, e->down ? DH_ACTION_DOWN : DH_ACTION_UP, e, n);
     r->now.action.button = e->code;
     tell(r);
-    r->state = r->held > 0 ? MANY : IDLE;
+    r->many = r->held != 0;
 }
 
 static void feed_press(struct dh_reduce *r, const struct dh_input_event *e,
                        int64_t n)
 {
-    r->held++;
+    uint32_t bit = 1u << (e->code & 31);
     r->rest.n = 0;
-    if (r->state == BUTTON || r->state == MANY) {
-        go_many(r);
+    // Another mouse holds it.
+    if (r->held & bit)
+        return;
+    r->held |= bit;
+    if (r->state == BUTTON || r->many) {
         one_of_many(r, e, n);
         return;
     }
@@ -339,15 +334,15 @@ static void split_click(struct dh_reduce *r)
 static void feed_release(struct dh_reduce *r, const struct dh_input_event *e,
                          int64_t n)
 {
-    if (r->held > 0)
-        r->held--;
-    if (r->state == MANY) {
+    uint32_t bit = 1u << (e->code & 31);
+    // It was down before the recording began.
+    if (!(r->held & bit))
+        return;
+    r->held &= ~bit;
+    if (r->many) {
         one_of_many(r, e, n);
         return;
     }
-    // Of a button that was down before the recording began.
-    if (r->state != BUTTON || e->code != r->button)
-        return;
     add_to_path(r, e->at);
     int64_t pressed = r->last_ns;
     bool drag = went_far(r);
@@ -378,8 +373,6 @@ static void feed_scroll(struct dh_reduce *r, const struct dh_input_event *e,
               sign_of(a->dx) == e->dx && sign_of(a->dy) == e->dy &&
               a->mods == e->mods && is_near(a->at, e->at, NEAR_PX);
     r->rest.n = 0;
-    if (r->state == MANY)
-        return;
     if (!on) {
         dh_reduce_flush(r);
         begin_at(r, SCROLLED, DH_ACTION_SCROLL, e, n);
@@ -443,25 +436,28 @@ static void tell_held(struct dh_reduce *r, enum dh_action_op op, unsigned mods,
     }
 }
 
+static void take_out(char *text, const char *part)
+{
+    char *at = strstr(text, part);
+    if (at)
+        memmove(at, at + strlen(part), strlen(at + strlen(part)) + 1);
+}
+
 // Alt stays down for a second key, as in a switcher of windows: it has to be
 // held, not pressed again.
-static void keep_mods(struct dh_reduce *r, const struct dh_input_event *e,
-                      int64_t n)
+static void keep_mods(struct dh_reduce *r, const struct dh_input_event *e)
 {
     const unsigned mods = e->mods & (DH_INPUT_ALT | DH_INPUT_SUPER);
     struct dh_reduced first = r->now;
-    char *plain = strrchr(first.action.text, '+');
     struct dh_input_event at = { .time_ns = first.began_ns };
     r->state = IDLE;
     tell_held(r, DH_ACTION_KEY_DOWN, mods, &at, first.from);
     r->kept = mods;
     r->now = first;
-    if (plain && plain[1])
-        memmove(r->now.action.text, plain + 1, strlen(plain));
+    take_out(r->now.action.text, "alt+");
+    take_out(r->now.action.text, "super+");
     r->state = KEYED;
-    if (e->mods & ~mods)
-        tell(r);
-    (void)n;
+    r->switching = 0;
 }
 
 static void feed_key(struct dh_reduce *r, const struct dh_input_event *e,
@@ -469,8 +465,8 @@ static void feed_key(struct dh_reduce *r, const struct dh_input_event *e,
 {
     char chord[96];
     const unsigned switching = e->mods & (DH_INPUT_ALT | DH_INPUT_SUPER);
-    if (r->state == KEYED && switching && !r->kept && r->now.action.mods)
-        keep_mods(r, e, n);
+    if (r->state == KEYED && switching && !r->kept && r->switching)
+        keep_mods(r, e);
     chord_name(e, e->mods & ~r->kept, chord, sizeof chord);
     if (r->state == KEYED && !strcmp(chord, r->now.action.text) &&
         r->now.action.repeat < REPEAT_MAX && e->time_ns - r->last_ns < KEY_NS) {
@@ -481,8 +477,7 @@ static void feed_key(struct dh_reduce *r, const struct dh_input_event *e,
     dh_reduce_flush(r);
     begin(r, KEYED, DH_ACTION_KEY, e, n);
     r->now.action.text = dh_strdup(chord);
-    // Only until it is told: these modifiers have been down since.
-    r->now.action.mods = switching & ~r->kept;
+    r->switching = switching & ~r->kept;
 }
 
 static void take_back(struct dh_buf *text)
@@ -534,7 +529,7 @@ static void feed_modifier(struct dh_reduce *r, const struct dh_input_event *e,
     if (r->lone.n)
         r->lone.until_ns = e->time_ns + REACT_NS;
     if (r->state == KEYED)
-        r->now.action.mods &= ~e->modifier;
+        r->switching &= ~e->modifier;
     if (r->kept & e->modifier) {
         dh_reduce_flush(r);
         tell_held(r, DH_ACTION_KEY_UP, e->modifier, e, n);
@@ -546,10 +541,9 @@ static void feed_pressed(struct dh_reduce *r, const struct dh_input_event *e,
                          int64_t n, bool secret)
 {
     bool text = e->text[0] || e->composing;
-    bool many = r->state == BUTTON || r->state == MANY;
     snprintf(r->again, sizeof r->again, "%s", secret ? "" : e->text);
-    if (many)
-        go_many(r);
+    if (r->state == BUTTON)
+        dh_reduce_flush(r);
     if (secret) {
         feed_text(r, e, n, true);
     } else if (r->o.tidy && r->state == TYPED && !e->mods && r->text.len &&
@@ -561,10 +555,8 @@ static void feed_pressed(struct dh_reduce *r, const struct dh_input_event *e,
     } else {
         feed_key(r, e, n);
     }
-    if (many) {
+    if (r->many)
         dh_reduce_flush(r);
-        r->state = r->held > 0 ? MANY : IDLE;
-    }
 }
 
 static void feed_keyboard(struct dh_reduce *r, const struct dh_input_event *e,
@@ -651,10 +643,9 @@ void dh_reduce_tick(struct dh_reduce *r, int64_t now_ns)
     case SCROLLED: over = since >= SCROLL_NS; break;
     case TYPED: over = since > TYPE_NS; break;
     // While Alt is down the next key tells what it was.
-    case KEYED: over = since >= KEY_NS && !r->now.action.mods; break;
+    case KEYED: over = since >= KEY_NS && !r->switching; break;
     case IDLE:
-    case BUTTON:
-    case MANY: break;
+    case BUTTON: break;
     }
     if (over)
         dh_reduce_flush(r);
