@@ -7,10 +7,12 @@
 #include "base/mem.h"
 #include "capture/frame.h"
 
-#define SEED_PX   4  // the colour is that of most pixels so near
-#define TOLERANCE 16 // of a channel: shades of a gradient
-#define MIN_PX    6
-#define MIN_EDGES 8
+#define SEED_PX     6 // colours so near are tried
+#define COLOURS_MAX 16
+#define TOLERANCE   16 // of a channel: shades of a gradient
+#define MIN_PX      6
+#define MIN_EDGES   8
+#define TRIES       3
 
 static uint32_t pixel(const struct dh_frame *f, int x, int y)
 {
@@ -31,26 +33,45 @@ static struct dh_rect in_frame(const struct dh_frame *f, struct dh_rect r)
     return dh_rect_intersect(r, (struct dh_rect){ 0, 0, f->width, f->height });
 }
 
-// A click often hits a letter; the ground around it is meant.
-static struct dh_point seed_of(const struct dh_frame *f, struct dh_point p)
+// The colours near a point, the most frequent first, each with the pixel of it
+// that is nearest to the point.
+struct shade {
+    uint32_t colour;
+    int count, far;
+    struct dh_point at;
+};
+
+struct colours {
+    int n;
+    struct shade of[COLOURS_MAX];
+};
+
+static void count_pixel(struct colours *c, uint32_t colour, struct dh_point at,
+                        int far)
 {
-    struct dh_rect box =
-        in_frame(f, (struct dh_rect){ p.x - SEED_PX, p.y - SEED_PX,
-                                      2 * SEED_PX + 1, 2 * SEED_PX + 1 });
-    struct dh_point best = p;
-    int most = 0;
-    for (int i = 0; i < box.w * box.h; i++) {
-        struct dh_point at = { box.x + i % box.w, box.y + i / box.w };
-        int n = 0;
-        for (int j = 0; j < box.w * box.h; j++)
-            n += pixel(f, box.x + j % box.w, box.y + j / box.w) ==
-                 pixel(f, at.x, at.y);
-        if (n > most) {
-            most = n;
-            best = at;
-        }
+    int i = 0;
+    while (i < c->n && c->of[i].colour != colour)
+        i++;
+    if (i == COLOURS_MAX)
+        return;
+    if (i == c->n) {
+        c->n++;
+        c->of[i].colour = colour;
+        c->of[i].count = 0;
+        c->of[i].far = INT32_MAX;
     }
-    return best;
+    c->of[i].count++;
+    if (far < c->of[i].far) {
+        c->of[i].far = far;
+        c->of[i].at = at;
+    }
+}
+
+static int by_count(const void *a, const void *b)
+{
+    int x = ((const struct shade *)a)->count;
+    int y = ((const struct shade *)b)->count;
+    return (y > x) - (y < x);
 }
 
 struct fill {
@@ -89,27 +110,53 @@ static struct dh_rect flood(struct fill *s, struct dh_point from)
     return box;
 }
 
+static void read_colours(const struct dh_frame *f, struct dh_point p,
+                         struct colours *out)
+{
+    struct dh_rect box =
+        in_frame(f, (struct dh_rect){ p.x - SEED_PX, p.y - SEED_PX,
+                                      2 * SEED_PX + 1, 2 * SEED_PX + 1 });
+    out->n = 0;
+    for (int i = 0; i < box.w * box.h; i++) {
+        struct dh_point at = { box.x + i % box.w, box.y + i / box.w };
+        int dx = at.x - p.x, dy = at.y - p.y;
+        count_pixel(out, pixel(f, at.x, at.y), at, dx * dx + dy * dy);
+    }
+    qsort(out->of, (size_t)out->n, sizeof *out->of, by_count);
+}
+
+static bool is_thing(struct dh_rect box, struct dh_point p)
+{
+    return box.w >= MIN_PX && box.h >= MIN_PX && box.w <= DH_REGION_MAX_W &&
+           box.h <= DH_REGION_MAX_H && dh_rect_has(box, p);
+}
+
+// A click often hits a letter, and it is the ground around it that is meant.
 bool dh_region_around(const struct dh_frame *frame, struct dh_point p,
                       struct dh_rect *out)
 {
     struct fill s = { .frame = frame };
-    struct dh_point from = seed_of(frame, p);
+    struct colours near;
+    bool found = false;
     // One more on each side, so that what is too large is seen to be.
     s.area = in_frame(frame, (struct dh_rect){ p.x - DH_REGION_MAX_W - 1,
                                                p.y - DH_REGION_MAX_H - 1,
                                                2 * DH_REGION_MAX_W + 3,
                                                2 * DH_REGION_MAX_H + 3 });
-    s.colour = pixel(frame, from.x, from.y);
     dh_array(s.seen, (size_t)(s.area.w * s.area.h));
     dh_array(s.todo, (size_t)(s.area.w * s.area.h));
-    struct dh_rect box = flood(&s, from);
+    read_colours(frame, p, &near);
+    for (int i = 0; i < near.n && i < TRIES && !found; i++) {
+        s.colour = near.of[i].colour;
+        memset(s.seen, 0, (size_t)(s.area.w * s.area.h));
+        struct dh_rect box = flood(&s, near.of[i].at);
+        found = is_thing(box, p);
+        if (found)
+            *out = box;
+    }
     dh_free(s.seen);
     dh_free(s.todo);
-    if (box.w < MIN_PX || box.h < MIN_PX || box.w > DH_REGION_MAX_W ||
-        box.h > DH_REGION_MAX_H || !dh_rect_has(box, p))
-        return false;
-    *out = box;
-    return true;
+    return found;
 }
 
 // ---- counting
