@@ -21,10 +21,12 @@
 #include "base/log.h"
 
 // A call to a program that hangs; several of them make one question.
-#define CALL_MS   50
-#define MAX_DEPTH 48
-#define MAX_NODES 3000 // looked at for one question
-#define MAX_APPS  64
+#define CALL_MS      50
+#define PLACE_MS     (DH_A11Y_WAIT_MS * 3 / 5)
+#define MAX_DEPTH    48
+#define MAX_NODES    3000 // looked at for one question
+#define MAX_APPS     64
+#define MAX_CHILDREN 128 // of a container that is searched by hand
 
 enum op { AT, PLACE, FOCUSED, WATCH };
 
@@ -36,6 +38,7 @@ struct question {
 struct answer {
     uint32_t serial;
     bool found;
+    bool late; // a program did not answer the child
     struct dh_a11y_node node;
     struct dh_a11y_place place;
 };
@@ -44,6 +47,7 @@ struct dh_a11y {
     pid_t child;
     int fd;
     uint32_t serial;
+    bool late; // no answer to the last one
 };
 
 // ---- the child -------------------------------------------------------------
@@ -116,22 +120,54 @@ static void read_node(AtspiAccessible *a, struct dh_a11y_node *out)
         read_text(a, out);
 }
 
+// Some containers do not know what is in them at a point, though it says where
+// it is; and some, such as the pages of a notebook, are nowhere themselves. The
+// last one that shows is on top.
+static AtspiAccessible *child_around(struct search *s, AtspiAccessible *a,
+                                     struct dh_point p, int depth)
+{
+    AtspiAccessible *found = NULL;
+    int n = atspi_accessible_get_child_count(a, NULL);
+    for (int i = DH_MIN(n, MAX_CHILDREN) - 1; i >= 0 && !found && !over(s);
+         i--) {
+        AtspiAccessible *in = atspi_accessible_get_child_at_index(a, i, NULL);
+        struct dh_rect r = { 0 };
+        if (in && has_state(in, ATSPI_STATE_SHOWING))
+            r = rect_of(in);
+        if (dh_rect_has(r, p))
+            found = g_object_ref(in);
+        else if (r.w < 0 && depth < MAX_DEPTH)
+            found = child_around(s, in, p, depth + 1);
+        if (in)
+            g_object_unref(in);
+    }
+    return found;
+}
+
+static AtspiAccessible *child_at(struct search *s, AtspiAccessible *a,
+                                 struct dh_point p)
+{
+    AtspiComponent *c = atspi_accessible_get_component_iface(a);
+    AtspiAccessible *in = c ? atspi_component_get_accessible_at_point(
+                                  c, p.x, p.y, ATSPI_COORD_TYPE_SCREEN, NULL)
+                            : NULL;
+    if (c)
+        g_object_unref(c);
+    if (in && in != a)
+        return in;
+    if (in)
+        g_object_unref(in);
+    return child_around(s, a, p, 0);
+}
+
 // Takes over `a`, returns the innermost one below it at the point.
-static AtspiAccessible *descend(struct search *s, AtspiAccessible *a, int x,
-                                int y)
+static AtspiAccessible *descend(struct search *s, AtspiAccessible *a,
+                                struct dh_point p)
 {
     for (int depth = 0; depth < MAX_DEPTH && !over(s); depth++) {
-        AtspiComponent *c = atspi_accessible_get_component_iface(a);
-        AtspiAccessible *in = c ? atspi_component_get_accessible_at_point(
-                                      c, x, y, ATSPI_COORD_TYPE_SCREEN, NULL)
-                                : NULL;
-        if (c)
-            g_object_unref(c);
-        if (!in || in == a) {
-            if (in)
-                g_object_unref(in);
-            return a;
-        }
+        AtspiAccessible *in = child_at(s, a, p);
+        if (!in)
+            break;
         g_object_unref(a);
         a = in;
     }
@@ -305,7 +341,7 @@ static bool ask_window(struct search *s, AtspiAccessible *win,
     AtspiAccessible *hit = NULL;
     if (q->op != FOCUSED && has_state(win, ATSPI_STATE_SHOWING) &&
         dh_rect_has(rect_of(win), p))
-        hit = descend(s, g_object_ref(win), q->x, q->y);
+        hit = descend(s, g_object_ref(win), p);
     else if (q->op == FOCUSED && has_state(win, ATSPI_STATE_ACTIVE))
         hit = find_focus(s, win, 0);
     if (!hit)
@@ -337,7 +373,9 @@ static bool ask_app(struct search *s, AtspiAccessible *app,
 
 static bool ask_desktop(const struct question *q, struct answer *out)
 {
-    struct search s = { dh_now_ns() + DH_A11Y_WAIT_MS * DH_MS, 0 };
+    // An answer that is not whole is worth more than one that comes too late.
+    int64_t ms = q->op == PLACE ? PLACE_MS : DH_A11Y_WAIT_MS;
+    struct search s = { dh_now_ns() + ms * DH_MS, 0 };
     AtspiAccessible *desktop = atspi_get_desktop(0);
     if (!desktop)
         return false;
@@ -435,10 +473,13 @@ static gboolean on_question(gint fd, GIOCondition condition, void *user)
         return FALSE;
     }
     struct answer a = { .serial = q.serial };
+    int64_t start = dh_now_ns();
     if (q.op == WATCH)
         watch(c);
     else
         a.found = answer(c, &q, &a);
+    // A call that timed out looks the same as one that found nothing.
+    a.late = !a.found && dh_now_ns() - start >= CALL_MS * DH_MS;
     if (q.op != WATCH && send(fd, &a, sizeof a, MSG_NOSIGNAL) < 0)
         g_main_loop_quit(c->loop);
     return TRUE;
@@ -503,6 +544,7 @@ static bool ask(struct dh_a11y *a, struct question q, struct answer *out)
     if (!a)
         return false;
     q.serial = ++a->serial;
+    a->late = true;
     if (send(a->fd, &q, sizeof q, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return false;
     int64_t until = dh_now_ns() + DH_A11Y_WAIT_MS * DH_MS;
@@ -515,8 +557,10 @@ static bool ask(struct dh_a11y *a, struct question q, struct answer *out)
         if (n <= 0 ||
             recv(a->fd, out, sizeof *out, MSG_DONTWAIT) != (ssize_t)sizeof *out)
             return false;
-        if (out->serial == q.serial)
-            return out->found;
+        if (out->serial != q.serial)
+            continue;
+        a->late = out->late;
+        return out->found;
     }
 }
 
@@ -552,6 +596,11 @@ bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
     *out = got.node;
     *place = got.place;
     return true;
+}
+
+bool dh_a11y_was_late(const struct dh_a11y *a)
+{
+    return a && a->late;
 }
 
 void dh_a11y_watch(struct dh_a11y *a)

@@ -63,7 +63,10 @@ void dh_a11y_destroy(struct dh_a11y *a);
  * nothing is known. a may be NULL. */
 DH_MUST_USE bool dh_a11y_at(struct dh_a11y *a, int pid, struct dh_point p,
                             struct dh_a11y_node *out);
-/* The same, and where it is in its window. */
+/* The last question had no answer in time, which is not the same as "nothing".
+ * a may be NULL. */
+bool dh_a11y_was_late(const struct dh_a11y *a);
+/* The same as dh_a11y_at, and where it is in its window. */
 DH_MUST_USE bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
                                struct dh_a11y_node *out,
                                struct dh_a11y_place *place);

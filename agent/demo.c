@@ -103,7 +103,7 @@ static void look(struct dh_demo *d)
     d->looked_ns = dh_now_ns();
     if (d->paused)
         return;
-    if (d->privacy.touched || d->privacy.secret)
+    if (d->privacy.touched || (d->privacy.secret && !d->privacy.late))
         dh_demo_ask_focus(d);
     grab(d);
     dh_reduce_tick(d->reduce, dh_now_ns());

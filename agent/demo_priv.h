@@ -46,6 +46,7 @@ struct dh_demo_privacy {
     struct dh_a11y_node node;
     bool has_node; /* of what has the focus */
     int64_t asked_ns;
+    bool late;        /* the program did not say in time */
     bool touched;     /* the focus may have gone elsewhere since */
     int64_t secret_n; /* the line that stands for secret keys; 0: none */
     uint8_t down[32]; /* keys whose press was not told, a bit each */

@@ -8,8 +8,10 @@
 #include "capture/veil.h"
 
 #define FRESH_NS  (30 * DH_MS)  // so long what has the focus is taken as known
+#define HANGS_NS  DH_S          // the same of a program that did not answer
 #define BEHIND_NS (250 * DH_MS) // later than this the answer is another key's
 #define MARGIN    3
+#define TRIES     2
 
 bool dh_demo_is_hidden(const struct dh_demo *d, unsigned long window)
 {
@@ -61,14 +63,22 @@ void dh_demo_note_window(struct dh_demo *d, const struct dh_input_event *e)
     p->touched = true;
 }
 
+// A program that hangs now may be one that has asked for a password: what it
+// cannot tell in time is taken for one.
 void dh_demo_ask_focus(struct dh_demo *d)
 {
     struct dh_demo_privacy *p = &d->privacy;
-    p->has_node = dh_a11y_focused(d->o->a11y, p->focus.pid, &p->node);
+    struct dh_a11y *a = d->o->a11y;
+    for (int i = 0; i < TRIES; i++) {
+        p->has_node = dh_a11y_focused(a, p->focus.pid, &p->node);
+        if (p->has_node || !dh_a11y_was_late(a))
+            break;
+    }
+    p->late = !p->has_node && dh_a11y_was_late(a);
     p->asked_ns = dh_now_ns();
     p->touched = false;
-    p->secret = p->has_node && p->node.password;
-    if (p->secret)
+    p->secret = p->has_node ? p->node.password : p->late;
+    if (p->has_node && p->secret)
         p->field = p->node.rect;
 }
 
@@ -108,7 +118,7 @@ bool dh_demo_is_secret(struct dh_demo *d, const struct dh_input_event *e)
         return false;
     }
     int64_t now = dh_now_ns();
-    if (p->touched || now - p->asked_ns > FRESH_NS)
+    if (p->touched || now - p->asked_ns > (p->late ? HANGS_NS : FRESH_NS))
         dh_demo_ask_focus(d);
     // The field may have gone since the key was pressed.
     bool late = was && now - e->time_ns > BEHIND_NS;

@@ -8,7 +8,8 @@
 #include "capture/frame.h"
 #include "vision/region.h"
 
-#define TIGHT_PX 4
+#define TIGHT_PX  4
+#define AROUND_PX 24
 
 // ---- titles
 // ------------------------------------------------------------------
@@ -109,10 +110,16 @@ static bool find_region(const struct dh_frame *f, struct dh_point at,
     return true;
 }
 
+// Where no element is known, what lies around the point is better than nothing.
 static void find_crops(struct dh_target *t, const struct dh_frame *f)
 {
     struct dh_rect screen = { f->screen.x, f->screen.y, f->width, f->height };
-    t->tight = dh_rect_intersect(grow(t->rect, TIGHT_PX, TIGHT_PX), screen);
+    struct dh_rect point = { t->at.x, t->at.y, 1, 1 };
+    if (dh_rect_is_empty(t->rect))
+        t->tight = grow(point, AROUND_PX, AROUND_PX);
+    else
+        t->tight = grow(t->rect, TIGHT_PX, TIGHT_PX);
+    t->tight = dh_rect_intersect(t->tight, screen);
     t->wide = dh_rect_intersect(grow(t->tight, t->tight.w, t->tight.h), screen);
     struct dh_rect in = t->tight;
     in.x -= f->screen.x;
@@ -140,7 +147,7 @@ void dh_target_find(struct dh_target *t, const struct dh_frame *frame,
         t->rect = t->node.rect;
     else if (!find_region(frame, at, &t->rect))
         miss(t, "rect: nothing stands out there");
-    if (!dh_rect_is_empty(t->rect))
+    if (dh_rect_has(frame->screen, at))
         find_crops(t, frame);
 }
 
@@ -248,8 +255,10 @@ static void put_crop(struct dh_json_writer *w, const char *key, int number,
 static void put_picture(struct dh_json_writer *w, const struct dh_target *t,
                         int number)
 {
-    put_rect(w, "rect", t->rect);
-    put_pair(w, "point", t->at.x - t->rect.x, t->at.y - t->rect.y);
+    if (!dh_rect_is_empty(t->rect)) {
+        put_rect(w, "rect", t->rect);
+        put_pair(w, "point", t->at.x - t->rect.x, t->at.y - t->rect.y);
+    }
     dh_jw_object(w, "crop");
     put_crop(w, "tight", number, t->tight);
     put_crop(w, "wide", number, t->wide);
@@ -260,7 +269,7 @@ void dh_target_json(const struct dh_target *t, int number,
                     struct dh_json_writer *w)
 {
     dh_jw_object(w, "target");
-    if (!dh_rect_is_empty(t->rect))
+    if (!dh_rect_is_empty(t->tight))
         put_picture(w, t, number);
     if (t->window.id)
         put_window(w, &t->window);

@@ -23,7 +23,7 @@ struct dh_json_writer;
 struct dh_target {
     struct dh_point at;         /* root pixels */
     struct dh_rect rect;        /* of the element; empty: not known */
-    struct dh_rect tight, wide; /* of the picture; empty where rect is */
+    struct dh_rect tight, wide; /* root pixels; empty without a picture */
     struct dh_window window;    /* id 0: the bare desktop */
     bool has_node;
     struct dh_a11y_node node;

@@ -1,8 +1,10 @@
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -168,8 +170,11 @@ static void test_the_mouse_clicks_twice_drags_and_scrolls(void)
     dh_person_button(&s.person, 1, true);
     dh_person_button(&s.person, 1, false);
     dh_person_clicks(&s.person, 400, 400, 3);
+    dh_sleep_for(50 * DH_MS);
     dh_person_moves(&s.person, 200, 200);
+    dh_sleep_for(100 * DH_MS);
     dh_person_button(&s.person, 1, true);
+    dh_sleep_for(100 * DH_MS);
     for (int i = 0; i <= 10; i++) {
         dh_person_moves(&s.person, 200 + 10 * i, 200);
         dh_sleep_for(20 * DH_MS);
@@ -288,6 +293,44 @@ static void test_a_kill_leaves_whole_lines(void)
     dh_listener_finish(&l);
 }
 
+// A disk of this process's own and its children's, which goes with it.
+static char *small_disk(void)
+{
+    char *dir = dh_path_join(dh_test_dir(), "s");
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    if (unshare(CLONE_NEWNS) ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", dir, "tmpfs", 0, "size=32k"))
+        dh_test_skip("only root can mount a small disk");
+    return dir;
+}
+
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = { 0 };
+    CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    return info.si_pid == pid;
+}
+
+static void test_a_full_disk_ends_it_with_whole_lines(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    dh_free(small_disk());
+    dh_listener_init(&l);
+    show_init(&s, NULL);
+    for (int i = 0; i < 30 && !has_ended(s.pid); i++)
+        dh_person_types(&s.person, "The disk is too small for this. ");
+    program_wait(&said, s.pid);
+    CHECK_SAID(&said, 1, "could not be written after", "No space left");
+    check_cut(s.dir);
+    said_finish(&said);
+    dh_person_finish(&s.person);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
 static void test_ctrl_c_ends_it_well(void)
 {
     struct dh_listener l;
@@ -362,10 +405,9 @@ static void wait_shown(Display *dpy, const char *title)
 }
 
 // The accessibility bus knows it a while after it can be seen.
-static void wait_known(const char *dir)
+static void wait_known(void)
 {
     char *text = NULL;
-    (void)dir;
     for (int i = 0; i < 100; i++) {
         dh_sleep_for(50 * DH_MS);
         text = read_lines();
@@ -390,7 +432,7 @@ static void test_a_password_is_nowhere(void)
     wait_shown(dpy, "Unlock");
     show_init(&s, "--video");
     dh_bus_focus_newest(dpy);
-    wait_known(s.dir);
+    wait_known();
     dh_person_types(&s.person, "Hunter2Zq");
     dh_person_chord(&s.person, XK_BackSpace, none);
     dh_person_types(&s.person, "x");
@@ -405,6 +447,38 @@ static void test_a_password_is_nowhere(void)
     check_nowhere(s.dir, "\"text\":\"H\"");
     check_nowhere(s.dir, "\"name\":\"u\"");
     check_nowhere(s.dir, "BackSpace");
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_x11_close(dpy);
+    dh_bus_stop(program);
+    dh_bus_stop(bus);
+}
+
+// The program takes the keys later, and may be one that asks for a password.
+static void test_what_is_typed_while_a_program_hangs_is_not_kept(void)
+{
+    static const char *const argv[] = { "zenity", "--password",
+                                        "--title=Unlock", NULL };
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
+    Display *dpy;
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    wait_shown(dpy, "Unlock");
+    show_init(&s, NULL);
+    dh_bus_focus_newest(dpy);
+    wait_known();
+    kill(program, SIGSTOP);
+    dh_person_types(&s.person, "Hunter2Zq");
+    CHECK(program_saw("{{secret:secret1}}"));
+    kill(program, SIGCONT);
+    show_finish(&s, &said);
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts), "type {{secret:secret1}}\n");
+    check_nowhere(s.dir, "\"text\":\"H\"");
+    check_nowhere(s.dir, "\"name\":\"u\"");
     dh_buf_finish(&acts);
     said_finish(&said);
     dh_free(s.dir);
@@ -430,7 +504,7 @@ static void test_a_button_is_told_by_its_name(void)
     wait_shown(dpy, "Form");
     show_init(&s, NULL);
     dh_bus_focus_newest(dpy);
-    wait_known(s.dir);
+    wait_known();
     dh_person_types(&s.person, "Ada");
     dh_person_chord(&s.person, XK_Tab, none);
     CHECK(program_saw("key \"Tab\""));
@@ -452,6 +526,9 @@ DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
          DH_TEST(the_mouse_clicks_twice_drags_and_scrolls),
          DH_TEST(what_is_done_in_a_pause_is_not_kept),
          DH_TEST(nothing_of_an_excluded_window_is_kept),
-         DH_TEST(a_kill_leaves_whole_lines), DH_TEST(ctrl_c_ends_it_well),
-         DH_TEST(names_and_keys_are_checked), DH_TEST(a_password_is_nowhere),
+         DH_TEST(a_kill_leaves_whole_lines),
+         DH_TEST(a_full_disk_ends_it_with_whole_lines),
+         DH_TEST(ctrl_c_ends_it_well), DH_TEST(names_and_keys_are_checked),
+         DH_TEST(a_password_is_nowhere),
+         DH_TEST(what_is_typed_while_a_program_hangs_is_not_kept),
          DH_TEST(a_button_is_told_by_its_name));
