@@ -103,6 +103,11 @@ static void numbers(const char *text, int *out, int n)
         out[i] = (int)strtol(text, &end, 10);
 }
 
+static int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 static void play_word(struct play *p, const char *word)
 {
     int v[4];
@@ -117,7 +122,7 @@ static void play_word(struct play *p, const char *word)
     case 'e':
         send(p,
              (struct dh_input_event){ .kind = DH_INPUT_BUTTON,
-                                      .code = atoi(word + 1),
+                                      .code = number(word + 1),
                                       .down = word[0] == 'b' },
              false);
         break;
@@ -146,7 +151,7 @@ static void play_word(struct play *p, const char *word)
     case 'r':
         send(p,
              (struct dh_input_event){ .kind = DH_INPUT_KEY,
-                                      .repeats = atoi(word + 1) },
+                                      .repeats = number(word + 1) },
              false);
         break;
     case 'f':
@@ -367,7 +372,7 @@ static void test_any_order_of_events_ends_well(void)
         for (int i = 0; i < 300; i++) {
             const char *w = words[dh_rng_next(&rng) % DH_COUNTOF(words)];
             if (w[1] == '+' && w[0] == '@')
-                p.ms += atoi(w + 2);
+                p.ms += number(w + 2);
             else
                 play_word(&p, w);
         }
@@ -401,7 +406,7 @@ static void test_a_scribble_of_minutes_keeps_its_ends(void)
     play_word(&p, "m77,88");
     play_word(&p, "e1");
     CHECK(strstr(dh_buf_text(&p.out), "left_click_drag 10 10 77 88 by "));
-    int n = atoi(strstr(dh_buf_text(&p.out), "by ") + 3);
+    int n = number(strstr(dh_buf_text(&p.out), "by ") + 3);
     CHECK(n >= 2 && n <= DH_ACTION_PATH_MAX);
     play_finish(&p);
 }

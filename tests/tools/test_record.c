@@ -19,6 +19,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/x11.h"
+#include "capture/frame.h"
+#include "capture/picture.h"
 #include "tests/agent/bus.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
@@ -94,6 +96,37 @@ static void check_nowhere(const char *dir, const char *secret)
         dh_free(path);
     }
     closedir(d);
+}
+
+// The picture before the first action has its target painted over.
+static void check_painted_over(const char *dir)
+{
+    char *text = read_lines(), name[32];
+    struct dh_diag why = { 0 };
+    struct dh_frame *f;
+    char *act = strstr(text, "\"k\":\"act\"");
+    CHECK(act != NULL);
+    while (act[-1] != '\n')
+        act--;
+    struct dh_json *o = dh_json_parse(act, strcspn(act, "\n"), &why);
+    const struct dh_json *r = dh_json_find(dh_json_find(o, "target"), "rect");
+    int x = (int)dh_json_number(dh_json_find(r, "x"));
+    int y = (int)dh_json_number(dh_json_find(r, "y"));
+    int w = (int)dh_json_number(dh_json_find(r, "w"));
+    int h = (int)dh_json_number(dh_json_find(r, "h"));
+    CHECK(w > 20 && h > 10);
+    snprintf(name, sizeof name, "frames/%06d.png",
+             (int)dh_json_number(dh_json_find(o, "before")));
+    char *path = dh_path_join(dir, name);
+    CHECK_INT(dh_picture_read(path, &f), DH_OK);
+    for (int i = 0; i < w * h; i++) {
+        const uint8_t *p = dh_frame_at(f, x + i % w, y + i / w);
+        CHECK(p[0] == 0x80 && p[1] == 0x80 && p[2] == 0x80);
+    }
+    dh_frame_unref(f);
+    dh_free(path);
+    dh_json_free(o);
+    dh_big_free(text);
 }
 
 /* --- a recording --- */
@@ -447,6 +480,7 @@ static void test_a_password_is_nowhere(void)
     check_nowhere(s.dir, "\"text\":\"H\"");
     check_nowhere(s.dir, "\"name\":\"u\"");
     check_nowhere(s.dir, "BackSpace");
+    check_painted_over(s.dir);
     dh_buf_finish(&acts);
     said_finish(&said);
     dh_free(s.dir);
