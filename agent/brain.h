@@ -37,7 +37,17 @@ struct dh_brain_options {
 
 DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
                                            const struct dh_brain_options *o);
+/*
+ * Another timeline of the same checkpoint, which must be one in this process:
+ * the weights are there once. Its context, seed and cancel are o's. Each
+ * belongs to a thread of its own; they compute in turns.
+ */
+DH_MUST_USE enum dh_status dh_brain_join(struct dh_brain **out,
+                                         struct dh_brain *other,
+                                         const struct dh_brain_options *o);
 void dh_brain_destroy(struct dh_brain *b);
+/* Of a checkpoint in this process; NULL for a model elsewhere. */
+const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b);
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
 /* NULL for a checkpoint. */
 const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b);
@@ -68,6 +78,7 @@ struct dh_brain_request {
     enum dh_thinking thinking;   /* UNSET: the profile's */
     const struct dh_sampling *sampling;
     int max_answer_tokens;
+    uint64_t seed;            /* of sampling from here on */
     struct dh_cancel *cancel; /* besides the brain's own */
     /* Called as text comes; false: it is enough, the answer ends here. May be
      * NULL. */

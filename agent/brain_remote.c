@@ -25,6 +25,9 @@
 #define EVENT_MAX ((size_t)8 << 20)
 #define WAIT_MAX  (60 * DH_S)
 #define LOOK      (50 * DH_MS) // how long a stop may go unnoticed
+// So long the server may take to end by itself once its action is known, since
+// its count of tokens comes last.
+#define COUNT_NS  DH_S
 
 // A picture as it was sent, for as long as questions show it.
 struct kept {
@@ -159,6 +162,7 @@ struct exchange {
     struct dh_wire_answer answer;
     struct dh_buf raw; // of what is no stream
     bool any_event;
+    int64_t until_ns; // 0, or when enough is enough
 };
 
 static bool take_event(void *user, const char *name, const char *data,
@@ -166,7 +170,10 @@ static bool take_event(void *user, const char *name, const char *data,
 {
     struct exchange *x = user;
     x->any_event = true;
-    return x->b->wire->event(&x->answer, name, data, len);
+    bool on = x->b->wire->event(&x->answer, name, data, len);
+    if (x->answer.enough && !x->until_ns)
+        x->until_ns = dh_now_ns() + COUNT_NS;
+    return on;
 }
 
 static bool take_bytes(void *user, const char *bytes, size_t n)
@@ -287,6 +294,7 @@ static void exchange_begin(struct talk *t)
     struct exchange *x = &t->x;
     x->b = t->b;
     x->any_event = false;
+    x->until_ns = 0;
     dh_sse_init(&x->sse, EVENT_MAX, take_event, x);
     dh_buf_init(&x->raw, DH_WIRE_MAX_BYTES);
     dh_wire_answer_init(&x->answer);
@@ -352,6 +360,7 @@ static enum dh_status send_question(struct talk *t)
             .cancel = t->r->cancel,
             .on_data = endpoint_of(b)->s.stream ? take_bytes : NULL,
             .user = &t->x,
+            .until_ns = &t->x.until_ns,
         };
         st = dh_http_send(b->http, &r, &t->response);
     }
@@ -500,6 +509,26 @@ static enum dh_brain_end end_of(const struct dh_wire_answer *a)
     return DH_BRAIN_END_TURN;
 }
 
+// Our own server says how long it computed, and then the rest is the way there
+// and back. Of others only the first word's moment is known.
+static void fill_times(const struct talk *t, struct dh_times *out)
+{
+    const struct dh_times *there = &t->x.answer.times;
+    int64_t total = t->response.total_ns;
+    if (!t->x.answer.has_times) {
+        out->prefill = t->response.first_byte_ns;
+        out->decode = total - t->response.first_byte_ns;
+        return;
+    }
+    int64_t computed =
+        there->preprocess + there->vision + there->prefill + there->decode;
+    out->preprocess += there->preprocess;
+    out->vision = there->vision;
+    out->prefill = there->prefill;
+    out->decode = there->decode;
+    out->wire = DH_MAX(total - computed, 0);
+}
+
 static void fill(struct talk *t, struct dh_brain_answer *out)
 {
     struct dh_wire_answer *a = &t->x.answer;
@@ -516,8 +545,7 @@ static void fill(struct talk *t, struct dh_brain_answer *out)
     out->usage.cost =
         dh_endpoint_cost(endpoint_of(t->b), a->usage.prompt_tokens,
                          a->usage.cached_tokens, a->usage.answer_tokens);
-    out->times.prefill = t->response.first_byte_ns;
-    out->times.decode = t->response.total_ns - t->response.first_byte_ns;
+    fill_times(t, &out->times);
 }
 
 static enum dh_status ask(struct dh_brain *brain,
@@ -532,6 +560,10 @@ static enum dh_status ask(struct dh_brain *brain,
         dh_error("videos cannot be sent to an endpoint yet; send pictures");
         return DH_ERR_UNSUPPORTED;
     }
+    // Our own server tells what its model needs.
+    int max_tokens = r->max_answer_tokens ? r->max_answer_tokens
+                     : s->form            ? brain->profile.max_answer_tokens
+                                          : s->max_tokens;
     dh_array(images, r->n_images);
     enum dh_status st = make_images(b, r, images);
     struct talk t = {
@@ -540,8 +572,7 @@ static enum dh_status ask(struct dh_brain *brain,
         .q = { .e = endpoint_of(b),
                .r = r,
                .images = images,
-               .max_tokens = r->max_answer_tokens ? r->max_answer_tokens
-                                                  : s->max_tokens },
+               .max_tokens = max_tokens },
     };
     if (r->n_images > (size_t)s->max_images)
         t.q.skip_images = r->n_images - (size_t)s->max_images;

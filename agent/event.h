@@ -28,7 +28,8 @@ enum dh_event_kind {
 /* Nanoseconds by stage. 0 where a stage did not run. */
 struct dh_times {
     int64_t grab, preprocess, vision, prefill, decode; /* of an answer */
-    int64_t act, settle;                               /* of an action */
+    int64_t wire; /* of an answer from elsewhere: all but its computing */
+    int64_t act, settle; /* of an action */
 };
 
 struct dh_usage {

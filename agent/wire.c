@@ -29,9 +29,18 @@ void dh_wire_answer_finish(struct dh_wire_answer *a)
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text)
 {
     size_t n = strlen(text);
+    if (a->enough) {
+        a->dropped += n;
+        return;
+    }
     dh_buf_put(&a->text, text, n);
-    if (n && a->on_text && !a->enough)
+    if (n && a->on_text)
         a->enough = !a->on_text(a->user, text, n);
+}
+
+bool dh_wire_is_over(const struct dh_wire_answer *a)
+{
+    return a->failed || (a->enough && a->dropped > DH_WIRE_MAX_DROPPED);
 }
 
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)

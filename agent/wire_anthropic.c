@@ -254,7 +254,7 @@ static bool event(struct dh_wire_answer *a, const char *name, const char *data,
     if (!dh_wire_take_error(a, o))
         take_event(a, o);
     dh_json_free(o);
-    return !last && !a->failed && !a->enough;
+    return !last && !dh_wire_is_over(a);
 }
 
 static void whole(struct dh_wire_answer *a, const struct dh_json *o)

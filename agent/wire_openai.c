@@ -64,13 +64,20 @@ static void put_part(struct draft *d, const struct dh_part *p)
         put_media_part(d, &d->q->images[d->image - 1], "image_url");
 }
 
-static const char *role_name(enum dh_role role)
+// M3's template has a place of its own for what outranks the instructions; the
+// vendor's API and our server know it.
+static bool knows_root(const struct dh_endpoint_settings *s)
+{
+    return s->form || dh_str_starts(dh_str_of(s->profile), "minimax");
+}
+
+static const char *role_name(const struct draft *d, enum dh_role role)
 {
     switch (role) {
     case DH_ROLE_ASSISTANT: return "assistant";
     case DH_ROLE_USER: return "user";
     case DH_ROLE_TOOL: return "tool";
-    case DH_ROLE_ROOT:
+    case DH_ROLE_ROOT: return knows_root(&d->q->e->s) ? "root" : "system";
     case DH_ROLE_SYSTEM:
     case DH_ROLE_DEVELOPER: break;
     }
@@ -117,7 +124,7 @@ static void put_message(struct draft *d, const struct dh_message *m)
         return;
     }
     dh_jw_object(&d->w, NULL);
-    dh_jw_text(&d->w, "role", role_name(m->role));
+    dh_jw_text(&d->w, "role", role_name(d, m->role));
     if (all_text(m)) {
         dh_jw_text(&d->w, "content", m->parts[0].text);
     } else {
@@ -211,6 +218,24 @@ static int count_of(const struct dh_json *o, const char *key)
     return n > 0 && n < 1e9 ? (int)n : 0;
 }
 
+static int64_t ms_of(const struct dh_json *o, const char *key)
+{
+    const struct dh_json *v = dh_json_find(o, key);
+    double ms = v ? dh_json_number(v) : 0;
+    return ms > 0 && ms < 1e9 ? (int64_t)(ms * 1e6) : 0;
+}
+
+static void take_times(struct dh_wire_answer *a, const struct dh_json *t)
+{
+    if (!t)
+        return;
+    a->has_times = true;
+    a->times.preprocess = ms_of(t, "preprocess");
+    a->times.vision = ms_of(t, "vision");
+    a->times.prefill = ms_of(t, "prefill");
+    a->times.decode = ms_of(t, "decode");
+}
+
 static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
 {
     if (!u || dh_json_kind(u) != DH_JSON_OBJECT)
@@ -220,6 +245,7 @@ static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
     a->usage.answer_tokens = count_of(u, "completion_tokens");
     a->usage.cached_tokens =
         count_of(dh_json_find(u, "prompt_tokens_details"), "cached_tokens");
+    take_times(a, dh_json_find(u, "deskhand_ms"));
 }
 
 static void take_reasoning(struct dh_wire_answer *a, const struct dh_json *m)
@@ -321,7 +347,7 @@ static bool event(struct dh_wire_answer *a, const char *name, const char *data,
     if (!dh_wire_take_error(a, o))
         take_choice(a, o, "delta");
     dh_json_free(o);
-    return !a->failed && !a->enough;
+    return !dh_wire_is_over(a);
 }
 
 static void whole(struct dh_wire_answer *a, const struct dh_json *o)

@@ -49,18 +49,27 @@ struct dh_wire_answer {
     char finish[32]; /* "" until the server has said why it ends */
     struct dh_usage usage;
     bool has_usage;
+    struct dh_times times; /* as our own server tells them */
+    bool has_times;
     int error;          /* the vendor's code, or 0 */
     struct dh_diag why; /* of an error, in the server's words */
     bool failed;        /* the server said so, or it is nonsense */
-    bool enough;        /* on_text said so */
+    bool enough;        /* on_text said so; later text is dropped */
+    size_t dropped;
     bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
 };
 
 void dh_wire_answer_init(struct dh_wire_answer *a);
 void dh_wire_answer_finish(struct dh_wire_answer *a);
+/* Text that may follow what is enough: the server is then about to end by
+ * itself, and tells what it counted. */
+#define DH_WIRE_MAX_DROPPED 40
+
 /* Append text, telling on_text. */
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text);
+/* Nothing that may still come is wanted. */
+bool dh_wire_is_over(const struct dh_wire_answer *a);
 /* The call of this index; NULL where there are too many. */
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index);
 /* What the server says is wrong, from either protocol's error object or the

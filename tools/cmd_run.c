@@ -94,9 +94,10 @@ static const struct dh_opt run_opts[] = {
     { 0 },
 };
 
-#define STAGES 7
+#define STAGES 8
 static const char *const stage_names[STAGES] = {
-    "grab", "settle", "preprocess", "vision", "prefill", "decode", "act",
+    "grab",    "settle", "preprocess", "vision",
+    "prefill", "decode", "wire",       "act",
 };
 
 /* What the run prints, and what it adds up for the end. */
@@ -126,9 +127,10 @@ static void count_times(struct printer *p, const struct dh_event *e)
         put_stage(p, 3, t->vision);
         put_stage(p, 4, t->prefill);
         put_stage(p, 5, t->decode);
+        put_stage(p, 6, t->wire);
     } else if (e->kind == DH_EVENT_DONE) {
         put_stage(p, 1, t->settle);
-        put_stage(p, 6, t->act);
+        put_stage(p, 7, t->act);
     }
 }
 
@@ -150,7 +152,8 @@ static void print_text(const struct dh_event *e)
         printf("step %-3d", e->step);
         printf("saw %.1f ms, thought %.0f ms (%d tokens in, %d cached, %d out",
                ms(e->times.grab + e->times.preprocess),
-               ms(e->times.vision + e->times.prefill + e->times.decode),
+               ms(e->times.vision + e->times.prefill + e->times.decode +
+                  e->times.wire),
                e->usage.prompt_tokens, e->usage.cached_tokens,
                e->usage.answer_tokens);
         if (e->usage.cost > 0)
@@ -208,6 +211,7 @@ static void print_json(const struct dh_event *e)
         dh_jw_double(&w, "vision_ms", ms(e->times.vision));
         dh_jw_double(&w, "prefill_ms", ms(e->times.prefill));
         dh_jw_double(&w, "decode_ms", ms(e->times.decode));
+        dh_jw_double(&w, "wire_ms", ms(e->times.wire));
     }
     if (e->kind == DH_EVENT_DONE) {
         dh_jw_bool(&w, "ok", e->status == DH_OK);

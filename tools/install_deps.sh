@@ -16,7 +16,8 @@ build='build-essential pkg-config
     libxkbcommon-dev libxkbcommon-x11-dev libxcb1-dev
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
-    libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev'
+    libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev
+    libmicrohttpd-dev'
 checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
     mount xterm groff-base zenity dbus-daemon at-spi2-core
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
