@@ -216,6 +216,9 @@ static void feed(struct dh_demo *d, const struct dh_input_event *e, int64_t n,
 
 static void note_key(struct dh_demo *d, const struct dh_input_event *e)
 {
+    // What is typed in the terminal that we run in is no part of it.
+    if (d->privacy.focus.own)
+        return;
     bool secret = dh_demo_is_secret(d, e);
     if (!secret) {
         d->privacy.secret_n = 0;

@@ -232,7 +232,7 @@ void dh_demo_write_acts(struct dh_demo *d)
 {
     for (int i = 0; i < d->n_acts; i++) {
         struct dh_demo_act *a = &d->act[i];
-        // What is done in the terminal that we run in is no part of it.
+        // A click on the terminal that we run in is no part of it.
         if (!(a->moment.has_target && a->moment.target.window.own))
             write_act(d, a);
         dh_action_finish(&a->what.action);
