@@ -451,74 +451,82 @@ static void wait_known(void)
     }
 }
 
+/* A dialog of a real program on a bus of its own, shown and recorded. */
+struct dialog {
+    struct show show;
+    pid_t bus, program;
+    Display *dpy;
+};
+
+static void dialog_init(struct dialog *d, const char *const *argv,
+                        const char *title, const char *option)
+{
+    d->bus = dh_bus_start();
+    d->program = dh_bus_spawn(argv, -1);
+    CHECK_INT(dh_x11_open(&d->dpy, NULL), DH_OK);
+    wait_shown(d->dpy, title);
+    show_init(&d->show, option);
+    dh_bus_focus_newest(d->dpy);
+    wait_known();
+}
+
+static void dialog_finish(struct dialog *d)
+{
+    dh_free(d->show.dir);
+    dh_x11_close(d->dpy);
+    dh_bus_stop(d->program);
+    dh_bus_stop(d->bus);
+}
+
+static const char *const unlock[] = { "zenity", "--password", "--title=Unlock",
+                                      NULL };
+
 static void test_a_password_is_nowhere(void)
 {
-    static const char *const argv[] = { "zenity", "--password",
-                                        "--title=Unlock", NULL };
     static const KeySym none[] = { 0 };
-    struct show s;
+    struct dialog d;
     struct said said;
     struct dh_buf acts;
-    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
-    Display *dpy;
-    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
-    wait_shown(dpy, "Unlock");
-    show_init(&s, "--video");
-    dh_bus_focus_newest(dpy);
-    wait_known();
-    dh_person_types(&s.person, "Hunter2Zq");
-    dh_person_chord(&s.person, XK_BackSpace, none);
-    dh_person_types(&s.person, "x");
-    dh_person_chord(&s.person, XK_Return, none);
+    dialog_init(&d, unlock, "Unlock", "--video");
+    dh_person_types(&d.show.person, "Hunter2Zq");
+    dh_person_chord(&d.show.person, XK_BackSpace, none);
+    dh_person_types(&d.show.person, "x");
+    dh_person_chord(&d.show.person, XK_Return, none);
     CHECK(program_saw("key \"Return\""));
-    show_finish(&s, &said);
+    show_finish(&d.show, &said);
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, 0, "1 secret text was not written down", NULL);
     read_acts(&acts);
     CHECK_STR(dh_buf_text(&acts), "type {{secret:secret1}}\nkey Return\n");
-    check_nowhere(s.dir, "Hunter2Zq");
-    check_nowhere(s.dir, "\"text\":\"H\"");
-    check_nowhere(s.dir, "\"name\":\"u\"");
-    check_nowhere(s.dir, "BackSpace");
-    check_painted_over(s.dir);
+    check_nowhere(d.show.dir, "Hunter2Zq");
+    check_nowhere(d.show.dir, "\"text\":\"H\"");
+    check_nowhere(d.show.dir, "\"name\":\"u\"");
+    check_nowhere(d.show.dir, "BackSpace");
+    check_painted_over(d.show.dir);
     dh_buf_finish(&acts);
     said_finish(&said);
-    dh_free(s.dir);
-    dh_x11_close(dpy);
-    dh_bus_stop(program);
-    dh_bus_stop(bus);
+    dialog_finish(&d);
 }
 
 // The program takes the keys later, and may be one that asks for a password.
 static void test_what_is_typed_while_a_program_hangs_is_not_kept(void)
 {
-    static const char *const argv[] = { "zenity", "--password",
-                                        "--title=Unlock", NULL };
-    struct show s;
+    struct dialog d;
     struct said said;
     struct dh_buf acts;
-    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
-    Display *dpy;
-    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
-    wait_shown(dpy, "Unlock");
-    show_init(&s, NULL);
-    dh_bus_focus_newest(dpy);
-    wait_known();
-    kill(program, SIGSTOP);
-    dh_person_types(&s.person, "Hunter2Zq");
+    dialog_init(&d, unlock, "Unlock", NULL);
+    kill(d.program, SIGSTOP);
+    dh_person_types(&d.show.person, "Hunter2Zq");
     CHECK(program_saw("{{secret:secret1}}"));
-    kill(program, SIGCONT);
-    show_finish(&s, &said);
+    kill(d.program, SIGCONT);
+    show_finish(&d.show, &said);
     read_acts(&acts);
     CHECK_STR(dh_buf_text(&acts), "type {{secret:secret1}}\n");
-    check_nowhere(s.dir, "\"text\":\"H\"");
-    check_nowhere(s.dir, "\"name\":\"u\"");
+    check_nowhere(d.show.dir, "\"text\":\"H\"");
+    check_nowhere(d.show.dir, "\"name\":\"u\"");
     dh_buf_finish(&acts);
     said_finish(&said);
-    dh_free(s.dir);
-    dh_x11_close(dpy);
-    dh_bus_stop(program);
-    dh_bus_stop(bus);
+    dialog_finish(&d);
 }
 
 static void test_a_button_is_told_by_its_name(void)
@@ -530,19 +538,13 @@ static void test_a_button_is_told_by_its_name(void)
                                         "--ok-label=Send it",
                                         NULL };
     static const KeySym none[] = { 0 };
-    struct show s;
+    struct dialog d;
     struct said said;
-    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
-    Display *dpy;
-    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
-    wait_shown(dpy, "Form");
-    show_init(&s, NULL);
-    dh_bus_focus_newest(dpy);
-    wait_known();
-    dh_person_types(&s.person, "Ada");
-    dh_person_chord(&s.person, XK_Tab, none);
+    dialog_init(&d, argv, "Form", NULL);
+    dh_person_types(&d.show.person, "Ada");
+    dh_person_chord(&d.show.person, XK_Tab, none);
     CHECK(program_saw("key \"Tab\""));
-    show_finish(&s, &said);
+    show_finish(&d.show, &said);
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, 0, "type \"Ada\"  on text  in Form", NULL);
     char *text = read_lines();
@@ -550,10 +552,7 @@ static void test_a_button_is_told_by_its_name(void)
     CHECK(strstr(text, "\"side\":\"above\""));
     dh_big_free(text);
     said_finish(&said);
-    dh_free(s.dir);
-    dh_x11_close(dpy);
-    dh_bus_stop(program);
-    dh_bus_stop(bus);
+    dialog_finish(&d);
 }
 
 DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
