@@ -22,7 +22,7 @@
 
 // A call to a program that hangs; several of them make one question.
 #define CALL_MS      50
-#define PLACE_MS     (DH_A11Y_WAIT_MS * 3 / 5)
+#define PLACE_MS     250
 #define MAX_DEPTH    48
 #define MAX_NODES    3000 // looked at for one question
 #define MAX_APPS     64
@@ -247,6 +247,7 @@ static void read_states(AtspiAccessible *a, char *out, size_t size)
 struct around {
     struct search *s;
     AtspiAccessible *hit;
+    AtspiRole role; // of the hit
     const struct dh_a11y_node *node;
     struct dh_a11y_place *out;
     int equal, index; // index is -1 until it was met
@@ -279,14 +280,12 @@ static void add_label(struct dh_a11y_place *p, const struct dh_a11y_label *l)
 
 static void look_at(struct around *c, AtspiAccessible *a, const char *name)
 {
-    char role[sizeof c->node->role] = "";
-    AtspiRole number = atspi_accessible_get_role(a, NULL);
-    put(role, sizeof role, atspi_accessible_get_role_name(a, NULL));
+    AtspiRole role = atspi_accessible_get_role(a, NULL);
     if (a == c->hit)
         c->index = c->equal;
-    if (!strcmp(role, c->node->role) && !strcmp(name, c->node->name))
+    if (role == c->role && !strcmp(name, c->node->name))
         c->equal++;
-    if (a == c->hit || !name[0] || !is_label(number))
+    if (a == c->hit || !name[0] || !is_label(role))
         return;
     struct dh_rect r = rect_of(a), me = c->node->rect;
     struct dh_a11y_label l = { .dx = r.x + r.w / 2 - me.x - me.w / 2,
@@ -317,7 +316,12 @@ static void read_place(struct search *s, AtspiAccessible *hit,
                        AtspiAccessible *win, struct answer *out)
 {
     struct dh_a11y_place *p = &out->place;
-    struct around c = { s, hit, &out->node, p, 0, -1 };
+    struct around c = { .s = s,
+                        .hit = hit,
+                        .role = atspi_accessible_get_role(hit, NULL),
+                        .node = &out->node,
+                        .out = p,
+                        .index = -1 };
     put(p->description, sizeof p->description,
         atspi_accessible_get_description(hit, NULL));
     read_path(hit, win, p->path, sizeof p->path);
@@ -547,7 +551,8 @@ static bool ask(struct dh_a11y *a, struct question q, struct answer *out)
     a->late = true;
     if (send(a->fd, &q, sizeof q, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return false;
-    int64_t until = dh_now_ns() + DH_A11Y_WAIT_MS * DH_MS;
+    int64_t ms = q.op == PLACE ? DH_A11Y_PLACE_MS : DH_A11Y_WAIT_MS;
+    int64_t until = dh_now_ns() + ms * DH_MS;
     for (;;) {
         struct pollfd p = { .fd = a->fd, .events = POLLIN };
         int64_t left = until - dh_now_ns();

@@ -16,8 +16,9 @@
 /* One thread. */
 struct dh_a11y;
 
-/* The longest wait for an answer. */
-#define DH_A11Y_WAIT_MS 200
+/* The longest wait for an answer, and for one with a place. */
+#define DH_A11Y_WAIT_MS  200
+#define DH_A11Y_PLACE_MS 350
 
 /* Text is UTF-8, cut at the size of its field, and untrusted. */
 struct dh_a11y_node {

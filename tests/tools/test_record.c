@@ -13,6 +13,7 @@
 #include <X11/extensions/XTest.h>
 #include <X11/keysym.h>
 
+#include "agent/a11y.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,6 +22,7 @@
 #include "base/x11.h"
 #include "capture/frame.h"
 #include "capture/picture.h"
+#include "capture/windows.h"
 #include "tests/agent/bus.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
@@ -555,6 +557,128 @@ static void test_a_button_is_told_by_its_name(void)
     dialog_finish(&d);
 }
 
+/* --- programs under a window manager --- */
+
+static bool wait_manager(void)
+{
+    Display *dpy = XOpenDisplay(NULL);
+    Atom mark = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False), type;
+    unsigned long n = 0, after;
+    int format;
+    for (int i = 0; i < 200 && !n; i++) {
+        unsigned char *data = NULL;
+        XGetWindowProperty(dpy, DefaultRootWindow(dpy), mark, 0, 1, False,
+                           AnyPropertyType, &type, &format, &n, &after, &data);
+        if (data)
+            XFree(data);
+        if (!n)
+            dh_sleep_for(50 * DH_MS);
+    }
+    XCloseDisplay(dpy);
+    return n > 0;
+}
+
+static bool wait_focus(struct dh_windows *w, const char *class,
+                       struct dh_window *out)
+{
+    for (int i = 0; i < 200; i++) {
+        CHECK_INT(dh_windows_focused(w, out), DH_OK);
+        if (out->id && strstr(out->wm_class, class))
+            return true;
+        dh_sleep_for(50 * DH_MS);
+    }
+    return false;
+}
+
+// Where the widget of that name is; programs join the bus some time after they
+// show up.
+static struct dh_point
+find_widget(struct dh_a11y *a, const struct dh_window *win, const char *name)
+{
+    struct dh_a11y_node n;
+    for (int round = 0; round < 20; round++, dh_sleep_for(100 * DH_MS))
+        for (int y = win->box.y + 6; y < win->box.y + win->box.h; y += 20)
+            for (int x = win->box.x + 6; x < win->box.x + win->box.w; x += 30)
+                if (dh_a11y_at(a, win->pid, (struct dh_point){ x, y }, &n) &&
+                    !strcmp(n.name, name))
+                    return (struct dh_point){ n.rect.x + n.rect.w / 2,
+                                              n.rect.y + n.rect.h / 2 };
+    dh_test_skip("the program does not tell of its widgets");
+}
+
+// Each click has a node that is the only one of its role and name.
+static void check_nodes(int clicks)
+{
+    char *text = read_lines();
+    int n = 0;
+    for (char *p = text, *nl; (nl = strchr(p, '\n')); p = nl + 1) {
+        struct dh_diag why = { 0 };
+        struct dh_json *o = dh_json_parse(p, (size_t)(nl - p), &why);
+        if (!strcmp(dh_json_text(dh_json_find(o, "op")), "left_click")) {
+            const struct dh_json *t = dh_json_find(o, "target");
+            const struct dh_json *unique = dh_json_find(t, "unique");
+            // A loaded machine does not count the nodes in time.
+            if (dh_json_find(unique, "node"))
+                CHECK_INT(dh_json_number(dh_json_find(unique, "node")), 1);
+            CHECK_INT(dh_json_number(dh_json_find(unique, "crop")), 1);
+            n++;
+        }
+        dh_json_free(o);
+    }
+    CHECK_INT(n, clicks);
+    dh_big_free(text);
+}
+
+static void test_programs_under_a_window_manager_are_told_apart(void)
+{
+    static const char *const manager[] = { "openbox", NULL };
+    static const char *const program[] = { "galculator", NULL };
+    static const char *const terminal[] = { "xterm", "-title", "Shell", NULL };
+    static const KeySym none[] = { 0 };
+    struct dh_windows *w;
+    struct dh_window win;
+    struct dh_a11y *a;
+    struct show s;
+    struct said said;
+    struct dh_buf acts;
+    pid_t bus = dh_bus_start(), wm = dh_bus_spawn(manager, -1);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    CHECK_INT(dh_windows_create(&w, NULL), DH_OK);
+    if (!wait_manager())
+        dh_test_skip("openbox is not installed");
+    pid_t pid = dh_bus_spawn(program, -1);
+    if (!wait_focus(w, "alculator", &win))
+        dh_test_skip("galculator is not installed");
+    struct dh_point seven = find_widget(a, &win, "7");
+    struct dh_point plus = find_widget(a, &win, "+");
+    show_init(&s, NULL);
+    dh_person_clicks(&s.person, seven.x, seven.y, 1);
+    CHECK(program_saw("on 7  in galculator"));
+    dh_person_clicks(&s.person, plus.x, plus.y, 1);
+    CHECK(program_saw("on +  in galculator"));
+    pid_t term = dh_bus_spawn(terminal, -1);
+    if (!wait_focus(w, "XTerm", &win))
+        dh_test_skip("xterm is not installed");
+    dh_person_types(&s.person, "ls -la");
+    dh_person_chord(&s.person, XK_Return, none);
+    CHECK(program_saw("key \"Return\""));
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "type \"ls -la\"  in Shell", "");
+    read_acts(&acts);
+    CHECK_STR(dh_buf_text(&acts),
+              "left_click\nleft_click\ntype ls -la\nkey Return\n");
+    check_nodes(2);
+    dh_buf_finish(&acts);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_windows_destroy(w);
+    dh_a11y_destroy(a);
+    dh_bus_stop(term);
+    dh_bus_stop(pid);
+    dh_bus_stop(wm);
+    dh_bus_stop(bus);
+}
+
 DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
          DH_TEST(the_mouse_clicks_twice_drags_and_scrolls),
          DH_TEST(what_is_done_in_a_pause_is_not_kept),
@@ -564,4 +688,5 @@ DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
          DH_TEST(ctrl_c_ends_it_well), DH_TEST(names_and_keys_are_checked),
          DH_TEST(a_password_is_nowhere),
          DH_TEST(what_is_typed_while_a_program_hangs_is_not_kept),
-         DH_TEST(a_button_is_told_by_its_name));
+         DH_TEST(a_button_is_told_by_its_name),
+         DH_TEST(programs_under_a_window_manager_are_told_apart));
