@@ -40,6 +40,8 @@ static const struct {
                          0x3f },
     [DH_SIGN_ASKS] = { "deskhand asks", 0xd0, 0x80, 0x10 },
     [DH_SIGN_STOPPED] = { "deskhand has stopped", 0x70, 0x70, 0x70 },
+    [DH_SIGN_RECORDS] = { "deskhand records what you do", 0xc0, 0x20, 0x30 },
+    [DH_SIGN_PAUSES] = { "deskhand does not record now", 0x70, 0x70, 0x70 },
 };
 
 static unsigned long colour_of(struct dh_sign *s, enum dh_sign_state state)
@@ -74,9 +76,11 @@ static void draw_label(struct dh_sign *s, unsigned long colour,
     char text[160];
     if (!s->font)
         return;
+    bool hinted = s->hint[0] &&
+                  (s->state == DH_SIGN_AGENT || s->state == DH_SIGN_RECORDS ||
+                   s->state == DH_SIGN_PAUSES);
     snprintf(text, sizeof text, "%s%s%s", looks[s->state].text,
-             s->hint[0] && s->state == DH_SIGN_AGENT ? " - " : "",
-             s->state == DH_SIGN_AGENT ? s->hint : "");
+             hinted ? " - " : "", hinted ? s->hint : "");
     int n = (int)strlen(text);
     int w = XTextWidth(s->font, text, n) + 2 * MARGIN;
     int h = s->font->ascent + s->font->descent + 2;
@@ -136,7 +140,7 @@ static void draw_synced(struct dh_sign *s)
 }
 
 enum dh_status dh_sign_create(struct dh_sign **out, const char *display,
-                              const char *hint)
+                              const char *hint, enum dh_sign_state state)
 {
     struct dh_sign *s;
     int event, error, major = 2, minor = 0;
@@ -161,6 +165,7 @@ enum dh_status dh_sign_create(struct dh_sign **out, const char *display,
     s->font = XLoadQueryFont(s->dpy, "fixed");
     if (s->font)
         XSetFont(s->dpy, s->gc, s->font->fid);
+    s->state = state;
     draw_synced(s);
     *out = s;
     return DH_OK;

@@ -19,13 +19,16 @@ enum dh_sign_state {
     DH_SIGN_PERSON,  /* has taken over */
     DH_SIGN_ASKS,    /* waits for an answer */
     DH_SIGN_STOPPED, /* acts no more */
+    DH_SIGN_RECORDS, /* writes down what the person does */
+    DH_SIGN_PAUSES,  /* writes nothing down for now */
 };
 
-/* The label ends with `hint`, e.g. which key stops. Shown at once, for the
- * agent. DH_ERR_UNSUPPORTED, logged at info, where the server has no XFixes:
- * a sign that catches clicks is none. */
-DH_MUST_USE enum dh_status
-dh_sign_create(struct dh_sign **out, const char *display, const char *hint);
+/* The label of the agent and of a recording ends with `hint`, e.g. which key
+ * stops. Shown at once, as that state. DH_ERR_UNSUPPORTED, logged at info,
+ * where the server has no XFixes: a sign that catches clicks is none. */
+DH_MUST_USE enum dh_status dh_sign_create(struct dh_sign **out,
+                                          const char *display, const char *hint,
+                                          enum dh_sign_state state);
 /* NULL is allowed. */
 void dh_sign_destroy(struct dh_sign *s);
 /* Any thread, and NULL is allowed. When it returns, the server has drawn it. */

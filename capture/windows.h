@@ -41,6 +41,10 @@ DH_MUST_USE enum dh_status dh_windows_at(struct dh_windows *w,
                                          struct dh_window *out);
 DH_MUST_USE enum dh_status dh_windows_focused(struct dh_windows *w,
                                               struct dh_window *out);
+/* The program's window that `id` is or holds, such as a manager's frame. */
+DH_MUST_USE enum dh_status dh_windows_within(struct dh_windows *w,
+                                             unsigned long id,
+                                             struct dh_window *out);
 /* `within` of what is found tells from now on whether a click or a key would
  * reach the window `id`, what lies in it, or a dialog or menu that belongs to
  * it. 0: no limit. */

@@ -212,7 +212,7 @@ static enum dh_status open_sign(struct dh_desk *d,
     if (!o->sign)
         return DH_OK;
     snprintf(hint, sizeof hint, "%.40s stops", o->stop_key);
-    enum dh_status st = dh_sign_create(&d->sign, display, hint);
+    enum dh_status st = dh_sign_create(&d->sign, display, hint, DH_SIGN_AGENT);
     return st == DH_ERR_UNSUPPORTED ? DH_OK : st;
 }
 

@@ -443,7 +443,7 @@ static void test_the_sign_lets_clicks_through(void)
     struct dh_listener l;
     struct dh_sink *sink;
     dh_listener_init(&l);
-    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops"), DH_OK);
+    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops", DH_SIGN_AGENT), DH_OK);
     CHECK_INT(dh_xtest_create(&sink, NULL, NULL), DH_OK);
     XImage *img = XGetImage(l.dpy, DefaultRootWindow(l.dpy), 1, 1, 1, 1,
                             AllPlanes, ZPixmap);
