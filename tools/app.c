@@ -165,6 +165,16 @@ struct dh_cancel *dh_app_cancel(void)
     return &cancel;
 }
 
+void dh_app_put_state_dir(struct dh_buf *path)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/')
+        dh_buf_puts(path, state);
+    else
+        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
+    dh_buf_puts(path, "/deskhand");
+}
+
 char *dh_app_config(void)
 {
     const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

@@ -62,6 +62,8 @@ int dh_app_usage(const struct dh_command *cmd, const char *fmt, ...)
 /* Set by SIGINT and SIGTERM; a second one ends the process. */
 struct dh_cancel *dh_app_cancel(void);
 
+/* Append the folder of sessions and of the audit file. */
+void dh_app_put_state_dir(struct dh_buf *path);
 /* The configuration file's path, which need not be there; free with dh_free. */
 char *dh_app_config(void);
 /* The model is behind an endpoint, which dh_app_endpoint opens. */

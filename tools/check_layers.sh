@@ -23,6 +23,7 @@ BEGIN {
     # tools/bench_x11 is what the others are measured against.
     only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap|windows|sign)|actions/xtest|tools/bench_x11)"
     only["SDL"] = "^tools/viewer"
+    only["fontconfig/"] = "^tools/viewer_text"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"
     only["png.h"] = "^capture/png"

@@ -288,16 +288,6 @@ struct run {
     char *session; // the folder
 };
 
-static void put_state_dir(struct dh_buf *path)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/')
-        dh_buf_puts(path, state);
-    else
-        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
-    dh_buf_puts(path, "/deskhand");
-}
-
 static char *new_session_dir(void)
 {
     char name[64];
@@ -307,7 +297,7 @@ static char *new_session_dir(void)
     strftime(name, sizeof name, "%Y%m%d-%H%M%S", &tm);
     struct dh_buf path;
     dh_buf_init(&path, 8192);
-    put_state_dir(&path);
+    dh_app_put_state_dir(&path);
     dh_buf_printf(&path, "/sessions/%s-%d", name, (int)getpid());
     return dh_buf_take(&path);
 }
@@ -335,7 +325,7 @@ static enum dh_status open_trust(struct run *r)
 {
     struct dh_buf audit;
     dh_buf_init(&audit, 8192);
-    put_state_dir(&audit);
+    dh_app_put_state_dir(&audit);
     dh_buf_puts(&audit, "/audit.jsonl");
     enum dh_status st =
         dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
