@@ -243,12 +243,18 @@ static size_t skip_long(struct dh_session_reader *s, size_t len)
 
 static enum dh_status read_lines(struct dh_session_reader *s)
 {
-    char *chunk = dh_big_alloc(CHUNK_BYTES);
+    struct stat st;
+    if (fstat(s->fd, &st))
+        return DH_ERR_IO;
+    // One byte more than there is, so that the end is seen.
+    int64_t left = DH_MAX(st.st_size - (int64_t)s->read_to, 0);
+    size_t cap = left < CHUNK_BYTES ? (size_t)left + 1 : CHUNK_BYTES;
+    char *chunk = dh_big_alloc(cap);
     if (!chunk)
         return DH_ERR_NOMEM;
     ssize_t n = 1;
     while (!s->full) {
-        n = read_at(s->fd, chunk, CHUNK_BYTES, s->read_to);
+        n = read_at(s->fd, chunk, cap, s->read_to);
         if (n <= 0)
             break;
         size_t used = take_chunk(s, chunk, (size_t)n);
@@ -260,7 +266,7 @@ static enum dh_status read_lines(struct dh_session_reader *s)
         if (s->full)
             dh_session_note(s, "too long; what is after line %lld is left out",
                             (long long)s->line_number);
-        if (used == 0 || n < CHUNK_BYTES)
+        if (used == 0 || (size_t)n < cap)
             break;
     }
     dh_big_free(chunk);

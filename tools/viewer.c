@@ -207,7 +207,6 @@ static void begin_search(struct dh_viewer *v)
     v->message = NULL;
     v->scroll = 0;
     v->dirty |= DH_VIEWER_PANEL;
-    SDL_StartTextInput();
 }
 
 static void type_key(struct dh_viewer *v, SDL_Keycode key)
@@ -220,7 +219,6 @@ static void type_key(struct dh_viewer *v, SDL_Keycode key)
         v->query[n - 1] = 0;
     } else if (key == SDLK_RETURN || key == SDLK_ESCAPE) {
         v->typing = false;
-        SDL_StopTextInput();
         if (key == SDLK_RETURN)
             find_text(v, 1);
     }

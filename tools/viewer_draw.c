@@ -7,6 +7,7 @@
 #include "tools/viewer_priv.h"
 #include "vision/patches.h"
 
+#define MANY_PIXELS  (2 * 1024 * 1024)
 #define TOKEN_PIXELS 28 // of the resized picture, on both sides
 
 static const SDL_Color ink = { 226, 228, 232, 255 };
@@ -131,8 +132,9 @@ static int to_y(const struct lie *l, double y)
 }
 
 // Pixels stay pixels where they are to be seen, and run together otherwise.
+// That takes longer than a frame may where there are very many of them.
 static void draw_pixels(SDL_Surface *to, const struct dh_frame *f,
-                        const struct lie *l)
+                        const struct lie *l, bool hurried)
 {
     SDL_Surface *all = SDL_CreateRGBSurfaceWithFormatFrom(
         f->pixels, f->width, f->height, 32, (int)f->stride,
@@ -141,7 +143,7 @@ static void draw_pixels(SDL_Surface *to, const struct dh_frame *f,
         0, l->at.w, l->at.h, 32, SDL_PIXELFORMAT_RGB888);
     if (all && scaled) {
         SDL_Rect whole = { 0, 0, l->at.w, l->at.h }, at = l->at;
-        if (l->zoom >= 3 || l->zoom == 1)
+        if (l->zoom >= 3 || l->zoom == 1 || hurried)
             SDL_SoftStretch(all, &l->from, scaled, &whole);
         else
             SDL_SoftStretchLinear(all, &l->from, scaled, &whole);
@@ -231,7 +233,8 @@ static void draw_one(struct dh_viewer *v, SDL_Rect area, bool after)
     }
     struct lie l = lie_of(v, area, f->width, f->height);
     SDL_SetClipRect(v->to, &area);
-    draw_pixels(v->to, f, &l);
+    bool hurried = v->playing && l.at.w * l.at.h > MANY_PIXELS;
+    draw_pixels(v->to, f, &l, hurried);
     if (v->grid)
         draw_grid(v->to, f, &l);
     if (v->marks && !after)
