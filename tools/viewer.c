@@ -620,6 +620,8 @@ static bool open_window(struct dh_viewer *v, const struct dh_viewer_options *o,
 {
     SDL_Rect room;
     char title[300];
+    // Without a display it would draw into nothing, for ever.
+    SDL_SetHint(SDL_HINT_VIDEODRIVER, "x11");
     SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
