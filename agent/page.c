@@ -56,9 +56,9 @@ static const char script[] =
     "a.classList.toggle('failed',failed(s));"
     "a.onclick=()=>go(i);line.append(a);return a});"
     "function failed(s){return !!s.querySelector('.bad')}"
-    "function go(i){now=Math.max(0,Math.min(all.length-1,i));"
-    "all.forEach((s,k)=>{s.classList.toggle('now',k===now);"
-    "ticks[k].classList.toggle('now',k===now)});"
+    "function mark(){all.forEach((s,k)=>{s.classList.toggle('now',k===now);"
+    "ticks[k].classList.toggle('now',k===now)})}"
+    "function go(i){now=Math.max(0,Math.min(all.length-1,i));mark();"
     "if(all[now])window.scrollTo(0,all[now].getBoundingClientRect().top+"
     "scrollY-bar.offsetHeight-8)}"
     "function next(test,by){for(let k=1;k<=all.length;k++){"
@@ -83,7 +83,7 @@ static const char script[] =
     "if(e.target===q){if(e.key==='Enter'||e.key==='Escape'){q.blur();"
     "if(e.key==='Enter')keys.n()}return}"
     "if(Object.hasOwn(keys,e.key)){e.preventDefault();keys[e.key]()}});"
-    "go(0)})()</script>";
+    "mark()})()</script>";
 
 static const char bar[] =
     "<div id=\"bar\" hidden>Left and Right: steps, Tab: before and after, "
