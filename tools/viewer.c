@@ -359,7 +359,7 @@ static void change_speed(struct dh_viewer *v, int speed)
 }
 
 // Keys that have no character, or the same one everywhere.
-static bool take_key(struct run *r, SDL_Keycode key)
+static void take_key(struct run *r, SDL_Keycode key)
 {
     struct dh_viewer *v = &r->v;
     switch (key) {
@@ -373,9 +373,8 @@ static bool take_key(struct run *r, SDL_Keycode key)
     case SDLK_PAGEDOWN: scroll_by(v, v->panel.h * 3 / 4); break;
     case SDLK_F11: toggle_fullscreen(v); break;
     case SDLK_ESCAPE: leave(r); break;
-    default: return false;
+    default: break;
     }
-    return true;
 }
 
 static void take_character(struct run *r, char c)
