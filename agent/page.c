@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "vision/patches.h"
 
 #define PAGE_MAX_BYTES (64 * 1024 * 1024)
 
@@ -24,10 +25,71 @@ static const char head[] =
     ".dot{position:absolute;width:26px;height:26px;margin:-13px 0 0 -13px;"
     "border:3px solid #e00;border-radius:50%;box-shadow:0 0 0 2px #fff8}"
     ".t{color:#666;font-size:.85rem}.bad{color:#b00}"
+    ".dot{pointer-events:none}body.nomarks .dot{display:none}"
+    ".grid{position:absolute;inset:0;display:none;background-image:"
+    "linear-gradient(to right,#0bc 1px,transparent 1px),"
+    "linear-gradient(to bottom,#0bc 1px,transparent 1px);"
+    "background-size:var(--gx) var(--gy)}body.grid .grid{display:block}"
+    "#bar{position:sticky;top:0;z-index:2;background:#fafafaee;"
+    "padding:.4rem 0;font-size:.85rem}"
+    "#line{display:flex;gap:2px;height:18px;margin:.3rem 0}"
+    "#line a{flex:1;min-width:2px;background:#3b8;border-radius:2px}"
+    "#line a.failed{background:#d33}#line a.now{outline:2px solid #fa0}"
+    "section.now{border-color:#fa0}section.hit{background:#ff92}"
+    "#bar input{font:inherit;width:12rem}"
     "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}"
     "section{background:#222;border-color:#444}code,pre{background:#333}"
+    "#bar{background:#181818ee}"
     ".sub,.t{color:#999}}"
     "</style><body>";
+
+// Works on what is in the page, and holds nothing of the session itself. All
+// of the page can be read without it.
+static const char script[] =
+    "<script>'use strict';(()=>{"
+    "const all=[...document.querySelectorAll('section')],B=document.body;"
+    "const bar=document.getElementById('bar'),line="
+    "document.getElementById('line'),q=document.getElementById('q');"
+    "let now=0,hits=[];bar.hidden=false;"
+    "const ticks=all.map((s,i)=>{const a=document.createElement('a');"
+    "a.title=s.querySelector('h2').textContent;"
+    "a.classList.toggle('failed',failed(s));"
+    "a.onclick=()=>go(i);line.append(a);return a});"
+    "function failed(s){return !!s.querySelector('.bad')}"
+    "function mark(){all.forEach((s,k)=>{s.classList.toggle('now',k===now);"
+    "ticks[k].classList.toggle('now',k===now)})}"
+    "function go(i){now=Math.max(0,Math.min(all.length-1,i));mark();"
+    "if(all[now])window.scrollTo(0,all[now].getBoundingClientRect().top+"
+    "scrollY-bar.offsetHeight-8)}"
+    "function next(test,by){for(let k=1;k<=all.length;k++){"
+    "const i=((now+by*k)%all.length+all.length)%all.length;"
+    "if(test(all[i]))return go(i)}}"
+    "function flip(){const s=all[now],b=s&&s.querySelector('.shot img'),"
+    "n=all[now+1]&&all[now+1].querySelector('.shot img');if(!b||!n)return;"
+    "const was=b.dataset.before;if(was){b.src=was;delete b.dataset.before}"
+    "else{b.dataset.before=b.getAttribute('src');"
+    "b.src=n.dataset.before||n.getAttribute('src')}"
+    "s.querySelectorAll('.dot').forEach(d=>d.hidden=!was)}"
+    "function find(){const w=q.value.toLowerCase();hits=all.filter(s=>w&&"
+    "s.textContent.toLowerCase().includes(w));"
+    "all.forEach(s=>s.classList.toggle('hit',hits.includes(s)))}"
+    "q.oninput=find;"
+    "const keys={ArrowRight:()=>go(now+1),ArrowLeft:()=>go(now-1),"
+    "Home:()=>go(0),End:()=>go(all.length-1),Tab:flip,"
+    "g:()=>B.classList.toggle('grid'),m:()=>B.classList.toggle('nomarks'),"
+    "f:()=>next(failed,1),F:()=>next(failed,-1),'/':()=>q.focus(),"
+    "n:()=>next(s=>hits.includes(s),1),N:()=>next(s=>hits.includes(s),-1)};"
+    "addEventListener('keydown',e=>{if(e.ctrlKey||e.altKey||e.metaKey)return;"
+    "if(e.target===q){if(e.key==='Enter'||e.key==='Escape'){q.blur();"
+    "if(e.key==='Enter')keys.n()}return}"
+    "if(Object.hasOwn(keys,e.key)){e.preventDefault();keys[e.key]()}});"
+    "mark()})()</script>";
+
+static const char bar[] =
+    "<div id=\"bar\" hidden>Left and Right: steps, Tab: before and after, "
+    "g: token grid, m: marks, f: failures, n: next place of "
+    "<input id=\"q\" placeholder=\"/ search\" aria-label=\"search\">"
+    "<div id=\"line\"></div></div>";
 
 static void put_escaped(struct dh_buf *out, const char *text)
 {
@@ -55,6 +117,7 @@ void dh_page_init(struct dh_page *p, const char *task, const char *model,
     if (video)
         dh_buf_puts(&p->html, " &middot; <a href=\"video.mkv\">video</a>");
     dh_buf_puts(&p->html, " &middot; <a href=\"events.jsonl\">events</a></p>");
+    dh_buf_puts(&p->html, bar);
 }
 
 void dh_page_finish(struct dh_page *p)
@@ -85,6 +148,18 @@ static void put_dot(struct dh_page *p, struct dh_point at)
                       at.x * 100.0 / p->size.w, at.y * 100.0 / p->size.h);
 }
 
+// Squares of 28 pixels of the picture as the model gets it.
+static void put_grid(struct dh_page *p)
+{
+    struct dh_size resized;
+    if (p->size.w > 0 && p->size.h > 0 &&
+        dh_patches_size(&dh_patch_rule_m3, p->size, &resized) == DH_OK)
+        dh_buf_printf(&p->html,
+                      "<div class=\"grid\" style=\"--gx:%.4f%%;--gy:%.4f%%\">"
+                      "</div>",
+                      2800.0 / resized.w, 2800.0 / resized.h);
+}
+
 static void put_action(struct dh_page *p, const struct dh_event *e)
 {
     struct dh_buf text;
@@ -98,6 +173,7 @@ static void put_action(struct dh_page *p, const struct dh_event *e)
                   "</code></p><div class=\"shot\"><img loading=\"lazy\" "
                   "src=\"frames/%06d.png\" alt=\"the screen before\">",
                   p->frame);
+    put_grid(p);
     if (e->action.has_start)
         put_dot(p, e->action.start);
     if (e->action.has_at)
@@ -174,5 +250,6 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
 void dh_page_end(struct dh_page *p)
 {
     close_step(p);
+    dh_buf_puts(&p->html, script);
     dh_buf_puts(&p->html, "</body></html>\n");
 }

@@ -165,6 +165,16 @@ struct dh_cancel *dh_app_cancel(void)
     return &cancel;
 }
 
+void dh_app_state_dir(struct dh_buf *path)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/')
+        dh_buf_puts(path, state);
+    else
+        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
+    dh_buf_puts(path, "/deskhand");
+}
+
 char *dh_app_config(void)
 {
     const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -255,16 +265,6 @@ void dh_app_print(FILE *to, const char *text)
     bool held = false;
     if (text)
         dh_app_print_text(to, text, strlen(text), &held);
-}
-
-void dh_app_state_dir(struct dh_buf *path)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/')
-        dh_buf_puts(path, state);
-    else
-        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
-    dh_buf_puts(path, "/deskhand");
 }
 
 bool dh_app_has_bus(void)

@@ -62,7 +62,6 @@ int dh_app_usage(const struct dh_command *cmd, const char *fmt, ...)
 
 /* Set by SIGINT and SIGTERM; a second one ends the process. */
 struct dh_cancel *dh_app_cancel(void);
-
 /* The configuration file's path, which need not be there; free with dh_free. */
 char *dh_app_config(void);
 /* The model is behind an endpoint, which dh_app_endpoint opens. */

@@ -25,6 +25,7 @@ BEGIN {
     only["xcb/"] = "^capture/input_keys"
     only["xkbcommon/"] = "^capture/input_keys"
     only["SDL"] = "^tools/viewer"
+    only["fontconfig/"] = "^tools/viewer_text"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"
     only["png.h"] = "^capture/png"

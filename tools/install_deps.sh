@@ -19,12 +19,13 @@ build='build-essential pkg-config
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev
-    libmicrohttpd-dev'
+    libmicrohttpd-dev
+    libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
 checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
     mount xterm groff-base zenity dbus-daemon at-spi2-core curl
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
-    fonts-dejavu-core fonts-noto-core librsvg2-common dbus-x11'
+    fonts-noto-core librsvg2-common dbus-x11'
 fuzz='clang libclang-rt-14-dev'
 clients='nodejs npm'
 bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'

@@ -417,7 +417,7 @@ static void test_the_sign_is_raised_over_newer_windows(void)
     Display *dpy = XOpenDisplay(NULL);
     struct dh_sign *sign;
     CHECK(dpy);
-    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops"), DH_OK);
+    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops", DH_SIGN_AGENT), DH_OK);
     CHECK_INT(corner_of(dpy), 0x2f7de1);
     Window w = show_window(dpy, 0, "Film", "player");
     CHECK_INT(corner_of(dpy), 0xffffff);

@@ -13,7 +13,7 @@
 
 static const char *const commands[] = { "run",  "locate", "ask",     "grab",
                                         "act",  "tokens", "inspect", "forward",
-                                        "eval", "doctor", "bench" };
+                                        "eval", "doctor", "bench",   "view" };
 
 static void test_help_lists_every_command(void)
 {

@@ -1,0 +1,81 @@
+/* Any bytes as a session: the first line is its header, the rest its events.
+ * max-len: 8192 */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/session_read.h"
+#include "base/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char dir[] = "/tmp/dh-fuzz-session-XXXXXX";
+
+static void remove_dir(void)
+{
+    rmdir(dir);
+}
+
+static void put(const char *name, const uint8_t *data, size_t size)
+{
+    char path[sizeof dir + 32];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+        abort();
+    close(fd);
+}
+
+static void take_away(const char *name)
+{
+    char path[sizeof dir + 32];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    unlink(path);
+}
+
+static void look_at(const struct dh_session_reader *s)
+{
+    int n;
+    (void)dh_session_lines(s, &n);
+    for (int i = 0; i < n; i++) {
+        struct dh_diag diag = { 0 };
+        dh_json_free(dh_session_json(s, i, &diag));
+    }
+    (void)dh_session_steps(s, &n);
+    for (int i = 0; i < n; i++) {
+        struct dh_session_words w;
+        dh_session_words_read(s, i, &w);
+        dh_session_words_finish(&w);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int begun;
+    if (!begun++ && (!mkdtemp(dir) || atexit(remove_dir)))
+        abort();
+    const uint8_t *nl = size ? memchr(data, '\n', size) : NULL;
+    size_t head = nl ? (size_t)(nl - data) + 1 : size;
+    size_t half = head + (size - head) / 2;
+    struct dh_diag diag = { 0 };
+    struct dh_session_reader *s;
+    put("session.json", data, head);
+    put("events.jsonl", data + head, half - head);
+    if (dh_session_open(&s, dir, &diag)) {
+        if (!diag.text[0])
+            __builtin_trap();
+    } else {
+        bool grew;
+        put("events.jsonl", data + head, size - head);
+        if (dh_session_read_more(s, &grew) == DH_OK)
+            look_at(s);
+        dh_session_close(s);
+    }
+    take_away("session.json");
+    take_away("events.jsonl");
+    return 0;
+}

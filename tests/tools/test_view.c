@@ -1,0 +1,295 @@
+// The window on a session, driven as a user drives it, and the page beside it
+// in a real browser.
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actions/sink.h"
+#include "actions/xtest.h"
+#include "agent/record.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "capture/frame.h"
+#include "capture/screen.h"
+#include "capture/source.h"
+#include "tests/dh_test.h"
+#include "tests/tools/program.h"
+
+#define HOSTILE "</pre><script>document.title='owned'</script><img src=x>&\"'"
+
+static char *session_dir(void)
+{
+    return dh_path_join(dh_test_dir(), "s");
+}
+
+static void tell(struct dh_recorder *r, struct dh_event e, const char *text,
+                 int64_t ms)
+{
+    e.text = text ? dh_strdup(text) : NULL;
+    e.time_ns = dh_now_ns() + ms * DH_MS;
+    dh_recorder_event(r, &e);
+    dh_free(e.text);
+}
+
+static struct dh_frame *gray(int level)
+{
+    struct dh_frame *f;
+    CHECK_INT(dh_frame_create(&f, NULL, 280, 196), DH_OK);
+    memset(f->pixels, level, f->stride * 196);
+    dh_frame_publish(f);
+    return f;
+}
+
+// Each step clicks at 100,50; the second one fails. A step lasts 200 ms.
+static void tell_step(struct dh_recorder *r, int i, const char *answer)
+{
+    char label[] = "Action: a label";
+    struct dh_frame *f = gray(40 + 20 * i);
+    struct dh_event frame = { .kind = DH_EVENT_FRAME, .frame = f, .why = "x" };
+    struct dh_event said = { .kind = DH_EVENT_ANSWER, .step = i };
+    struct dh_event act = { .kind = DH_EVENT_ACT, .step_text = label };
+    struct dh_event done = { .kind = DH_EVENT_DONE, .changed = true };
+    act.action = (struct dh_action){ .op = DH_ACTION_CLICK,
+                                     .has_at = true,
+                                     .on_screen = true,
+                                     .at = { 100, 50 },
+                                     .button = 1,
+                                     .count = 1,
+                                     .duration_ms = -1 };
+    done.status = i == 2 ? DH_ERR_REFUSED : DH_OK;
+    tell(r, frame, NULL, i * 200);
+    tell(r, said, answer, i * 200 + 50);
+    tell(r, act, NULL, i * 200 + 60);
+    tell(r, done, HOSTILE, i * 200 + 150);
+    dh_frame_unref(f);
+}
+
+static struct dh_recorder *recorder(const char *dir)
+{
+    struct dh_recorder *r;
+    struct dh_recorder_options o = { .dir = dir,
+                                     .kind = "agent",
+                                     .task = "Click " HOSTILE };
+    CHECK_INT(dh_recorder_create(&r, &o), DH_OK);
+    return r;
+}
+
+static char *make_session(void)
+{
+    char *dir = session_dir();
+    struct dh_recorder *r = recorder(dir);
+    tell_step(r, 1, "first");
+    tell_step(r, 2, "second " HOSTILE);
+    tell_step(r, 3, "third is Needle");
+    tell(r, (struct dh_event){ .kind = DH_EVENT_END }, "done", 900);
+    CHECK_INT(dh_recorder_destroy(r), DH_OK);
+    return dir;
+}
+
+/* --- the window --- */
+
+static struct dh_sink *keyboard(void)
+{
+    struct dh_sink *sink;
+    CHECK_INT(dh_xtest_create(&sink, NULL, NULL), DH_OK);
+    return sink;
+}
+
+static void press(struct dh_sink *sink, const char *keys, const char *seen)
+{
+    struct dh_action a = { .op = DH_ACTION_KEY,
+                           .duration_ms = -1,
+                           .repeat = 1 };
+    a.text = dh_strdup(keys);
+    CHECK_INT(dh_sink_perform(sink, &a, NULL, NULL), DH_OK);
+    dh_free(a.text);
+    if (!program_saw(seen))
+        CHECK_STR(keys, seen);
+}
+
+#define VIEW(...) \
+    program_start((const char *const[]){ "view", "--json", __VA_ARGS__, NULL })
+
+static int count_color(int r, int g, int b)
+{
+    struct dh_screen_options o = DH_SCREEN_DEFAULTS;
+    struct dh_source *source;
+    struct dh_frame *f;
+    int n = 0;
+    CHECK_INT(dh_screen_create(&source, &o), DH_OK);
+    CHECK_INT(dh_source_grab(source, &f), DH_OK);
+    for (int y = 0; y < f->height; y++)
+        for (int x = 0; x < f->width; x++) {
+            const uint8_t *p = dh_frame_at(f, x, y);
+            n += p[0] == b && p[1] == g && p[2] == r;
+        }
+    dh_frame_unref(f);
+    dh_source_destroy(source);
+    return n;
+}
+
+static void test_keys_lead_through_a_session(void)
+{
+    char *dir = make_session();
+    struct dh_sink *k = keyboard();
+    struct said s;
+    pid_t pid = VIEW("--fullscreen", "--stats", dir);
+    CHECK(
+        program_saw("{\"step\":1,\"of\":3,\"show\":\"before\",\"picture\":1"));
+    // The click's ring, but no grid yet; the picture's own gray.
+    CHECK(count_color(255, 40, 60) > 20);
+    CHECK_INT(count_color(0, 190, 200), 0);
+    CHECK(count_color(60, 60, 60) > 10000);
+    press(k, "g", "\"grid\":true");
+    CHECK(count_color(0, 190, 200) > 500);
+    press(k, "Tab", "\"show\":\"after\",\"picture\":2");
+    press(k, "b", "\"show\":\"both\"");
+    press(k, "b", "\"grid\":true");
+    press(k, "f", "{\"step\":2,\"of\":3");
+    press(k, "slash", "{\"step\":2");
+    press(k, "n", "\"search\":\"n\"");
+    press(k, "e", "\"search\":\"ne\"");
+    press(k, "e", "\"search\":\"nee\"");
+    press(k, "Return", "{\"step\":3,\"of\":3");
+    press(k, "plus", "\"zoom\":2.7");
+    press(k, "question", "\"help\":true");
+    press(k, "Escape", "\"help\":false");
+    press(k, "Home", "{\"step\":1,");
+    press(k, "space", "\"playing\":true");
+    press(k, "q", "\"fps\":");
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "draw_ms", "");
+    said_finish(&s);
+    dh_sink_destroy(k);
+    dh_free(dir);
+}
+
+static void test_playing_ends_by_itself(void)
+{
+    char *dir = make_session();
+    struct said s;
+    pid_t pid = VIEW("--play", "--stats", dir);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "{\"step\":3,\"of\":3,\"show\":\"after\"", "");
+    CHECK_SAID(&s, 0, "\"fps\":", "");
+    said_finish(&s);
+    dh_free(dir);
+}
+
+static void test_a_run_is_followed(void)
+{
+    char *dir = session_dir();
+    struct said s;
+    struct dh_recorder *r = recorder(dir);
+    tell_step(r, 1, "first");
+    pid_t pid = VIEW("--live", dir);
+    CHECK(program_saw("{\"step\":1,\"of\":1"));
+    tell_step(r, 2, "second");
+    CHECK(program_saw("{\"step\":2,\"of\":2"));
+    tell_step(r, 3, "third");
+    CHECK(program_saw("{\"step\":3,\"of\":3"));
+    CHECK_INT(dh_recorder_destroy(r), DH_OK);
+    CHECK_INT(kill(pid, SIGINT), 0);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "\"follow\":true", NULL);
+    said_finish(&s);
+    dh_free(dir);
+}
+
+static void test_what_is_broken_is_said_and_the_rest_is_listed(void)
+{
+    char *dir = make_session(), *two = dh_path_join(dir, "frames/000002.png");
+    char *events = dh_path_join(dir, "events.jsonl");
+    struct said s;
+    int fd = open(events, O_WRONLY | O_APPEND | O_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, "rot\n{\"to", 8) == 8);
+    close(fd);
+    CHECK_INT(unlink(two), 0);
+    RUN(&s, "view", "--list", dir);
+    CHECK_SAID(&s, 0, "3 steps", "frames/000002.png is missing");
+    CHECK_SAID(&s, 0, "FAILED", "the last line is torn");
+    CHECK_SAID(&s, 0, NULL, "is skipped");
+    said_finish(&s);
+    RUN(&s, "view", "--list", "--json", dir);
+    CHECK_INT(json_lines(s.out), 3);
+    said_finish(&s);
+    dh_free(events);
+    dh_free(two);
+    dh_free(dir);
+}
+
+static void test_errors_say_what_to_do(void)
+{
+    struct said s;
+    RUN(&s, "view", "/nonexistent");
+    CHECK_SAID(&s, 1, "", "/nonexistent cannot be opened");
+    said_finish(&s);
+    RUN(&s, "view", "a", "b");
+    CHECK_SAID(&s, 2, "", "one SESSION folder");
+    said_finish(&s);
+    setenv("XDG_STATE_HOME", dh_test_dir(), 1);
+    RUN(&s, "view");
+    CHECK_SAID(&s, 1, "", "there is no session in");
+    said_finish(&s);
+    char *dir = make_session();
+    setenv("DISPLAY", ":98765", 1);
+    RUN(&s, "view", dir);
+    CHECK_SAID(&s, 1, "", "--list needs none");
+    said_finish(&s);
+    dh_free(dir);
+}
+
+/* --- the page --- */
+
+static void browse(const char *url, const char *out)
+{
+    int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int null = open("/dev/null", O_RDWR);
+    char *profile = dh_path_join(dh_test_dir(), "profile"), option[4200];
+    snprintf(option, sizeof option, "--user-data-dir=%s", profile);
+    dup2(fd, 1);
+    dup2(null, 2);
+    execlp("chromium", "chromium", "--headless", "--no-sandbox",
+           "--disable-gpu", "--disable-dev-shm-usage", option,
+           "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", url,
+           (char *)NULL);
+    _exit(127);
+}
+
+static void test_a_browser_shows_the_page(void)
+{
+    char *dir = make_session(), *out = dh_path_join(dh_test_dir(), "dom");
+    char url[4200], *dom;
+    size_t len;
+    int status;
+    snprintf(url, sizeof url, "file://%s/index.html", dir);
+    pid_t pid = fork();
+    if (pid == 0)
+        browse(url, out);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        dh_test_skip("no chromium here");
+    CHECK_INT(dh_file_read(out, 1 << 24, &dom, &len), DH_OK);
+    // The script ran: a tick for each section, of which one failed.
+    CHECK(strstr(dom, "<a title=\"Step 1\" class=\"now\">"));
+    CHECK(strstr(dom, "<a title=\"Step 2\" class=\"failed\">"));
+    CHECK(strstr(dom, "<a title=\"Step 3\""));
+    // What the session says did not run, and made no element.
+    CHECK(strstr(dom, "<title>deskhand session</title>"));
+    CHECK(!strstr(dom, "<img src=\"x\""));
+    CHECK(strstr(dom, "&lt;script&gt;document.title"));
+    dh_big_free(dom);
+    dh_free(out);
+    dh_free(dir);
+}
+
+DH_TESTS(DH_TEST(keys_lead_through_a_session), DH_TEST(playing_ends_by_itself),
+         DH_TEST(a_run_is_followed),
+         DH_TEST(what_is_broken_is_said_and_the_rest_is_listed),
+         DH_TEST(errors_say_what_to_do), DH_TEST(a_browser_shows_the_page));

@@ -1,0 +1,31 @@
+/* tools/viewer.h - a window on a session: what was seen, said and done. */
+#ifndef DH_TOOLS_VIEWER_H
+#define DH_TOOLS_VIEWER_H
+
+#include <stdbool.h>
+
+#include "base/opts.h"
+#include "base/status.h"
+
+struct dh_session_reader;
+
+struct dh_viewer_options {
+    double scale; /* of text and lines; 0: by the display */
+    int step;     /* to begin with, from 1; 0: the first, or newest if live */
+    bool play, fullscreen;
+    bool stats; /* print frame times when it ends */
+    bool json;  /* a line on stdout for each thing that is shown */
+    bool live;  /* follow what is being written */
+};
+extern const struct dh_opt dh_viewer_opts[];
+
+/*
+ * Until the window is closed. `dir` is the folder of `s`. DH_ERR_NOTFOUND: no
+ * display, or no font; logged. The session stays the caller's, and is read
+ * further where it grows.
+ */
+DH_MUST_USE enum dh_status dh_viewer_run(struct dh_session_reader *s,
+                                         const char *dir,
+                                         const struct dh_viewer_options *o);
+
+#endif
