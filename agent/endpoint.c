@@ -379,6 +379,15 @@ static enum dh_status find_settings(struct dh_endpoint *e,
     return st;
 }
 
+// The command line has the last word.
+static void obey(const struct dh_endpoint *e, struct dh_endpoint_settings *s)
+{
+    if (e->thinking)
+        s->thinking = (int)e->thinking;
+    s->idle_s = e->idle_s > 0 ? e->idle_s : s->idle_s;
+    s->total_s = e->total_s > 0 ? e->total_s : s->total_s;
+}
+
 enum dh_status dh_endpoint_open(struct dh_endpoint **out,
                                 const struct dh_endpoint_choice *c)
 {
@@ -389,9 +398,10 @@ enum dh_status dh_endpoint_open(struct dh_endpoint **out,
     e->s.url = c->url ? c->url : own;
     e->s.model = c->model ? c->model : e->s.model;
     e->s.ca_file = c->ca_file ? c->ca_file : e->s.ca_file;
-    e->chosen = c->thinking;
-    if (e->chosen)
-        e->s.thinking = (int)e->chosen;
+    e->thinking = c->thinking;
+    e->idle_s = c->idle_s;
+    e->total_s = c->total_s;
+    obey(e, &e->s);
     if (!st && !dh_endpoint_is_url(e->s.url)) {
         dh_error("endpoint %s: an address that begins with http:// or https:// "
                  "is needed, not \"%s\"",
@@ -458,8 +468,7 @@ bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
     s.key_file = e->s.key_file;
     s.key_env = e->s.key_env;
     s.ca_file = e->s.ca_file;
-    if (e->chosen)
-        s.thinking = (int)e->chosen;
+    obey(e, &s);
     e->s = s;
     if (e->section)
         return true;

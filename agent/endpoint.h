@@ -48,7 +48,9 @@ struct dh_endpoint {
     char *name; /* for reports: the section, or the profile */
     char *base; /* no slash at its end; "/chat/completions" comes behind */
     char *key;  /* NULL: none. Never logged. */
-    enum dh_thinking chosen;      /* by the command line; UNSET: not */
+    /* By the command line, before all else; UNSET and 0: not. */
+    enum dh_thinking thinking;
+    double idle_s, total_s;
     char *section, *text, *again; /* of the file; s points into both copies */
 };
 
@@ -61,6 +63,7 @@ struct dh_endpoint_choice {
     /* A variable of the environment, for key-env; NULL: there are none. */
     const char *(*env)(const char *name);
     enum dh_thinking thinking; /* UNSET: as the settings say */
+    double idle_s, total_s;    /* 0: the same */
 };
 
 extern const struct dh_opt dh_endpoint_opts[];

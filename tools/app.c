@@ -55,6 +55,12 @@ const struct dh_opt dh_model_opt_table[] = {
     { "thinking", 0, DH_OPT_ENUM, offsetof(struct dh_model_opts, thinking),
       "MODE", "Whether it thinks first: unset, adaptive, enabled, disabled", 0,
       0, thinking_names },
+    { "idle-timeout", 0, DH_OPT_DOUBLE, offsetof(struct dh_model_opts, idle_s),
+      "S", "Wait so many seconds for the server's next word (default: 120)",
+      0.1, 86400, NULL },
+    { "total-timeout", 0, DH_OPT_DOUBLE,
+      offsetof(struct dh_model_opts, total_s), "S",
+      "Wait so many seconds for an answer (default: 600)", 0.1, 86400, NULL },
     { "threads", 't', DH_OPT_INT, offsetof(struct dh_model_opts, threads), "N",
       "Threads to compute with, 0 for one per core", 0, 256, NULL },
     { "kernels", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, kernels),
@@ -211,6 +217,8 @@ enum dh_status dh_app_endpoint(struct dh_endpoint **out,
         .ca_file = o->ca_file,
         .env = env,
         .thinking = (enum dh_thinking)o->thinking,
+        .idle_s = o->idle_s,
+        .total_s = o->total_s,
     };
     enum dh_status st = dh_endpoint_open(out, &c);
     dh_free(config);

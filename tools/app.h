@@ -38,7 +38,8 @@ struct dh_model_opts {
     /* A model behind an endpoint. */
     const char *endpoint, *model_name, *api_key_file, *ca_file;
     int thinking; /* enum dh_thinking */
-    bool strict;  /* no option: set by those that measure */
+    double idle_s, total_s;
+    bool strict; /* no option: set by those that measure */
 };
 extern const struct dh_opt dh_model_opt_table[];
 

@@ -200,6 +200,22 @@ static char *write_picture(void)
     return path;
 }
 
+static void test_a_silent_server_runs_into_a_time_limit(void)
+{
+    struct peer p;
+    struct play it = { .answer = task, .silent = true };
+    struct said s;
+    char *png = write_picture();
+    peer_start(&p, play, &it);
+    RUN(&s, "locate", "--model", p.url, "--idle-timeout=0.3", png, "x");
+    CHECK_SAID(&s, 1, "", "endpoint vllm: ");
+    said_finish(&s);
+    // One time-out is forgiven.
+    CHECK_INT(it.asked, 2);
+    peer_stop(&p);
+    dh_free(png);
+}
+
 static const char *const words[] = { "It is\x1b[31m blue.", NULL };
 
 static void test_locate_and_ask_work_with_a_server(void)
@@ -292,6 +308,7 @@ static void test_a_dry_run_asks_nobody(void)
 
 DH_TESTS(DH_TEST(a_server_does_a_task), DH_TEST(a_budget_ends_a_run),
          DH_TEST(a_stop_does_not_wait_for_the_server),
+         DH_TEST(a_silent_server_runs_into_a_time_limit),
          DH_TEST(locate_and_ask_work_with_a_server),
          DH_TEST(eval_refuses_smaller_pictures),
          DH_TEST(what_a_server_says_is_printed_harmless),
