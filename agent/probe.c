@@ -123,6 +123,23 @@ static bool is_near(const struct probe *p, const struct dh_point *at)
     return abs(at->x - p->mark.x) <= MARK && abs(at->y - p->mark.y) <= MARK;
 }
 
+// The convention under which the answer hits the marker; the configured one
+// where none does.
+static enum dh_coord fitting(const struct probe *p, struct dh_parse_options how)
+{
+    enum dh_coord configured = how.coord;
+    for (int c = 0; c < DH_COORD_COUNT; c++) {
+        struct dh_point at;
+        how.coord = (enum dh_coord)c;
+        if (!dh_ground_point(&how, p->card, p->first.text, &at) &&
+            is_near(p, &at))
+            return how.coord;
+    }
+    return configured;
+}
+
+// A number that one convention takes is outside the range of another, so that
+// an answer without a point may still fit one.
 static void tell_points(const struct probe *p)
 {
     struct dh_parse_options how;
@@ -130,36 +147,35 @@ static void tell_points(const struct probe *p)
     char mend[200];
     dh_brain_parse_options(p->brain, p->card, &how);
     const char *name = dh_coord_name(how.coord);
-    if (dh_ground_point(&how, p->card, p->first.text, &at)) {
-        say(p, DH_PROBE_BROKEN, "points",
-            "is it a model that acts on pictures? Is --endpoint the right one?",
-            "no point could be read from the answer");
-        return;
-    }
-    if (is_near(p, &at)) {
+    bool read = !dh_ground_point(&how, p->card, p->first.text, &at);
+    if (read && is_near(p, &at)) {
         say(p, DH_PROBE_FINE, "points", NULL, "%s: %d,%d for a marker at %d,%d",
             name, at.x, at.y, p->mark.x, p->mark.y);
         return;
     }
-    for (int c = 0; c < DH_COORD_COUNT; c++) {
-        struct dh_point other;
-        how.coord = (enum dh_coord)c;
-        if (dh_ground_point(&how, p->card, p->first.text, &other) ||
-            !is_near(p, &other))
-            continue;
+    enum dh_coord other = fitting(p, how);
+    if (other != how.coord) {
         snprintf(mend, sizeof mend,
                  "set coord = %s in the endpoint's section of the "
                  "configuration",
-                 dh_coord_name(how.coord));
+                 dh_coord_name(other));
         say(p, DH_PROBE_BROKEN, "points", mend,
             "the answer fits %s and not %s, as which it is read",
-            dh_coord_name(how.coord), name);
-        return;
+            dh_coord_name(other), name);
+    } else if (!read) {
+        say(p, DH_PROBE_BROKEN, "points",
+            "is it a model that acts on pictures? Is --endpoint the right one?",
+            "no point could be read from the answer");
+    } else {
+        // Our own server may run a model that knows no such card.
+        say(p, p->e->s.form ? DH_PROBE_WORSE : DH_PROBE_BROKEN, "points",
+            p->e->s.form ? "a very small model does not know the card; try "
+                           "deskhand locate on a picture of your screen"
+                         : "the model does not see the picture or cannot "
+                           "point; see picture size",
+            "%d,%d for a marker at %d,%d, and no other convention fits", at.x,
+            at.y, p->mark.x, p->mark.y);
     }
-    say(p, DH_PROBE_BROKEN, "points",
-        "the model does not see the picture or cannot point; see picture size",
-        "%d,%d for a marker at %d,%d, and no other convention fits", at.x, at.y,
-        p->mark.x, p->mark.y);
 }
 
 static void tell_cache(const struct probe *p)
