@@ -246,6 +246,33 @@ static void test_eval_refuses_smaller_pictures(void)
     dh_free(set);
 }
 
+static const char *const marker[] = {
+    CALL("{\"action\":\"left_click\",\"coordinate\":[750,250]}"), NULL
+};
+
+static void test_doctor_looks_at_a_server(void)
+{
+    struct peer p;
+    struct play it = { .answer = marker, .tokens = 4000 };
+    struct said s;
+    peer_start(&p, play, &it);
+    // The same count with and without the picture: it was left out.
+    RUN(&s, "doctor", p.url);
+    CHECK_SAID(&s, 1, "ok      points         norm1000: 1428,266", NULL);
+    CHECK_SAID(&s, 1, "BROKEN  picture size   1904x1064 is 0 tokens", NULL);
+    CHECK(!strstr(s.out, "XTest"));
+    said_finish(&s);
+    // Of another kind of model the count is no proof.
+    RUN(&s, "doctor", "--json", "--endpoint=openai", "--model", p.url);
+    CHECK_SAID(&s, 1, "{\"check\":\"points\",\"verdict\":\"", NULL);
+    CHECK_SAID(&s, 1, "\"cache\",\"verdict\":\"ok\"", NULL);
+    said_finish(&s);
+    peer_stop(&p);
+    RUN(&s, "doctor", p.url);
+    CHECK_SAID(&s, 1, "BROKEN  endpoint", "is the server running?");
+    said_finish(&s);
+}
+
 static void test_a_dry_run_asks_nobody(void)
 {
     struct said s;
@@ -259,4 +286,4 @@ DH_TESTS(DH_TEST(a_server_does_a_task), DH_TEST(a_budget_ends_a_run),
          DH_TEST(a_stop_does_not_wait_for_the_server),
          DH_TEST(locate_and_ask_work_with_a_server),
          DH_TEST(eval_refuses_smaller_pictures),
-         DH_TEST(a_dry_run_asks_nobody));
+         DH_TEST(doctor_looks_at_a_server), DH_TEST(a_dry_run_asks_nobody));
