@@ -101,6 +101,14 @@ static void tell_shrink(const struct probe *p)
             "cannot be told: the server counts no tokens");
         return;
     }
+    if (got < 0.02 * want) {
+        say(p, DH_PROBE_BROKEN, "picture size",
+            "start the server with its vision: llama-server wants --mmproj, "
+            "vLLM no --language-model-only",
+            "the picture is not looked at: %d tokens more than without it",
+            got);
+        return;
+    }
     bool small = got<0.95 * want, large = got> 1.2 * want + 16;
     // Other models count otherwise.
     enum dh_probe_verdict bad =

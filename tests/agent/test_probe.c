@@ -130,6 +130,8 @@ static void test_a_server_that_shrinks_pictures_is_found(void)
     check_probe(s, "",
                 "2 picture size: 1904x1064 is 513 tokens, of M3 it "
                 "should be 2584");
+    s.picture = 0;
+    check_probe(s, "", "2 picture size: the picture is not looked at");
     s.picture = 4000;
     check_probe(s, "", "1 picture size: ");
     s.counts = false;
