@@ -17,7 +17,8 @@ PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
 PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
-        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 libcurl libmicrohttpd
+        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 \
+        libcurl libmicrohttpd xkbcommon xkbcommon-x11 xcb
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -98,7 +99,8 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 # what the tests of another folder have: small checkpoints, X clients, servers.
 helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
                  tests/capture/server.c tests/capture/person.c
-helpers_tools := $(helpers_agent) tests/agent/talker.c tests/agent/peer.c
+helpers_tools := $(helpers_agent) tests/agent/talker.c tests/agent/bus.c \
+                 tests/agent/peer.c
 define testbin
 $(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))
 	$(SAY) '  LINK $$@'

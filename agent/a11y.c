@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <atspi/atspi.h>
+#include <glib-unix.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,12 +21,14 @@
 #include "base/log.h"
 
 // A call to a program that hangs; several of them make one question.
-#define CALL_MS   50
-#define MAX_DEPTH 48
-#define MAX_NODES 3000 // looked at for one question
-#define MAX_APPS  64
+#define CALL_MS      50
+#define PLACE_MS     250
+#define MAX_DEPTH    48
+#define MAX_NODES    3000 // looked at for one question
+#define MAX_APPS     64
+#define MAX_CHILDREN 128 // of a container that is searched by hand
 
-enum op { AT, FOCUSED };
+enum op { AT, PLACE, FOCUSED, WATCH };
 
 struct question {
     uint32_t serial;
@@ -35,13 +38,16 @@ struct question {
 struct answer {
     uint32_t serial;
     bool found;
+    bool late; // a program did not answer the child
     struct dh_a11y_node node;
+    struct dh_a11y_place place;
 };
 
 struct dh_a11y {
     pid_t child;
     int fd;
     uint32_t serial;
+    bool late; // no answer to the last one
 };
 
 // ---- the child -------------------------------------------------------------
@@ -114,22 +120,54 @@ static void read_node(AtspiAccessible *a, struct dh_a11y_node *out)
         read_text(a, out);
 }
 
+// Some containers do not know what is in them at a point, though it says where
+// it is; and some, such as the pages of a notebook, are nowhere themselves. The
+// last one that shows is on top.
+static AtspiAccessible *child_around(struct search *s, AtspiAccessible *a,
+                                     struct dh_point p, int depth)
+{
+    AtspiAccessible *found = NULL;
+    int n = atspi_accessible_get_child_count(a, NULL);
+    for (int i = DH_MIN(n, MAX_CHILDREN) - 1; i >= 0 && !found && !over(s);
+         i--) {
+        AtspiAccessible *in = atspi_accessible_get_child_at_index(a, i, NULL);
+        struct dh_rect r = { 0 };
+        if (in && has_state(in, ATSPI_STATE_SHOWING))
+            r = rect_of(in);
+        if (dh_rect_has(r, p))
+            found = g_object_ref(in);
+        else if (r.w < 0 && depth < MAX_DEPTH)
+            found = child_around(s, in, p, depth + 1);
+        if (in)
+            g_object_unref(in);
+    }
+    return found;
+}
+
+static AtspiAccessible *child_at(struct search *s, AtspiAccessible *a,
+                                 struct dh_point p)
+{
+    AtspiComponent *c = atspi_accessible_get_component_iface(a);
+    AtspiAccessible *in = c ? atspi_component_get_accessible_at_point(
+                                  c, p.x, p.y, ATSPI_COORD_TYPE_SCREEN, NULL)
+                            : NULL;
+    if (c)
+        g_object_unref(c);
+    if (in && in != a)
+        return in;
+    if (in)
+        g_object_unref(in);
+    return child_around(s, a, p, 0);
+}
+
 // Takes over `a`, returns the innermost one below it at the point.
-static AtspiAccessible *descend(struct search *s, AtspiAccessible *a, int x,
-                                int y)
+static AtspiAccessible *descend(struct search *s, AtspiAccessible *a,
+                                struct dh_point p)
 {
     for (int depth = 0; depth < MAX_DEPTH && !over(s); depth++) {
-        AtspiComponent *c = atspi_accessible_get_component_iface(a);
-        AtspiAccessible *in = c ? atspi_component_get_accessible_at_point(
-                                      c, x, y, ATSPI_COORD_TYPE_SCREEN, NULL)
-                                : NULL;
-        if (c)
-            g_object_unref(c);
-        if (!in || in == a) {
-            if (in)
-                g_object_unref(in);
-            return a;
-        }
+        AtspiAccessible *in = child_at(s, a, p);
+        if (!in)
+            break;
         g_object_unref(a);
         a = in;
     }
@@ -156,26 +194,171 @@ static AtspiAccessible *find_focus(struct search *s, AtspiAccessible *a,
     return found;
 }
 
+// ---- where a widget is in its window ----------------------------------------
+
+// "role:index" of each widget from the window down, found from below.
+static void read_path(AtspiAccessible *a, AtspiAccessible *win, char *out,
+                      size_t size)
+{
+    char path[256] = "";
+    a = g_object_ref(a);
+    for (int depth = 0; a && a != win && depth < MAX_DEPTH; depth++) {
+        char longer[sizeof path];
+        char *role = atspi_accessible_get_role_name(a, NULL);
+        int n = snprintf(longer, sizeof longer, "%s:%d%s%s", role ? role : "",
+                         (int)atspi_accessible_get_index_in_parent(a, NULL),
+                         path[0] ? "/" : "", path);
+        g_free(role);
+        AtspiAccessible *up = atspi_accessible_get_parent(a, NULL);
+        g_object_unref(a);
+        a = up;
+        if (n < 0 || n >= (int)sizeof longer)
+            break;
+        memcpy(path, longer, sizeof path);
+    }
+    if (a == win)
+        snprintf(out, size, "%s", path);
+    if (a)
+        g_object_unref(a);
+}
+
+static void read_states(AtspiAccessible *a, char *out, size_t size)
+{
+    static const struct {
+        AtspiStateType state;
+        const char *name;
+    } told[] = { { ATSPI_STATE_CHECKED, "checked" },
+                 { ATSPI_STATE_SELECTED, "selected" },
+                 { ATSPI_STATE_EXPANDED, "expanded" },
+                 { ATSPI_STATE_FOCUSED, "focused" },
+                 { ATSPI_STATE_SENSITIVE, "sensitive" },
+                 { ATSPI_STATE_EDITABLE, "editable" } };
+    size_t len = 0;
+    AtspiStateSet *set = atspi_accessible_get_state_set(a);
+    for (size_t i = 0; set && i < DH_COUNTOF(told); i++)
+        if (atspi_state_set_contains(set, told[i].state))
+            len += (size_t)snprintf(out + len, size - len, "%s%s",
+                                    len ? "," : "", told[i].name);
+    if (set)
+        g_object_unref(set);
+}
+
+// What is told of the other widgets of a window.
+struct around {
+    struct search *s;
+    AtspiAccessible *hit;
+    AtspiRole role; // of the hit
+    const struct dh_a11y_node *node;
+    struct dh_a11y_place *out;
+    int equal, index; // index is -1 until it was met
+};
+
+static bool is_label(AtspiRole role)
+{
+    return role == ATSPI_ROLE_LABEL || role == ATSPI_ROLE_STATIC ||
+           role == ATSPI_ROLE_HEADING || role == ATSPI_ROLE_CAPTION;
+}
+
+static int64_t far(const struct dh_a11y_label *l)
+{
+    return (int64_t)l->dx * l->dx + (int64_t)l->dy * l->dy;
+}
+
+static void add_label(struct dh_a11y_place *p, const struct dh_a11y_label *l)
+{
+    int at = p->n_labels;
+    while (at > 0 && far(&p->label[at - 1]) > far(l))
+        at--;
+    if (at == DH_A11Y_LABELS)
+        return;
+    int last = DH_MIN(p->n_labels, DH_A11Y_LABELS - 1);
+    memmove(&p->label[at + 1], &p->label[at],
+            (size_t)(last - at) * sizeof *p->label);
+    p->label[at] = *l;
+    p->n_labels = last + 1;
+}
+
+static void look_at(struct around *c, AtspiAccessible *a, const char *name)
+{
+    AtspiRole role = atspi_accessible_get_role(a, NULL);
+    if (a == c->hit)
+        c->index = c->equal;
+    if (role == c->role && !strcmp(name, c->node->name))
+        c->equal++;
+    if (a == c->hit || !name[0] || !is_label(role))
+        return;
+    struct dh_rect r = rect_of(a), me = c->node->rect;
+    struct dh_a11y_label l = { .dx = r.x + r.w / 2 - me.x - me.w / 2,
+                               .dy = r.y + r.h / 2 - me.y - me.h / 2 };
+    snprintf(l.text, sizeof l.text, "%.63s", name);
+    if (!dh_rect_is_empty(r))
+        add_label(c->out, &l);
+}
+
+static void look_around(struct around *c, AtspiAccessible *a, int depth)
+{
+    char name[sizeof c->node->name] = "";
+    if (depth == MAX_DEPTH || over(c->s))
+        return;
+    put(name, sizeof name, atspi_accessible_get_name(a, NULL));
+    look_at(c, a, name);
+    int n = atspi_accessible_get_child_count(a, NULL);
+    for (int i = 0; i < n && !over(c->s); i++) {
+        AtspiAccessible *in = atspi_accessible_get_child_at_index(a, i, NULL);
+        if (in && has_state(in, ATSPI_STATE_SHOWING))
+            look_around(c, in, depth + 1);
+        if (in)
+            g_object_unref(in);
+    }
+}
+
+static void read_place(struct search *s, AtspiAccessible *hit,
+                       AtspiAccessible *win, struct answer *out)
+{
+    struct dh_a11y_place *p = &out->place;
+    struct around c = { .s = s,
+                        .hit = hit,
+                        .role = atspi_accessible_get_role(hit, NULL),
+                        .node = &out->node,
+                        .out = p,
+                        .index = -1 };
+    put(p->description, sizeof p->description,
+        atspi_accessible_get_description(hit, NULL));
+    read_path(hit, win, p->path, sizeof p->path);
+    read_states(hit, p->states, sizeof p->states);
+    look_around(&c, win, 0);
+    // What was cut short is not counted.
+    if (over(s) || c.index < 0)
+        return;
+    p->equal = c.equal;
+    p->index = c.index;
+}
+
+// ---- questions
+// ---------------------------------------------------------------
+
 // A window of a program as far as it can answer the question.
 static bool ask_window(struct search *s, AtspiAccessible *win,
-                       const struct question *q, struct dh_a11y_node *out)
+                       const struct question *q, struct answer *out)
 {
     struct dh_point p = { q->x, q->y };
     AtspiAccessible *hit = NULL;
-    if (q->op == AT && has_state(win, ATSPI_STATE_SHOWING) &&
+    if (q->op != FOCUSED && has_state(win, ATSPI_STATE_SHOWING) &&
         dh_rect_has(rect_of(win), p))
-        hit = descend(s, g_object_ref(win), q->x, q->y);
+        hit = descend(s, g_object_ref(win), p);
     else if (q->op == FOCUSED && has_state(win, ATSPI_STATE_ACTIVE))
         hit = find_focus(s, win, 0);
     if (!hit)
         return false;
-    read_node(hit, out);
+    read_node(hit, &out->node);
+    if (q->op == PLACE)
+        read_place(s, hit, win, out);
     g_object_unref(hit);
     return true;
 }
 
 static bool ask_app(struct search *s, AtspiAccessible *app,
-                    const struct question *q, struct dh_a11y_node *out)
+                    const struct question *q, struct answer *out)
 {
     if (q->pid && (int)atspi_accessible_get_process_id(app, NULL) != q->pid)
         return false;
@@ -192,9 +375,11 @@ static bool ask_app(struct search *s, AtspiAccessible *app,
     return found;
 }
 
-static bool ask_desktop(const struct question *q, struct dh_a11y_node *out)
+static bool ask_desktop(const struct question *q, struct answer *out)
 {
-    struct search s = { dh_now_ns() + DH_A11Y_WAIT_MS * DH_MS, 0 };
+    // An answer that is not whole is worth more than one that comes too late.
+    int64_t ms = q->op == PLACE ? PLACE_MS : DH_A11Y_WAIT_MS;
+    struct search s = { dh_now_ns() + ms * DH_MS, 0 };
     AtspiAccessible *desktop = atspi_get_desktop(0);
     if (!desktop)
         return false;
@@ -220,21 +405,101 @@ static void keep_only(int fd)
     close_range(4, ~0U, 0);
 }
 
+// What the child knows from one question to the next.
+struct child {
+    bool ready;
+    AtspiEventListener *listener; // NULL: nobody wants to know at once
+    AtspiAccessible *focus;       // as it was told last
+    int64_t vain_ns; // when the whole tree of a program had no focus
+    int vain_pid;
+    GMainLoop *loop;
+};
+
+static void on_focus(AtspiEvent *e, void *user)
+{
+    struct child *c = user;
+    if (!e->detail1)
+        return;
+    if (c->focus)
+        g_object_unref(c->focus);
+    c->focus = g_object_ref(e->source);
+    c->vain_ns = 0;
+}
+
+static void watch(struct child *c)
+{
+    if (!c->ready || c->listener)
+        return;
+    c->listener = atspi_event_listener_new(on_focus, c, NULL);
+    atspi_event_listener_register(c->listener, "object:state-changed:focused",
+                                  NULL);
+}
+
+// What was told and still holds needs no search.
+static bool ask_focus(struct child *c, const struct question *q,
+                      struct answer *out)
+{
+    if (!c->focus || !has_state(c->focus, ATSPI_STATE_FOCUSED) ||
+        (q->pid &&
+         (int)atspi_accessible_get_process_id(c->focus, NULL) != q->pid))
+        return false;
+    read_node(c->focus, &out->node);
+    return true;
+}
+
+static bool answer(struct child *c, const struct question *q,
+                   struct answer *out)
+{
+    if (!c->ready)
+        return false;
+    if (q->op != FOCUSED || !c->listener)
+        return ask_desktop(q, out);
+    // Events that have arrived come before the question.
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    if (ask_focus(c, q, out))
+        return true;
+    if (c->vain_ns && c->vain_pid == q->pid && dh_now_ns() < c->vain_ns + DH_S)
+        return false;
+    bool found = ask_desktop(q, out);
+    c->vain_ns = found ? 0 : dh_now_ns();
+    c->vain_pid = q->pid;
+    return found;
+}
+
+static gboolean on_question(gint fd, GIOCondition condition, void *user)
+{
+    struct child *c = user;
+    struct question q;
+    (void)condition;
+    if (recv(fd, &q, sizeof q, MSG_DONTWAIT) != (ssize_t)sizeof q) {
+        g_main_loop_quit(c->loop);
+        return FALSE;
+    }
+    struct answer a = { .serial = q.serial };
+    int64_t start = dh_now_ns();
+    if (q.op == WATCH)
+        watch(c);
+    else
+        a.found = answer(c, &q, &a);
+    // A call that timed out looks the same as one that found nothing.
+    a.late = !a.found && dh_now_ns() - start >= CALL_MS * DH_MS;
+    if (q.op != WATCH && send(fd, &a, sizeof a, MSG_NOSIGNAL) < 0)
+        g_main_loop_quit(c->loop);
+    return TRUE;
+}
+
 static DH_NORETURN void child_run(int fd)
 {
     // A Ctrl-C at the terminal is the parent's to handle; its end is our end.
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_DFL);
     keep_only(fd);
-    bool ready = atspi_init() <= 1;
+    struct child c = { .ready = atspi_init() <= 1 };
     atspi_set_timeout(CALL_MS, CALL_MS);
-    struct question q;
-    while (recv(3, &q, sizeof q, 0) == (ssize_t)sizeof q) {
-        struct answer a = { .serial = q.serial };
-        a.found = ready && ask_desktop(&q, &a.node);
-        if (send(3, &a, sizeof a, MSG_NOSIGNAL) < 0)
-            break;
-    }
+    c.loop = g_main_loop_new(NULL, FALSE);
+    g_unix_fd_add(3, G_IO_IN | G_IO_HUP, on_question, &c);
+    g_main_loop_run(c.loop);
     _exit(0);
 }
 
@@ -278,40 +543,74 @@ void dh_a11y_destroy(struct dh_a11y *a)
 }
 
 // Late answers to older questions are dropped on the way.
-static bool ask(struct dh_a11y *a, struct question q, struct dh_a11y_node *out)
+static bool ask(struct dh_a11y *a, struct question q, struct answer *out)
 {
     if (!a)
         return false;
     q.serial = ++a->serial;
+    a->late = true;
     if (send(a->fd, &q, sizeof q, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return false;
-    int64_t until = dh_now_ns() + DH_A11Y_WAIT_MS * DH_MS;
+    int64_t ms = q.op == PLACE ? DH_A11Y_PLACE_MS : DH_A11Y_WAIT_MS;
+    int64_t until = dh_now_ns() + ms * DH_MS;
     for (;;) {
         struct pollfd p = { .fd = a->fd, .events = POLLIN };
         int64_t left = until - dh_now_ns();
-        struct answer got;
         int n = left > 0 ? poll(&p, 1, (int)(left / DH_MS) + 1) : 0;
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0 ||
-            recv(a->fd, &got, sizeof got, MSG_DONTWAIT) != (ssize_t)sizeof got)
+            recv(a->fd, out, sizeof *out, MSG_DONTWAIT) != (ssize_t)sizeof *out)
             return false;
-        if (got.serial != q.serial)
+        if (out->serial != q.serial)
             continue;
-        if (got.found)
-            *out = got.node;
-        return got.found;
+        a->late = out->late;
+        return out->found;
     }
+}
+
+static bool ask_node(struct dh_a11y *a, struct question q,
+                     struct dh_a11y_node *out)
+{
+    struct answer got;
+    if (!ask(a, q, &got))
+        return false;
+    *out = got.node;
+    return true;
 }
 
 bool dh_a11y_at(struct dh_a11y *a, int pid, struct dh_point p,
                 struct dh_a11y_node *out)
 {
-    return ask(a, (struct question){ .op = AT, .pid = pid, .x = p.x, .y = p.y },
-               out);
+    struct question q = { .op = AT, .pid = pid, .x = p.x, .y = p.y };
+    return ask_node(a, q, out);
 }
 
 bool dh_a11y_focused(struct dh_a11y *a, int pid, struct dh_a11y_node *out)
 {
-    return ask(a, (struct question){ .op = FOCUSED, .pid = pid }, out);
+    return ask_node(a, (struct question){ .op = FOCUSED, .pid = pid }, out);
+}
+
+bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
+                   struct dh_a11y_node *out, struct dh_a11y_place *place)
+{
+    struct question q = { .op = PLACE, .pid = pid, .x = p.x, .y = p.y };
+    struct answer got;
+    if (!ask(a, q, &got))
+        return false;
+    *out = got.node;
+    *place = got.place;
+    return true;
+}
+
+bool dh_a11y_was_late(const struct dh_a11y *a)
+{
+    return a && a->late;
+}
+
+void dh_a11y_watch(struct dh_a11y *a)
+{
+    struct question q = { .op = WATCH };
+    if (a && send(a->fd, &q, sizeof q, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        dh_debug("the accessibility reader cannot be told to watch");
 }

@@ -16,8 +16,9 @@
 /* One thread. */
 struct dh_a11y;
 
-/* The longest wait for an answer. */
-#define DH_A11Y_WAIT_MS 200
+/* The longest wait for an answer, and for one with a place. */
+#define DH_A11Y_WAIT_MS  200
+#define DH_A11Y_PLACE_MS 350
 
 /* Text is UTF-8, cut at the size of its field, and untrusted. */
 struct dh_a11y_node {
@@ -26,6 +27,27 @@ struct dh_a11y_node {
     char text[1024];     /* content of a text widget; "" for a password */
     struct dh_rect rect; /* root pixels; empty where it does not say */
     bool password, editable, focused;
+};
+
+/* A text near a widget, from its centre to the text's. */
+struct dh_a11y_label {
+    char text[64];
+    int dx, dy;
+};
+
+#define DH_A11Y_LABELS 3
+
+/* How a widget is found again in its window. */
+struct dh_a11y_place {
+    char path[256]; /* "filler:0/push button:1": role and index, from the
+                     * window down; "" where it is longer */
+    char description[128];
+    char states[96]; /* AT-SPI's names with commas, e.g. "checked,focused" */
+    /* Widgets of the window that show with the same role and name, and which of
+     * them it is, from 0. equal is 0: the window is too large to count. */
+    int equal, index;
+    int n_labels;
+    struct dh_a11y_label label[DH_A11Y_LABELS]; /* the nearest first */
 };
 
 /*
@@ -42,6 +64,16 @@ void dh_a11y_destroy(struct dh_a11y *a);
  * nothing is known. a may be NULL. */
 DH_MUST_USE bool dh_a11y_at(struct dh_a11y *a, int pid, struct dh_point p,
                             struct dh_a11y_node *out);
+/* The last question had no answer in time, which is not the same as "nothing".
+ * a may be NULL. */
+bool dh_a11y_was_late(const struct dh_a11y *a);
+/* The same as dh_a11y_at, and where it is in its window. */
+DH_MUST_USE bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
+                               struct dh_a11y_node *out,
+                               struct dh_a11y_place *place);
+/* From here on the child listens to where the focus goes, so that it is known
+ * at once. a may be NULL. */
+void dh_a11y_watch(struct dh_a11y *a);
 /* The widget that has the focus, in the active window. Likewise. */
 DH_MUST_USE bool dh_a11y_focused(struct dh_a11y *a, int pid,
                                  struct dh_a11y_node *out);

@@ -766,6 +766,8 @@ enum dh_status dh_brain_remote_create(struct dh_brain **out,
         st = dh_http_create(&b->http, &ho);
     if (!st)
         st = look_around(b);
+    if (!st && s->prompt)
+        st = dh_profile_read_prompt(&b->brain.profile, s->prompt);
     if (st) {
         destroy(&b->brain);
         return st;

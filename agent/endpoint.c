@@ -43,6 +43,8 @@ const struct dh_opt dh_endpoint_opts[] = {
       "The variable of the environment with that key", 0, 0, NULL },
     { "ca-file", 0, DH_OPT_TEXT, AT(ca_file), "FILE",
       "Certificates to trust in place of the system's", 0, 0, NULL },
+    { "prompt", 0, DH_OPT_TEXT, AT(prompt), "FILE",
+      "Instructions to the model, in place of those for M3", 0, 0, NULL },
     { "protocol", 0, DH_OPT_ENUM, AT(protocol), "NAME", "openai or anthropic",
       0, 0, protocols },
     { "think-by", 0, DH_OPT_ENUM, AT(think_by), "NAME",
@@ -230,7 +232,7 @@ static enum dh_status read_section(struct dh_endpoint *e, struct dh_str section,
         st = DH_ERR_USAGE;
     }
     dh_free(lines);
-    dh_free(e->text);
+    e->section = dh_strndup(section.p, section.n);
     e->text = kept;
     if (!st)
         st = dh_opts_parse_file(sets, kept, section.n, &diag);
@@ -396,6 +398,10 @@ enum dh_status dh_endpoint_open(struct dh_endpoint **out,
                  e->name, e->s.url ? e->s.url : "");
         st = DH_ERR_USAGE;
     }
+    if (!st && e->s.coord != DH_COORD_NORM1000 && !e->s.prompt)
+        dh_warn("endpoint %s: with coord = %s a prompt = FILE has to tell the "
+                "model so; the one for M3 speaks of 0 to 1000",
+                e->name, coords[e->s.coord]);
     if (!st)
         e->base = base_of(e->s.url, (enum dh_protocol)e->s.protocol);
     if (!st)
@@ -419,8 +425,24 @@ void dh_endpoint_close(struct dh_endpoint *e)
     dh_free(e->key);
     dh_free(e->name);
     dh_free(e->base);
+    dh_free(e->section);
     dh_free(e->text);
+    dh_free(e->again);
     dh_free(e);
+}
+
+// What the section says goes before what its server tells of itself.
+static bool say_again(struct dh_endpoint *e, struct dh_endpoint_settings *s)
+{
+    struct dh_opt_set sets[] = { { dh_endpoint_opts, s }, { 0 } };
+    struct dh_diag diag = { 0 };
+    if (!e->section)
+        return true;
+    const char *profile = s->profile;
+    e->again = dh_strdup(e->section);
+    bool well = !dh_opts_parse_file(sets, e->again, strlen(e->again), &diag);
+    s->profile = profile;
+    return well;
 }
 
 bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
@@ -428,6 +450,8 @@ bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
     struct dh_endpoint_settings s;
     // What was chosen by name stays.
     if (strcmp(e->s.profile, "generic") != 0 || !set_profile(&s, profile))
+        return false;
+    if (!say_again(e, &s))
         return false;
     s.url = e->s.url;
     s.model = e->s.model;
@@ -437,6 +461,8 @@ bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
     if (e->chosen)
         s.thinking = (int)e->chosen;
     e->s = s;
+    if (e->section)
+        return true;
     dh_free(e->name);
     e->name = dh_strdup(s.profile);
     return true;

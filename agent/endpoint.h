@@ -34,6 +34,7 @@ enum dh_think_by {
 /* Bound to dh_endpoint_opts; texts point into what was read. */
 struct dh_endpoint_settings {
     const char *profile, *url, *model, *key_file, *key_env, *ca_file;
+    const char *prompt; /* file with the instructions; NULL: those for M3 */
     int protocol, think_by, coord, thinking; /* the enums; enum dh_thinking */
     bool png, tell_side, stop, stream, check_tokens, form;
     int quality, max_side, max_images, max_tokens, retries;
@@ -47,8 +48,8 @@ struct dh_endpoint {
     char *name; /* for reports: the section, or the profile */
     char *base; /* no slash at its end; "/chat/completions" comes behind */
     char *key;  /* NULL: none. Never logged. */
-    enum dh_thinking chosen; /* by the command line; UNSET: not */
-    char *text; /* of the configuration file, which s points into */
+    enum dh_thinking chosen;      /* by the command line; UNSET: not */
+    char *section, *text, *again; /* of the file; s points into both copies */
 };
 
 /* What the command line says. NULL and 0: nothing. */

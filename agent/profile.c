@@ -157,18 +157,18 @@ static enum dh_status read_file(struct dh_profile *p, const char *path)
     return st;
 }
 
-static enum dh_status read_prompt(struct dh_profile *p, const char *prompts)
+enum dh_status dh_profile_read_prompt(struct dh_profile *p, const char *path)
 {
-    char *path = dh_path_join(prompts, "m3.txt"), *text;
+    char *text;
     size_t len;
     enum dh_status st = dh_file_read(path, PROFILE_MAX_BYTES, &text, &len);
     if (!st) {
         while (len && text[len - 1] == '\n')
             len--;
+        dh_free(p->developer);
         p->developer = dh_strndup(text, len);
         dh_big_free(text);
     }
-    dh_free(path);
     return st;
 }
 
@@ -183,8 +183,11 @@ enum dh_status dh_profile_init(struct dh_profile *p, const char *dir,
     dh_free(path);
     if (!st && !p->name)
         p->name = dh_strdup("MiniMax-M3");
-    if (!st && !p->developer)
-        st = read_prompt(p, prompts);
+    if (!st && !p->developer) {
+        path = dh_path_join(prompts, "m3.txt");
+        st = dh_profile_read_prompt(p, path);
+        dh_free(path);
+    }
     if (st)
         dh_profile_finish(p);
     return st;

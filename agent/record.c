@@ -187,8 +187,11 @@ enum dh_status dh_recorder_create(struct dh_recorder **out,
                                   const struct dh_recorder_options *o)
 {
     struct dh_recorder *r;
-    struct dh_session_head head = { o->kind, o->task, o->model, o->display,
-                                    o->video };
+    struct dh_session_head head = { .kind = o->kind,
+                                    .task = o->task,
+                                    .model = o->model,
+                                    .display = o->display,
+                                    .video = o->video };
     dh_new(r);
     dh_queue_init(&r->queue, sizeof(struct dh_event), QUEUE_EVENTS);
     dh_page_init(&r->page, o->task, o->model, o->video);

@@ -28,7 +28,9 @@ struct seen {
 struct dh_session_file {
     char *dir, *kind, *task, *model, *display;
     int fd; // events.jsonl
-    bool with_video;
+    bool with_video, film;
+    void (*more)(void *user, struct dh_json_writer *w);
+    void *user;
     struct dh_video_out *video; // from the first frame on
     struct dh_buf line;
     struct dh_json_writer w;
@@ -162,6 +164,8 @@ static enum dh_status write_head(struct dh_session_file *s, int64_t t,
     dh_jw_end_object(&w);
     if (spent)
         put_spent(&w, spent);
+    if (s->more)
+        s->more(s->user, &w);
     if (reason)
         put_end(&w, t, reason);
     dh_jw_end_object(&w);
@@ -190,6 +194,9 @@ enum dh_status dh_session_file_create(struct dh_session_file **out,
     s->model = copy_text(head->model);
     s->display = copy_text(head->display);
     s->with_video = head->video;
+    s->film = head->film;
+    s->more = head->more;
+    s->user = head->user;
     s->base_ns = dh_now_ns();
     s->base_realtime_ns = dh_realtime_ns();
     dh_buf_init(&s->line, LINE_MAX_BYTES);
@@ -335,12 +342,23 @@ enum dh_status dh_session_file_frame(struct dh_session_file *s,
     if (s->failed)
         return s->failed;
     s->screen = (struct dh_size){ frame->width, frame->height };
-    write_video(s, frame, pts_ms);
+    if (!s->film)
+        write_video(s, frame, pts_ms);
+    else if (s->with_video)
+        *pts_ms = DH_MAX(frame->time_ns - s->base_ns, 0) / DH_MS;
     if (*number)
         return DH_OK;
     enum dh_status st = fail(s, write_frame(s, frame, *hash));
     *number = s->n_frames;
     return st;
+}
+
+void dh_session_file_film(struct dh_session_file *s,
+                          const struct dh_frame *frame)
+{
+    int64_t pts_ms;
+    if (!s->failed)
+        write_video(s, frame, &pts_ms);
 }
 
 void dh_session_file_sync(struct dh_session_file *s)

@@ -21,6 +21,12 @@ struct dh_session_file;
 struct dh_session_head {
     const char *kind, *task, *model, *display; /* NULL: unknown */
     bool video;
+    /* The video is made of what dh_session_file_film is given, in place of the
+     * pictures. */
+    bool film;
+    /* More members of the header, each time that it is written; or NULL. */
+    void (*more)(void *user, struct dh_json_writer *w);
+    void *user;
 };
 
 /* What all answers took. */
@@ -52,6 +58,9 @@ DH_MUST_USE enum dh_status dh_session_file_frame(struct dh_session_file *s,
                                                  const struct dh_frame *frame,
                                                  int *number, uint64_t *hash,
                                                  int64_t *pts_ms);
+/* Only into the video. */
+void dh_session_file_film(struct dh_session_file *s,
+                          const struct dh_frame *frame);
 /* At most once a second, so that a crash loses little. */
 void dh_session_file_sync(struct dh_session_file *s);
 

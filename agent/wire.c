@@ -75,6 +75,13 @@ struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)
     return &a->call[index];
 }
 
+int dh_wire_count(const struct dh_json *o, const char *key)
+{
+    const struct dh_json *v = dh_json_find(o, key);
+    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
+    return n > 0 && n < 1e9 ? (int)n : 0;
+}
+
 static void fail(struct dh_wire_answer *a, const char *text)
 {
     a->failed = true;

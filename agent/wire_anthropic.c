@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define LEFT_OUT "(an earlier picture, left out)"
-
 // --- the question -----------------------------------------------------------
 
 struct draft {
@@ -51,7 +49,7 @@ static void put_part(struct draft *d, const struct dh_part *p)
     else if (p->kind == DH_PART_VIDEO)
         put_media_block(d, &d->q->videos[d->video++], "video");
     else if (d->image++ < d->q->skip_images)
-        put_text_block(d, LEFT_OUT);
+        put_text_block(d, DH_WIRE_LEFT_OUT);
     else
         put_media_block(d, &d->q->images[d->image - 1], "image");
 }
@@ -160,28 +158,21 @@ static void question(const struct dh_wire_question *q, struct dh_buf *out)
 
 // --- the answer -------------------------------------------------------------
 
-static int count_of(const struct dh_json *o, const char *key)
-{
-    const struct dh_json *v = dh_json_find(o, key);
-    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
-    return n > 0 && n < 1e9 ? (int)n : 0;
-}
-
 // What was cached is counted apart from the rest of the input.
 static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
 {
     if (!u || dh_json_kind(u) != DH_JSON_OBJECT)
         return;
-    int cached = count_of(u, "cache_read_input_tokens");
-    int input = count_of(u, "input_tokens") + cached +
-                count_of(u, "cache_creation_input_tokens");
+    int cached = dh_wire_count(u, "cache_read_input_tokens");
+    int input = dh_wire_count(u, "input_tokens") + cached +
+                dh_wire_count(u, "cache_creation_input_tokens");
     a->has_usage = true;
     if (input > 0) {
         a->usage.prompt_tokens = input;
         a->usage.cached_tokens = cached;
     }
     if (dh_json_find(u, "output_tokens"))
-        a->usage.answer_tokens = count_of(u, "output_tokens");
+        a->usage.answer_tokens = dh_wire_count(u, "output_tokens");
 }
 
 static const char *text_of(const struct dh_json *o, const char *key)
@@ -237,7 +228,7 @@ static void take_event(struct dh_wire_answer *a, const struct dh_json *o)
 {
     const char *type = text_of(o, "type");
     const struct dh_json *delta = dh_json_find(o, "delta");
-    int index = count_of(o, "index");
+    int index = dh_wire_count(o, "index");
     if (strcmp(type, "message_start") == 0)
         take_usage(a, dh_json_find(dh_json_find(o, "message"), "usage"));
     if (strcmp(type, "content_block_start") == 0)

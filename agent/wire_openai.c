@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define LEFT_OUT "(an earlier picture, left out)"
-
 // --- the question -----------------------------------------------------------
 
 struct draft {
@@ -61,7 +59,7 @@ static void put_part(struct draft *d, const struct dh_part *p)
     else if (p->kind == DH_PART_VIDEO)
         put_media_part(d, &d->q->videos[d->video++], "video_url");
     else if (d->image++ < d->q->skip_images)
-        put_text_part(d, LEFT_OUT);
+        put_text_part(d, DH_WIRE_LEFT_OUT);
     else
         put_media_part(d, &d->q->images[d->image - 1], "image_url");
 }
@@ -213,13 +211,6 @@ static void question(const struct dh_wire_question *q, struct dh_buf *out)
 
 // --- the answer -------------------------------------------------------------
 
-static int count_of(const struct dh_json *o, const char *key)
-{
-    const struct dh_json *v = dh_json_find(o, key);
-    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
-    return n > 0 && n < 1e9 ? (int)n : 0;
-}
-
 static int64_t ms_of(const struct dh_json *o, const char *key)
 {
     const struct dh_json *v = dh_json_find(o, key);
@@ -243,10 +234,10 @@ static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
     if (!u || dh_json_kind(u) != DH_JSON_OBJECT)
         return;
     a->has_usage = true;
-    a->usage.prompt_tokens = count_of(u, "prompt_tokens");
-    a->usage.answer_tokens = count_of(u, "completion_tokens");
-    a->usage.cached_tokens =
-        count_of(dh_json_find(u, "prompt_tokens_details"), "cached_tokens");
+    a->usage.prompt_tokens = dh_wire_count(u, "prompt_tokens");
+    a->usage.answer_tokens = dh_wire_count(u, "completion_tokens");
+    a->usage.cached_tokens = dh_wire_count(
+        dh_json_find(u, "prompt_tokens_details"), "cached_tokens");
     take_times(a, dh_json_find(u, "deskhand_ms"));
 }
 
@@ -280,7 +271,7 @@ static void take_call(struct dh_wire_answer *a, const struct dh_json *c,
                       int place)
 {
     const struct dh_json *index = dh_json_find(c, "index");
-    int i = index ? count_of(c, "index") : place;
+    int i = index ? dh_wire_count(c, "index") : place;
     struct dh_wire_call *call = dh_wire_call_at(a, i);
     const struct dh_json *f = dh_json_find(c, "function");
     const struct dh_json *args = dh_json_find(f, "arguments");

@@ -18,6 +18,7 @@
 #include "base/diag.h"
 #include "base/json.h"
 
+#define DH_WIRE_LEFT_OUT     "(an earlier picture, left out)"
 #define DH_WIRE_MAX_CALLS    8
 #define DH_WIRE_MAX_THOUGHTS 16
 #define DH_WIRE_MAX_BYTES    (4 * 1024 * 1024) /* of an answer */
@@ -84,6 +85,8 @@ struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index);
 struct dh_wire_thought *dh_wire_think(struct dh_wire_answer *a);
 /* What it thought apart from the text; NULL: nothing. */
 const char *dh_wire_reasoning(const struct dh_wire_answer *a);
+/* A count from a server, 0 where it is none. */
+int dh_wire_count(const struct dh_json *o, const char *key);
 /* What the server says is wrong, from either protocol's error object or the
  * vendor's base_resp; false where the object holds neither. */
 bool dh_wire_take_error(struct dh_wire_answer *a, const struct dh_json *o);

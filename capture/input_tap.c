@@ -1,10 +1,8 @@
 #include "capture/input_tap.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <X11/XKBlib.h>
@@ -15,11 +13,10 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/x11.h"
+#include "capture/input_devices_priv.h"
 
 #define DH_LOG_TAG "tap"
 #include "base/log.h"
-
-#define DEVICES_MAX 64
 
 struct dh_input_tap {
     // set before start
@@ -31,8 +28,7 @@ struct dh_input_tap {
     struct dh_thread thread;
 
     // only the thread
-    int xtest[DEVICES_MAX]; // devices that are not a person's
-    int n_xtest;
+    struct dh_input_devices devices; // those that are not a person's
 
     struct dh_mutex lock;
     struct dh_cond back;
@@ -56,40 +52,6 @@ static void set_taken(struct dh_input_tap *t, bool taken)
         t->o.changed(t->o.user, taken);
 }
 
-static void find_xtest(struct dh_input_tap *t)
-{
-    Atom mark = XInternAtom(t->dpy, "XTEST Device", False);
-    int n = 0;
-    t->n_xtest = 0;
-    dh_x11_trap_begin(t->dpy);
-    XIDeviceInfo *all = XIQueryDevice(t->dpy, XIAllDevices, &n);
-    for (int i = 0; all && i < n && t->n_xtest < DEVICES_MAX; i++) {
-        Atom type;
-        int format;
-        unsigned long items, after;
-        unsigned char *data = NULL;
-        if (XIGetProperty(t->dpy, all[i].deviceid, mark, 0, 1, False,
-                          AnyPropertyType, &type, &format, &items, &after,
-                          &data) == Success &&
-            items)
-            t->xtest[t->n_xtest++] = all[i].deviceid;
-        if (data)
-            XFree(data);
-    }
-    if (all)
-        XIFreeDeviceInfo(all);
-    if (!dh_x11_trap_end(t->dpy))
-        dh_debug("a device went while its properties were read");
-}
-
-static bool is_persons(const struct dh_input_tap *t, const XIRawEvent *e)
-{
-    for (int i = 0; i < t->n_xtest; i++)
-        if (e->sourceid == t->xtest[i])
-            return false;
-    return true;
-}
-
 static bool key_is(struct dh_input_tap *t, int code, KeySym wanted)
 {
     if (wanted == NoSymbol)
@@ -104,7 +66,7 @@ static bool key_is(struct dh_input_tap *t, int code, KeySym wanted)
 
 static void note_input(struct dh_input_tap *t, const XIRawEvent *e)
 {
-    if (!is_persons(t, e))
+    if (dh_input_devices_is_xtest(&t->devices, e->sourceid))
         return;
     bool key = e->evtype == XI_RawKeyPress;
     if (key && key_is(t, e->detail, t->stop_key)) {
@@ -135,7 +97,7 @@ static void read_event(struct dh_input_tap *t)
         !XGetEventData(t->dpy, &e.xcookie))
         return;
     switch (e.xcookie.evtype) {
-    case XI_HierarchyChanged: find_xtest(t); break;
+    case XI_HierarchyChanged: dh_input_devices_find(&t->devices, t->dpy); break;
     case XI_RawKeyPress:
     case XI_RawButtonPress:
     case XI_RawMotion: note_input(t, e.xcookie.data); break;
@@ -155,16 +117,6 @@ static int64_t back_at(struct dh_input_tap *t)
     return at;
 }
 
-static bool wait_input(struct dh_input_tap *t, int64_t until)
-{
-    struct pollfd p[2] = { { .fd = ConnectionNumber(t->dpy), .events = POLLIN },
-                           { .fd = t->wake, .events = POLLIN } };
-    int64_t left = DH_MAX(until - dh_now_ns(), 0);
-    struct timespec ts = { .tv_sec = left / DH_S, .tv_nsec = left % DH_S };
-    int n = ppoll(p, 2, until == INT64_MAX ? NULL : &ts, NULL);
-    return n < 0 ? errno == EINTR : !p[1].revents;
-}
-
 static void run(void *arg)
 {
     struct dh_input_tap *t = arg;
@@ -176,7 +128,7 @@ static void run(void *arg)
         if (until <= dh_now_ns())
             set_taken(t, false);
         else
-            on = wait_input(t, until);
+            on = dh_input_wait(t->dpy, t->wake, until);
     }
     // A server that is gone gives nothing back, and nobody waits for it.
     if (dh_x11_is_lost(t->dpy))
@@ -197,30 +149,6 @@ static enum dh_status find_key(const char *name, KeySym *out)
     return DH_ERR_USAGE;
 }
 
-static enum dh_status select_events(struct dh_input_tap *t)
-{
-    int event, error, major = 2, minor = 2;
-    unsigned char raw[XIMaskLen(XI_LASTEVENT)] = { 0 };
-    unsigned char tree[XIMaskLen(XI_LASTEVENT)] = { 0 };
-    if (!XQueryExtension(t->dpy, "XInputExtension", &t->opcode, &event,
-                         &error) ||
-        XIQueryVersion(t->dpy, &major, &minor) != Success ||
-        major * 10 + minor < 21) {
-        dh_info("the X server has no XInput 2.1, so a person's input is not "
-                "noticed");
-        return DH_ERR_UNSUPPORTED;
-    }
-    XISetMask(raw, XI_RawKeyPress);
-    XISetMask(raw, XI_RawButtonPress);
-    XISetMask(raw, XI_RawMotion);
-    XISetMask(tree, XI_HierarchyChanged);
-    XIEventMask masks[] = { { XIAllMasterDevices, sizeof raw, raw },
-                            { XIAllDevices, sizeof tree, tree } };
-    dh_x11_trap_begin(t->dpy);
-    XISelectEvents(t->dpy, DefaultRootWindow(t->dpy), masks, 2);
-    return dh_x11_trap_end(t->dpy) ? DH_OK : DH_ERR_IO;
-}
-
 static enum dh_status start(struct dh_input_tap *t)
 {
     enum dh_status st = find_key(t->o.stop_key, &t->stop_key);
@@ -229,10 +157,10 @@ static enum dh_status start(struct dh_input_tap *t)
     if (!st)
         st = dh_x11_open(&t->dpy, t->o.display);
     if (!st)
-        st = select_events(t);
+        st = dh_input_select(t->dpy, false, &t->opcode);
     if (st)
         return st;
-    find_xtest(t);
+    dh_input_devices_find(&t->devices, t->dpy);
     t->wake = eventfd(0, EFD_CLOEXEC);
     if (t->wake < 0) {
         dh_error("cannot create an event counter: %s", strerror(errno));

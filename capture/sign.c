@@ -28,6 +28,7 @@ struct dh_sign {
     GC gc;
     char hint[64];
     enum dh_sign_state state;
+    struct dh_size screen; // as it was drawn for
 };
 
 static const struct {
@@ -39,6 +40,8 @@ static const struct {
                          0x3f },
     [DH_SIGN_ASKS] = { "deskhand asks", 0xd0, 0x80, 0x10 },
     [DH_SIGN_STOPPED] = { "deskhand has stopped", 0x70, 0x70, 0x70 },
+    [DH_SIGN_RECORDS] = { "deskhand records what you do", 0xc0, 0x20, 0x30 },
+    [DH_SIGN_PAUSES] = { "deskhand does not record now", 0x70, 0x70, 0x70 },
 };
 
 static unsigned long colour_of(struct dh_sign *s, enum dh_sign_state state)
@@ -73,9 +76,11 @@ static void draw_label(struct dh_sign *s, unsigned long colour,
     char text[160];
     if (!s->font)
         return;
+    bool hinted = s->hint[0] &&
+                  (s->state == DH_SIGN_AGENT || s->state == DH_SIGN_RECORDS ||
+                   s->state == DH_SIGN_PAUSES);
     snprintf(text, sizeof text, "%s%s%s", looks[s->state].text,
-             s->hint[0] && s->state == DH_SIGN_AGENT ? " - " : "",
-             s->state == DH_SIGN_AGENT ? s->hint : "");
+             hinted ? " - " : "", hinted ? s->hint : "");
     int n = (int)strlen(text);
     int w = XTextWidth(s->font, text, n) + 2 * MARGIN;
     int h = s->font->ascent + s->font->descent + 2;
@@ -101,6 +106,7 @@ static void draw(struct dh_sign *s)
     if (!XGetWindowAttributes(s->dpy, DefaultRootWindow(s->dpy), &root))
         return;
     int w = root.width, h = root.height;
+    s->screen = (struct dh_size){ w, h };
     const struct dh_rect box[STRIPS] = { { 0, 0, w, THICK },
                                          { 0, h - THICK, w, THICK },
                                          { 0, THICK, THICK, h - 2 * THICK },
@@ -134,7 +140,7 @@ static void draw_synced(struct dh_sign *s)
 }
 
 enum dh_status dh_sign_create(struct dh_sign **out, const char *display,
-                              const char *hint)
+                              const char *hint, enum dh_sign_state state)
 {
     struct dh_sign *s;
     int event, error, major = 2, minor = 0;
@@ -159,6 +165,7 @@ enum dh_status dh_sign_create(struct dh_sign **out, const char *display,
     s->font = XLoadQueryFont(s->dpy, "fixed");
     if (s->font)
         XSetFont(s->dpy, s->gc, s->font->fid);
+    s->state = state;
     draw_synced(s);
     *out = s;
     return DH_OK;
@@ -186,5 +193,54 @@ void dh_sign_show(struct dh_sign *s, enum dh_sign_state state)
         s->state = state;
         draw_synced(s);
     }
+    dh_mutex_unlock(&s->lock);
+}
+
+static bool is_ours(const struct dh_sign *s, Window win)
+{
+    for (int i = 0; i < STRIPS; i++)
+        if (win == s->strip[i])
+            return true;
+    return win == s->label;
+}
+
+// Another window lies on one of the sign's, or the screen has another size.
+static bool is_hidden(struct dh_sign *s)
+{
+    Window root = DefaultRootWindow(s->dpy), parent, *child = NULL;
+    XWindowAttributes a;
+    unsigned n = 0;
+    bool above = false;
+    int left = STRIPS + (s->font != NULL);
+    if (!XGetWindowAttributes(s->dpy, root, &a) ||
+        !XQueryTree(s->dpy, root, &root, &parent, &child, &n))
+        return false;
+    bool hidden = a.width != s->screen.w || a.height != s->screen.h;
+    // From the top down, until all of the sign has been seen.
+    while (n-- > 0 && left > 0 && !above) {
+        bool ours = is_ours(s, child[n]);
+        left -= ours;
+        above = !ours && XGetWindowAttributes(s->dpy, child[n], &a) &&
+                a.map_state == IsViewable && a.class == InputOutput;
+    }
+    if (child)
+        XFree(child);
+    return hidden || above;
+}
+
+void dh_sign_raise(struct dh_sign *s)
+{
+    if (!s)
+        return;
+    dh_mutex_lock(&s->lock);
+    bool hidden = false;
+    if (s->dpy) {
+        dh_x11_trap_begin(s->dpy);
+        hidden = is_hidden(s);
+        // Windows come and go while they are looked at.
+        hidden = !dh_x11_trap_end(s->dpy) || hidden;
+    }
+    if (hidden)
+        draw_synced(s);
     dh_mutex_unlock(&s->lock);
 }

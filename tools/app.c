@@ -257,6 +257,16 @@ void dh_app_print(FILE *to, const char *text)
         dh_app_print_text(to, text, strlen(text), &held);
 }
 
+void dh_app_state_dir(struct dh_buf *path)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/')
+        dh_buf_puts(path, state);
+    else
+        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
+    dh_buf_puts(path, "/deskhand");
+}
+
 bool dh_app_has_bus(void)
 {
     const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");

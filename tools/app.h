@@ -82,6 +82,9 @@ void dh_app_print_text(FILE *to, const char *text, size_t len, bool *held);
 /* The same for a whole text; NULL is "". */
 void dh_app_print(FILE *to, const char *text);
 
+/* Append the folder for what is kept from run to run. */
+void dh_app_state_dir(struct dh_buf *path);
+
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 

@@ -21,7 +21,9 @@ BEGIN {
 
     # Beginning of a header: which files may name it.
     # tools/bench_x11 is what the others are measured against.
-    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_tap|windows|sign)|actions/xtest|tools/bench_x11)"
+    only["X11/"] = "^(base/x11|capture/(screen|cursor|input_|windows|sign)|actions/xtest|tools/bench_x11)"
+    only["xcb/"] = "^capture/input_keys"
+    only["xkbcommon/"] = "^capture/input_keys"
     only["SDL"] = "^tools/viewer"
     only["libav"] = "^capture/(av_priv|video_in|video_out)"
     only["libsw"] = "^capture/(av_priv|video_in|video_out)"

@@ -22,6 +22,7 @@
 #include "capture/film.h"
 #include "capture/frame.h"
 #include "capture/screen.h"
+#include "capture/windows.h"
 #include "tools/app.h"
 #include "tools/desk.h"
 
@@ -45,7 +46,8 @@ static const struct dh_opt run_opts[] = {
       "Monitor to see, as xrandr calls it, \"primary\" or \"all\" (default)", 0,
       0, NULL },
     { "window", 0, DH_OPT_TEXT, offsetof(struct run_options, window), "ID",
-      "Window to see, by number or a part of its title", 0, 0, NULL },
+      "Window to see and act in, by number or a part of its title", 0, 0,
+      NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "max-cost", 0, DH_OPT_DOUBLE, offsetof(struct run_options, max_cost),
@@ -292,16 +294,6 @@ struct run {
     char *session; // the folder
 };
 
-static void put_state_dir(struct dh_buf *path)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/')
-        dh_buf_puts(path, state);
-    else
-        dh_buf_printf(path, "%s/.local/state", home ? home : ".");
-    dh_buf_puts(path, "/deskhand");
-}
-
 static char *new_session_dir(void)
 {
     char name[64];
@@ -311,7 +303,7 @@ static char *new_session_dir(void)
     strftime(name, sizeof name, "%Y%m%d-%H%M%S", &tm);
     struct dh_buf path;
     dh_buf_init(&path, 8192);
-    put_state_dir(&path);
+    dh_app_state_dir(&path);
     dh_buf_printf(&path, "/sessions/%s-%d", name, (int)getpid());
     return dh_buf_take(&path);
 }
@@ -349,12 +341,14 @@ static enum dh_status open_trust(struct run *r)
 {
     struct dh_buf audit;
     dh_buf_init(&audit, 8192);
-    put_state_dir(&audit);
+    dh_app_state_dir(&audit);
     dh_buf_puts(&audit, "/audit.jsonl");
     enum dh_status st =
         dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
                      r->source, dh_app_cancel(), &r->sink);
     dh_buf_finish(&audit);
+    if (!st)
+        dh_windows_limit(r->desk.windows, dh_screen_window(r->source));
     return st;
 }
 
@@ -555,6 +549,7 @@ static int run_task(struct run *r, const char *task)
         .policy = r->policy,
         .cancel = dh_app_cancel(),
         .a11y = r->desk.a11y,
+        .windows = r->desk.windows,
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
@@ -563,8 +558,9 @@ static int run_task(struct run *r, const char *task)
                      .max_cost = r->o.max_cost,
                      .max_tokens = (int64_t)r->o.max_tokens,
                      .max_ns = (int64_t)(r->o.max_seconds * 1e9) },
-        .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
-        .watch_user = { &p, r->recorder },
+        .watch = { on_event, dh_desk_event,
+                   r->recorder ? dh_recorder_event : NULL },
+        .watch_user = { &p, &r->desk, r->recorder },
         .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
         .wait_back = dh_desk_wait_back,
         .wait_user = &r->desk,

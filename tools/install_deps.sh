@@ -15,6 +15,7 @@ exec </dev/null
 build='build-essential pkg-config
     libx11-dev libxtst-dev libxext-dev libxfixes-dev libxdamage-dev libxi-dev
     libxrandr-dev libxcomposite-dev
+    libxkbcommon-dev libxkbcommon-x11-dev libxcb1-dev
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev

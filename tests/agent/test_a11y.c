@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <X11/Xlib.h>
+#include <X11/extensions/XTest.h>
+#include <X11/keysym.h>
 
 #include "actions/dry.h"
 #include "actions/xtest.h"
@@ -20,60 +20,8 @@
 #include "capture/screen.h"
 #include "capture/source.h"
 #include "capture/windows.h"
+#include "tests/agent/bus.h"
 #include "tests/dh_test.h"
-
-static pid_t spawn(const char *const *argv, int out)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (out >= 0)
-            dup2(out, 3);
-        execvp(argv[0], (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    CHECK(pid > 0);
-    return pid;
-}
-
-static void stop(pid_t pid)
-{
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
-}
-
-// The accessibility bus of the test before is gone, but its address stays on
-// the root window, where programs look first.
-static void forget_bus(void)
-{
-    Display *dpy = XOpenDisplay(NULL);
-    CHECK(dpy != NULL);
-    XDeleteProperty(dpy, DefaultRootWindow(dpy),
-                    XInternAtom(dpy, "AT_SPI_BUS", False));
-    XCloseDisplay(dpy);
-}
-
-/* A session bus of this test's own. */
-static pid_t start_bus(void)
-{
-    static const char *const argv[] = { "dbus-daemon",       "--session",
-                                        "--nofork",          "--nopidfile",
-                                        "--print-address=3", NULL };
-    char address[512];
-    int fd[2];
-    CHECK_INT(pipe(fd), 0);
-    pid_t pid = spawn(argv, fd[1]);
-    close(fd[1]);
-    ssize_t n = read(fd[0], address, sizeof address - 1);
-    close(fd[0]);
-    if (n <= 0)
-        dh_test_skip("dbus-daemon is not installed");
-    address[n] = 0;
-    address[strcspn(address, "\n")] = 0;
-    setenv("DBUS_SESSION_BUS_ADDRESS", address, 1);
-    forget_bus();
-    return pid;
-}
 
 static pid_t start_entry(bool password)
 {
@@ -83,29 +31,7 @@ static pid_t start_entry(bool password)
                                  "--entry-text=Ada",
                                  password ? "--hide-text" : NULL,
                                  NULL };
-    return spawn(argv, -1);
-}
-
-/* What a window manager would do: the newest window gets the focus. */
-static void focus_newest(Display *dpy)
-{
-    Window root = DefaultRootWindow(dpy), parent, *child;
-    unsigned n = 0;
-    XWindowAttributes at;
-    if (!XQueryTree(dpy, root, &root, &parent, &child, &n))
-        return;
-    dh_x11_trap_begin(dpy);
-    for (unsigned i = n; i-- > 0;) {
-        if (!XGetWindowAttributes(dpy, child[i], &at) || at.width < 50 ||
-            at.map_state != IsViewable)
-            continue;
-        XSetInputFocus(dpy, child[i], RevertToParent, CurrentTime);
-        break;
-    }
-    // A window that has just gone is no trouble.
-    bool given = dh_x11_trap_end(dpy);
-    (void)given;
-    XFree(child);
+    return dh_bus_spawn(argv, -1);
 }
 
 /* Programs join the accessibility bus some time after they show up. */
@@ -115,7 +41,7 @@ static bool focused_soon(struct dh_a11y *a, int pid, struct dh_a11y_node *n)
     bool found = false;
     CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
     for (int i = 0; i < 100 && !found; i++) {
-        focus_newest(dpy);
+        dh_bus_focus_newest(dpy);
         found = dh_a11y_focused(a, pid, n) && n->rect.w > 0;
         if (!found)
             dh_sleep_for(100 * DH_MS);
@@ -128,7 +54,7 @@ static void test_the_focused_entry_tells_its_text(void)
 {
     struct dh_a11y *a;
     struct dh_a11y_node n, at;
-    pid_t bus = start_bus(), entry = start_entry(false);
+    pid_t bus = dh_bus_start(), entry = start_entry(false);
     CHECK_INT(dh_a11y_create(&a), DH_OK);
     if (!focused_soon(a, entry, &n))
         dh_test_skip("zenity or at-spi2-core is not installed");
@@ -141,23 +67,77 @@ static void test_the_focused_entry_tells_its_text(void)
     // Another process's window is not ours to speak for.
     CHECK(!dh_a11y_at(a, (int)getpid(), p, &at));
     dh_a11y_destroy(a);
-    stop(entry);
-    stop(bus);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
 }
 
 static void test_a_password_is_known_and_not_read(void)
 {
     struct dh_a11y *a;
     struct dh_a11y_node n;
-    pid_t bus = start_bus(), entry = start_entry(true);
+    pid_t bus = dh_bus_start(), entry = start_entry(true);
     CHECK_INT(dh_a11y_create(&a), DH_OK);
     if (!focused_soon(a, entry, &n))
         dh_test_skip("zenity or at-spi2-core is not installed");
     CHECK(n.password);
     CHECK_STR(n.text, "");
     dh_a11y_destroy(a);
-    stop(entry);
-    stop(bus);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
+}
+
+/* The child that listens knows the same as the one that searches, also after
+ * the focus went on. */
+static void test_a_child_that_watches_knows_the_focus(void)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n;
+    pid_t bus = dh_bus_start(), entry = start_entry(true);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    dh_a11y_watch(a);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    CHECK(n.password);
+    Display *dpy = XOpenDisplay(NULL);
+    XTestFakeKeyEvent(dpy, XKeysymToKeycode(dpy, XK_Tab), True, 0);
+    XTestFakeKeyEvent(dpy, XKeysymToKeycode(dpy, XK_Tab), False, 0);
+    XSync(dpy, False);
+    bool gone = false;
+    for (int i = 0; i < 100 && !gone; i++) {
+        gone = dh_a11y_focused(a, entry, &n) && !n.password;
+        dh_sleep_for(20 * DH_MS);
+    }
+    CHECK(gone);
+    CHECK_STR(n.role, "push button");
+    XCloseDisplay(dpy);
+    dh_a11y_destroy(a);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
+}
+
+static void test_a_widget_tells_where_it_is(void)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n, at;
+    struct dh_a11y_place place;
+    pid_t bus = dh_bus_start(), entry = start_entry(false);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    struct dh_point p = { n.rect.x + n.rect.w / 2, n.rect.y + n.rect.h / 2 };
+    CHECK(dh_a11y_place(a, entry, p, &at, &place));
+    CHECK_STR(at.text, "Ada");
+    CHECK_INT(place.equal, 1);
+    CHECK_INT(place.index, 0);
+    CHECK(strstr(place.path, "text:"));
+    CHECK(strstr(place.states, "focused"));
+    // The question stands above the field.
+    CHECK(place.n_labels > 0);
+    CHECK_STR(place.label[0].text, "Name");
+    CHECK(place.label[0].dy < 0);
+    dh_a11y_destroy(a);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
 }
 
 /* A program that is stopped does not hold us up. */
@@ -165,7 +145,7 @@ static void test_a_program_that_hangs_is_waited_for_a_moment(void)
 {
     struct dh_a11y *a;
     struct dh_a11y_node n;
-    pid_t bus = start_bus(), entry = start_entry(false);
+    pid_t bus = dh_bus_start(), entry = start_entry(false);
     CHECK_INT(dh_a11y_create(&a), DH_OK);
     if (!focused_soon(a, entry, &n))
         dh_test_skip("zenity or at-spi2-core is not installed");
@@ -176,8 +156,8 @@ static void test_a_program_that_hangs_is_waited_for_a_moment(void)
     kill(entry, SIGCONT);
     CHECK(focused_soon(a, entry, &n));
     dh_a11y_destroy(a);
-    stop(entry);
-    stop(bus);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
 }
 
 /* A click on a button that says so is risky, one beside it is not. */
@@ -200,7 +180,7 @@ static void test_a_button_that_reads_delete_is_asked_about(void)
     struct dh_a11y_node n;
     struct dh_diag why = { 0 };
     struct dh_buf done;
-    pid_t bus = start_bus(), program = spawn(argv, -1);
+    pid_t bus = dh_bus_start(), program = dh_bus_spawn(argv, -1);
     CHECK_INT(dh_a11y_create(&o.a11y), DH_OK);
     CHECK_INT(dh_windows_create(&o.windows, NULL), DH_OK);
     if (!focused_soon(o.a11y, program, &n))
@@ -221,8 +201,8 @@ static void test_a_button_that_reads_delete_is_asked_about(void)
     dh_buf_finish(&done);
     dh_windows_destroy(o.windows);
     dh_a11y_destroy(o.a11y);
-    stop(program);
-    stop(bus);
+    dh_bus_stop(program);
+    dh_bus_stop(bus);
 }
 
 static void test_without_a_bus_nothing_is_known(void)
@@ -307,7 +287,7 @@ static void check_lossy(bool password, const char *told)
     struct dh_a11y *a;
     struct dh_a11y_node n;
     struct dh_buf found;
-    pid_t bus = start_bus(), entry = start_entry(password);
+    pid_t bus = dh_bus_start(), entry = start_entry(password);
     CHECK_INT(dh_a11y_create(&a), DH_OK);
     if (!focused_soon(a, entry, &n))
         dh_test_skip("zenity or at-spi2-core is not installed");
@@ -319,8 +299,8 @@ static void check_lossy(bool password, const char *told)
     CHECK_STR(last + 1, told);
     dh_buf_finish(&found);
     dh_a11y_destroy(a);
-    stop(entry);
-    stop(bus);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
 }
 
 static void test_a_letter_that_was_lost_is_told(void)
@@ -335,6 +315,8 @@ static void test_of_a_password_nothing_is_told(void)
 
 DH_TESTS(DH_TEST(the_focused_entry_tells_its_text),
          DH_TEST(a_password_is_known_and_not_read),
+         DH_TEST(a_child_that_watches_knows_the_focus),
+         DH_TEST(a_widget_tells_where_it_is),
          DH_TEST(a_program_that_hangs_is_waited_for_a_moment),
          DH_TEST(a_button_that_reads_delete_is_asked_about),
          DH_TEST(a_letter_that_was_lost_is_told),

@@ -246,6 +246,41 @@ static void test_eval_refuses_smaller_pictures(void)
     dh_free(set);
 }
 
+static bool tell_tales(struct peer *p, int fd, const struct peer_request *r)
+{
+    (void)p;
+    if (strncmp(r->head, "GET ", 4) == 0)
+        return peer_answer(fd, 404, "text/plain", "no");
+    const char *key = strstr(r->head, "Bearer ");
+    struct dh_buf body;
+    dh_buf_init(&body, 1 << 16);
+    dh_buf_puts(&body, "{\"error\":{\"message\":\"wrong: ");
+    dh_buf_put(&body, key ? key : "", key ? strcspn(key, "\r\n") : 0);
+    dh_buf_puts(&body, "\\u001b[2J\"}}");
+    bool ok = peer_answer(fd, 401, "application/json", dh_buf_text(&body));
+    dh_buf_finish(&body);
+    return ok;
+}
+
+// Some servers say the key again, and any may say what a terminal obeys.
+static void test_what_a_server_says_is_printed_harmless(void)
+{
+    struct peer p;
+    struct said s;
+    char *png = write_picture(), *key = in_dir("key");
+    CHECK_INT(dh_file_write(key, "sk-very-secret\n", 15), DH_OK);
+    peer_start(&p, tell_tales, NULL);
+    RUN(&s, "locate", "--model", p.url, "--api-key-file", key, "--log=trace",
+        png, "x");
+    CHECK_SAID(&s, 1, "", "wrong: Bearer **************?[2J");
+    CHECK_SAID(&s, 1, "", "chmod 600 keeps the key yours");
+    CHECK(!strstr(s.err, "very-secret"));
+    said_finish(&s);
+    peer_stop(&p);
+    dh_free(png);
+    dh_free(key);
+}
+
 static const char *const marker[] = {
     CALL("{\"action\":\"left_click\",\"coordinate\":[750,250]}"), NULL
 };
@@ -286,4 +321,5 @@ DH_TESTS(DH_TEST(a_server_does_a_task), DH_TEST(a_budget_ends_a_run),
          DH_TEST(a_stop_does_not_wait_for_the_server),
          DH_TEST(locate_and_ask_work_with_a_server),
          DH_TEST(eval_refuses_smaller_pictures),
+         DH_TEST(what_a_server_says_is_printed_harmless),
          DH_TEST(doctor_looks_at_a_server), DH_TEST(a_dry_run_asks_nobody));
