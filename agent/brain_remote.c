@@ -568,7 +568,8 @@ static enum dh_status check_tokens(struct talk *t)
 static void estimate_usage(struct talk *t)
 {
     struct dh_usage *u = &t->x.answer.usage;
-    if (!u->prompt_tokens)
+    u->guessed = !u->prompt_tokens;
+    if (u->guessed)
         u->prompt_tokens = picture_tokens(t) + (int)(t->text_bytes / 4);
     if (!u->answer_tokens)
         u->answer_tokens = (int)(t->x.answer.text.len / 4);

@@ -36,4 +36,5 @@ void dh_usage_add(struct dh_usage *sum, const struct dh_usage *u)
     sum->cached_tokens += u->cached_tokens;
     sum->answer_tokens += u->answer_tokens;
     sum->cost += u->cost;
+    sum->guessed = sum->guessed || u->guessed;
 }

@@ -34,7 +34,8 @@ struct dh_times {
 
 struct dh_usage {
     int prompt_tokens, cached_tokens, answer_tokens;
-    double cost; /* dollars; 0: nothing, or not known */
+    double cost;  /* dollars; 0: nothing, or not known */
+    bool guessed; /* the server did not count the prompt */
 };
 
 void dh_usage_add(struct dh_usage *sum, const struct dh_usage *u);

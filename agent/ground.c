@@ -41,12 +41,26 @@ static struct dh_point pixel_of(const struct dh_frame *frame,
                               a->at.y - frame->screen.y };
 }
 
+enum dh_status dh_ground_point(const struct dh_parse_options *how,
+                               const struct dh_frame *frame, const char *text,
+                               struct dh_point *out)
+{
+    struct dh_answer parsed;
+    struct dh_diag diag = { 0 };
+    enum dh_status st =
+        dh_answer_parse_with(how, text, strlen(text), &parsed, &diag);
+    if (!st && !parsed.action[0].has_at)
+        st = DH_ERR_FORMAT;
+    if (!st)
+        *out = pixel_of(frame, &parsed.action[0]);
+    dh_answer_finish(&parsed);
+    return st;
+}
+
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
                               const char *instruction, struct dh_ground *out)
 {
     struct dh_brain_answer answer;
-    struct dh_answer parsed;
-    struct dh_diag diag = { 0 };
     struct dh_buf task;
     memset(out, 0, sizeof *out);
     dh_buf_init(&task, 1 << 20);
@@ -58,13 +72,7 @@ enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
         return st;
     struct dh_parse_options how;
     dh_brain_parse_options(brain, frame, &how);
-    st = dh_answer_parse_with(&how, answer.text, strlen(answer.text), &parsed,
-                              &diag);
-    if (!st && !parsed.action[0].has_at)
-        st = DH_ERR_FORMAT;
-    if (!st)
-        out->pixel = pixel_of(frame, &parsed.action[0]);
-    dh_answer_finish(&parsed);
+    st = dh_ground_point(&how, frame, answer.text, &out->pixel);
     keep_answer(&answer, out);
     return st;
 }

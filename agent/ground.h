@@ -17,6 +17,12 @@ DH_MUST_USE enum dh_status dh_ground_find(struct dh_brain *brain,
                                           struct dh_frame *frame,
                                           const char *instruction,
                                           struct dh_ground *out);
+/* Where in the picture an answer points, read as `how` says. DH_ERR_FORMAT: it
+ * names no point. */
+DH_MUST_USE enum dh_status dh_ground_point(const struct dh_parse_options *how,
+                                           const struct dh_frame *frame,
+                                           const char *text,
+                                           struct dh_point *out);
 /* The model's words for a question about the picture; out->pixel is not set. */
 DH_MUST_USE enum dh_status dh_ground_read(struct dh_brain *brain,
                                           struct dh_frame *frame,

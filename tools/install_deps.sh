@@ -21,7 +21,7 @@ build='build-essential pkg-config
     libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev
     libmicrohttpd-dev
     libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
-checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
+checks='openssl xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
     mount xterm groff-base zenity dbus-daemon at-spi2-core curl
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip

@@ -297,6 +297,33 @@ static void test_what_a_server_says_is_printed_harmless(void)
     dh_free(key);
 }
 
+static const char *const marker[] = {
+    CALL("{\"action\":\"left_click\",\"coordinate\":[750,250]}"), NULL
+};
+
+static void test_doctor_looks_at_a_server(void)
+{
+    struct peer p;
+    struct play it = { .answer = marker, .tokens = 4000 };
+    struct said s;
+    peer_start(&p, play, &it);
+    // The same count with and without the picture: it was left out.
+    RUN(&s, "doctor", p.url);
+    CHECK_SAID(&s, 1, "ok      points         norm1000: 1428,266", NULL);
+    CHECK_SAID(&s, 1, "BROKEN  picture size   the picture is not looked at",
+               NULL);
+    CHECK(!strstr(s.out, "XTest"));
+    said_finish(&s);
+    RUN(&s, "doctor", "--json", "--endpoint=openai", "--model", p.url);
+    CHECK_SAID(&s, 1, "{\"check\":\"points\",\"verdict\":\"", NULL);
+    CHECK_SAID(&s, 1, "\"cache\",\"verdict\":\"ok\"", NULL);
+    said_finish(&s);
+    peer_stop(&p);
+    RUN(&s, "doctor", p.url);
+    CHECK_SAID(&s, 1, "BROKEN  endpoint", "is the server running?");
+    said_finish(&s);
+}
+
 static void test_a_dry_run_asks_nobody(void)
 {
     struct said s;
@@ -312,4 +339,4 @@ DH_TESTS(DH_TEST(a_server_does_a_task), DH_TEST(a_budget_ends_a_run),
          DH_TEST(locate_and_ask_work_with_a_server),
          DH_TEST(eval_refuses_smaller_pictures),
          DH_TEST(what_a_server_says_is_printed_harmless),
-         DH_TEST(a_dry_run_asks_nobody));
+         DH_TEST(doctor_looks_at_a_server), DH_TEST(a_dry_run_asks_nobody));
