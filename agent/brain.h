@@ -26,6 +26,7 @@ struct dh_brain_options {
     /* A model behind an endpoint in place of the folder. The brain takes it
      * over, also where create fails. */
     struct dh_endpoint *endpoint;
+    bool strict; /* a server that makes pictures smaller is an error */
     const char *prompts_dir;
     const char *kernels; /* NULL: the fastest */
     int threads;         /* 0: one per core */
@@ -78,6 +79,7 @@ struct dh_brain_request {
     enum dh_thinking thinking;   /* UNSET: the profile's */
     const struct dh_sampling *sampling;
     int max_answer_tokens;
+    bool one_call;            /* the answer ends behind its first whole call */
     uint64_t seed;            /* of sampling from here on */
     struct dh_cancel *cancel; /* besides the brain's own */
     /* Called as text comes; false: it is enough, the answer ends here. May be

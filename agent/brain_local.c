@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/brain_priv.h"
+#include "agent/one_call.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -278,6 +279,7 @@ struct writer {
     int tokens;
     bool ended;  // by the model
     bool enough; // for whoever reads along
+    struct dh_one_call call;
 };
 
 static bool is_stop(const struct local *b, int32_t id)
@@ -292,11 +294,16 @@ static void take_token(struct writer *w, int32_t id)
         w->ended = true;
         return;
     }
-    size_t before = w->text.len;
+    size_t before = w->text.len, keep;
     dh_tokenizer_decode(w->b->tokenizer, id, &w->text);
-    if (w->r->on_text && w->text.len > before)
-        w->enough = !w->r->on_text(w->r->user, w->text.data + before,
-                                   w->text.len - before);
+    if (dh_one_call_is_over(&w->call, dh_buf_text(&w->text), w->text.len,
+                            &keep)) {
+        w->text.data[w->text.len = keep] = '\0';
+        w->enough = true;
+    }
+    if (w->r->on_text && w->text.len > before &&
+        !w->r->on_text(w->r->user, w->text.data + before, w->text.len - before))
+        w->enough = true;
 }
 
 static enum dh_status feed(struct writer *w, const int32_t *ids, size_t n)
@@ -391,11 +398,14 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     if (r->seed)
         dh_rng_init(&b->rng, r->seed);
     dh_buf_init(&w.text, ANSWER_MAX_BYTES);
+    // A grammar ends by itself.
+    dh_one_call_init(&w.call, r->one_call && !w.grammar);
     dh_session_get_stats(b->session, &before);
     enum dh_status st = dh_session_set(b->session, q->ids.id, q->ids.n,
                                        q->media, q->n_media, &reused);
     if (!st)
         st = write_answer(&w, &out->end);
+    dh_one_call_finish(&w.call);
     if (st) {
         dh_buf_finish(&w.text);
         return st;

@@ -275,6 +275,8 @@ static void stop(struct dh_demo *d, enum dh_demo_end end)
 static void note_window(struct dh_demo *d, const struct dh_input_event *e)
 {
     dh_demo_note_window(d, e);
+    if (e->what == DH_WINDOW_MAP)
+        dh_sign_raise(d->o->sign);
     if (d->paused)
         return;
     dh_demo_write_window(d, e);
@@ -392,8 +394,8 @@ static void finish_session(struct dh_demo *d)
     dh_demo_write_acts(d);
     dh_demo_write_done(d, d->latest);
     dh_demo_write_text(d, "end", "reason", reason);
-    enum dh_status st = dh_session_file_finish(d->file, dh_now_ns(), reason,
-                                               (uint64_t)d->result.dropped);
+    enum dh_status st = dh_session_file_finish(
+        d->file, dh_now_ns(), reason, (uint64_t)d->result.dropped, NULL);
     if (st)
         d->result.end = DH_DEMO_FAILED;
     d->result.took_ns = dh_now_ns() - d->began_ns;

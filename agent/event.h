@@ -37,6 +37,8 @@ struct dh_usage {
     double cost; /* dollars; 0: nothing, or not known */
 };
 
+void dh_usage_add(struct dh_usage *sum, const struct dh_usage *u);
+
 struct dh_event {
     enum dh_event_kind kind;
     int64_t time_ns; /* dh_now_ns */
@@ -45,7 +47,8 @@ struct dh_event {
     struct dh_frame *frame; /* a reference of the event's own, or NULL */
     const char *why;        /* constant: "start", "before", "after" */
     char *text;             /* owned, or NULL */
-    char *step_text;        /* the Action: line, owned, or NULL */
+    char *reasoning; /* ANSWER: thoughts that came apart, or NULL; owned */
+    char *step_text; /* the Action: line, owned, or NULL */
     struct dh_action action;
     struct dh_times times;
     struct dh_usage usage;

@@ -215,8 +215,6 @@ static enum dh_status look(struct exchange *x)
     int64_t now = dh_now_ns();
     if (dh_cancel_is_set(x->h->o.cancel) || dh_cancel_is_set(x->r->cancel))
         return DH_ERR_CANCELLED;
-    if (x->r->until_ns && *x->r->until_ns && now >= *x->r->until_ns)
-        x->enough = true;
     if (now - x->start > x->h->o.total_ns) {
         say(x, "no complete answer within %.0f s",
             (double)x->h->o.total_ns / 1e9);
@@ -288,13 +286,13 @@ static enum dh_status drive(struct exchange *x)
 {
     int running = 1, left;
     enum dh_status st = DH_OK;
-    while (running && !st && !x->enough) {
+    while (running && !st) {
         if (curl_multi_perform(x->h->multi, &running))
             return DH_ERR_IO;
         if (!running)
             break;
         st = look(x);
-        if (!st && !x->enough)
+        if (!st)
             curl_multi_poll(x->h->multi, NULL, 0, LOOK_MS, NULL);
     }
     CURLMsg *m;

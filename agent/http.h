@@ -43,9 +43,6 @@ struct dh_http_request {
      * kept in the response. The body of any other response is always kept. */
     bool (*on_data)(void *user, const char *bytes, size_t n);
     void *user;
-    /* NULL, or where on_data may say (dh_now_ns time) until when the rest is
-     * waited for; then the request ends well, too. 0: to its end. */
-    const int64_t *until_ns;
 };
 
 struct dh_http_response {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -46,7 +47,8 @@ static const struct dh_opt serve_opts[] = {
     { "max-answer", 0, DH_OPT_INT, offsetof(struct serve_options, max_answer),
       "N", "Tokens of one answer", 1, 1 << 20, NULL },
     { "idle", 0, DH_OPT_DOUBLE, offsetof(struct serve_options, idle), "SECONDS",
-      "Close a connection that says nothing for so long", 1, 3600, NULL },
+      "What a slow client gets for a head, a body or the next question", 1,
+      3600, NULL },
     { 0 },
 };
 
@@ -140,8 +142,11 @@ static enum dh_status serve(const struct serve_options *o,
     st = dh_server_start(&server, slots, &so);
     if (!st)
         print_ready(o, name, dh_server_get_port(server), json);
-    while (!st && !dh_cancel_is_set(cancel))
-        ppoll(NULL, 0, NULL, &open);
+    const struct timespec tick = { .tv_nsec = 250 * DH_MS };
+    while (!st && !dh_cancel_is_set(cancel)) {
+        ppoll(NULL, 0, &tick, &open);
+        dh_server_watch(server);
+    }
     sigprocmask(SIG_SETMASK, &open, NULL);
     dh_slots_stop(slots);
     dh_server_stop(server);

@@ -6,6 +6,7 @@
  *   serve_request  a body of either API to messages, pictures and settings
  *   serve_slots    timelines of the same weights, a thread each, and the queue
  *   serve_reply    what a client of either API is told, at once or by pieces
+ *   serve_guests   until when a connection must have said or taken something
  */
 #ifndef DH_TOOLS_SERVE_H
 #define DH_TOOLS_SERVE_H
@@ -142,6 +143,28 @@ void dh_serve_reply_error(enum dh_serve_api api, int code, const char *text,
                           struct dh_buf *out);
 /* The HTTP code of a failed question. */
 int dh_serve_code_of(enum dh_status st);
+/* And what people read. */
+const char *dh_serve_text_of(enum dh_status st);
+
+/* --- guests --- */
+
+/*
+ * Connections and how long each may take. Any thread; a guest itself belongs to
+ * its connection's thread.
+ */
+struct dh_guests;
+struct dh_guest;
+
+struct dh_guests *dh_guests_create(void);
+/* All have left. NULL is allowed. */
+void dh_guests_destroy(struct dh_guests *all);
+struct dh_guest *dh_guests_add(struct dh_guests *all, int fd);
+/* Before its socket is closed. */
+void dh_guests_remove(struct dh_guests *all, struct dh_guest *g);
+/* It may take until then (dh_now_ns); INT64_MAX: it waits for us. */
+void dh_guest_allow(struct dh_guest *g, int64_t until_ns);
+/* Shut the sockets of those whose time is over. */
+void dh_guests_watch(struct dh_guests *all);
 
 /* --- HTTP --- */
 
@@ -150,7 +173,9 @@ struct dh_serve_options {
     const char *token;  /* NULL: everybody may come in */
     const char *model;  /* its name for clients */
     int connections;
-    double idle_s; /* of a client that sends nothing */
+    /* For a head, and for what of a body or an answer is slower than 64 KiB a
+     * second. */
+    double idle_s;
     struct dh_serve_limits limits;
 };
 
@@ -160,6 +185,8 @@ DH_MUST_USE enum dh_status dh_server_start(struct dh_server **out,
                                            struct dh_slots *slots,
                                            const struct dh_serve_options *o);
 int dh_server_get_port(const struct dh_server *s);
+/* Several times a second: ends the connections that take too long. */
+void dh_server_watch(struct dh_server *s);
 /* Ends all connections. */
 void dh_server_stop(struct dh_server *s);
 

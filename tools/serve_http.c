@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,15 +21,20 @@
 #define PIECE        (32 * 1024)   // of a stream, at most
 #define LOOK         (100 * DH_MS) // how long a client's end may go unnoticed
 #define PING         (10 * DH_S)
+#define FAREWELL     (2 * DH_S)
 #define MAX_CODE     600
+#define SLOWEST      (64 * 1024) // bytes a second
 
 struct dh_server {
     struct MHD_Daemon *daemon;
     struct dh_slots *slots;
+    struct dh_guests *guests;
     struct dh_serve_options o;
     int port;
     struct dh_mutex lock;
+    struct dh_cond left; // a visit has ended
     // guarded by lock
+    int visits;
     uint64_t codes[MAX_CODE]; // requests by their code
     struct dh_rng rng;
 };
@@ -37,8 +43,10 @@ struct dh_server {
 struct visit {
     struct dh_server *s;
     struct MHD_Connection *c;
+    struct dh_guest *guest;
     const char *path;
     struct dh_buf body;
+    size_t received; // of it
     bool too_large;
     enum dh_serve_api api;
     struct dh_serve_job *job;
@@ -50,12 +58,38 @@ struct visit {
     int64_t start;
 };
 
+// --- time -------------------------------------------------------------------
+
+// From `start` on there is time for `bytes` of a slow client.
+static void allow(struct dh_server *s, struct dh_guest *g, int64_t start,
+                  size_t bytes)
+{
+    double s_left = s->o.idle_s + (double)bytes / SLOWEST;
+    dh_guest_allow(g, start + (int64_t)(s_left * 1e9));
+}
+
+static void on_connection(void *user, struct MHD_Connection *c, void **guest,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct dh_server *s = user;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        dh_guests_remove(s->guests, *guest);
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *guest = dh_guests_add(s->guests, info->connect_fd);
+    allow(s, *guest, dh_now_ns(), 0);
+}
+
 // --- answers ----------------------------------------------------------------
 
-static void count(struct dh_server *s, int code)
+static void end_visit(struct dh_server *s, int code)
 {
     dh_mutex_lock(&s->lock);
     s->codes[DH_CLAMP(code, 0, MAX_CODE - 1)]++;
+    s->visits--;
+    dh_cond_broadcast(&s->left);
     dh_mutex_unlock(&s->lock);
 }
 
@@ -67,6 +101,7 @@ static enum MHD_Result send_text(struct visit *v, int code, const char *type,
     if (!r)
         return MHD_NO;
     v->code = code;
+    allow(v->s, v->guest, dh_now_ns(), text->len);
     MHD_add_response_header(r, "Content-Type", type);
     MHD_add_response_header(r, "X-Request-Id", v->id);
     if (code == 401)
@@ -163,7 +198,7 @@ static enum MHD_Result answer_whole(struct visit *v)
     }
     if (job->status)
         return send_error(v, dh_serve_code_of(job->status),
-                          dh_status_name(job->status));
+                          dh_serve_text_of(job->status));
     dh_buf_init(&out, (size_t)64 << 20);
     dh_serve_reply_whole(job, v->s->o.model, v->id, &out);
     enum MHD_Result ok = send_text(v, 200, "application/json", &out);
@@ -184,6 +219,7 @@ static ssize_t read_stream(void *user, uint64_t pos, char *to, size_t max)
         v->sent = 0;
         dh_mutex_lock(&job->lock);
         bool first = !v->stream.begun;
+        dh_guest_allow(v->guest, INT64_MAX);
         bool there = first || wait_for_job(v, false, dh_now_ns() + PING);
         if (there)
             dh_serve_reply_stream(&v->stream, job, &v->out);
@@ -196,6 +232,7 @@ static ssize_t read_stream(void *user, uint64_t pos, char *to, size_t max)
             dh_buf_puts(&v->out, ": still here\n\n");
     }
     size_t n = DH_MIN(max, v->out.len - v->sent);
+    allow(v->s, v->guest, dh_now_ns(), n);
     memcpy(to, v->out.data + v->sent, n);
     v->sent += n;
     return (ssize_t)n;
@@ -216,7 +253,7 @@ static enum MHD_Result answer_stream(struct visit *v)
     }
     if (failed)
         return send_error(v, dh_serve_code_of(job->status),
-                          dh_status_name(job->status));
+                          dh_serve_text_of(job->status));
     v->stream.model = v->s->o.model;
     v->stream.id = v->id;
     struct MHD_Response *r = MHD_create_response_from_callback(
@@ -224,6 +261,7 @@ static enum MHD_Result answer_stream(struct visit *v)
     if (!r)
         return MHD_NO;
     v->code = 200;
+    allow(v->s, v->guest, dh_now_ns(), 0);
     MHD_add_response_header(r, "Content-Type", "text/event-stream");
     MHD_add_response_header(r, "Cache-Control", "no-cache");
     MHD_add_response_header(r, "X-Request-Id", v->id);
@@ -245,9 +283,10 @@ static enum MHD_Result answer_question(struct visit *v)
     dh_buf_finish(&v->body);
     if (st) {
         dh_serve_request_finish(&request);
-        return send_error(v, st == DH_ERR_RANGE ? 413 : 400, diag.text);
+        return send_error(v, 400, diag.text);
     }
     bool stream = request.stream;
+    dh_guest_allow(v->guest, INT64_MAX);
     v->job = dh_slots_ask(v->s->slots, &request);
     if (!v->job) {
         dh_serve_request_finish(&request);
@@ -430,11 +469,15 @@ static struct visit *begin_visit(struct dh_server *s, struct MHD_Connection *c,
     dh_new(v);
     v->s = s;
     v->c = c;
+    v->guest = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                   ->socket_context;
     v->path = path;
     v->start = dh_now_ns();
+    allow(s, v->guest, v->start, 0);
     dh_buf_init(&v->body, s->o.limits.body);
     dh_buf_init(&v->out, (size_t)16 << 20);
     dh_mutex_lock(&s->lock);
+    s->visits++;
     snprintf(v->id, sizeof v->id, "%016llx",
              (unsigned long long)dh_rng_next(&s->rng));
     dh_mutex_unlock(&s->lock);
@@ -455,6 +498,8 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *c,
         return find_door(v, method, path, &sent) ? MHD_YES : sent;
     }
     if (*size) {
+        v->received += *size;
+        allow(v->s, v->guest, v->start, v->received);
         v->too_large =
             v->too_large || v->body.len + *size > v->s->o.limits.body;
         if (!v->too_large)
@@ -484,7 +529,8 @@ static void on_end(void *user, struct MHD_Connection *c, void **con,
     else
         dh_info("%s %d, %.0f ms", v->id, v->code,
                 (double)(dh_now_ns() - v->start) / 1e6);
-    count(v->s, v->code);
+    end_visit(v->s, v->code);
+    allow(v->s, v->guest, dh_now_ns(), 0);
     if (v->job)
         dh_slots_leave(v->s->slots, v->job);
     dh_buf_finish(&v->body);
@@ -562,10 +608,9 @@ static enum dh_status listen_at(struct dh_server *s)
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log,
         NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)s->o.connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(s->o.idle_s + 0.999), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_end, s,
-        MHD_OPTION_END);
+        (unsigned)s->o.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_END);
     if (!s->daemon) {
         dh_error("cannot listen at %s; is the port taken?", s->o.listen);
         return DH_ERR_IO;
@@ -584,9 +629,13 @@ enum dh_status dh_server_start(struct dh_server **out, struct dh_slots *slots,
     s->slots = slots;
     s->o = *o;
     dh_mutex_init(&s->lock);
+    dh_cond_init(&s->left);
     dh_rng_init(&s->rng, (uint64_t)dh_realtime_ns());
+    s->guests = dh_guests_create();
     enum dh_status st = listen_at(s);
     if (st) {
+        dh_guests_destroy(s->guests);
+        dh_cond_finish(&s->left);
         dh_mutex_finish(&s->lock);
         dh_free(s);
         return st;
@@ -600,11 +649,28 @@ int dh_server_get_port(const struct dh_server *s)
     return s->port;
 }
 
+void dh_server_watch(struct dh_server *s)
+{
+    dh_guests_watch(s->guests);
+}
+
 void dh_server_stop(struct dh_server *s)
 {
     if (!s)
         return;
+    // Who waits for an answer is told that there is none, and has a moment to
+    // hear it.
+    MHD_socket door = MHD_quiesce_daemon(s->daemon);
+    int64_t until = dh_now_ns() + FAREWELL;
+    dh_mutex_lock(&s->lock);
+    while (s->visits && dh_cond_wait_until(&s->left, &s->lock, until))
+        ;
+    dh_mutex_unlock(&s->lock);
     MHD_stop_daemon(s->daemon);
+    if (door != MHD_INVALID_SOCKET)
+        close(door);
+    dh_guests_destroy(s->guests);
+    dh_cond_finish(&s->left);
     dh_mutex_finish(&s->lock);
     dh_free(s);
 }

@@ -191,12 +191,14 @@ static void end_chat(struct dh_serve_stream *s, const struct dh_serve_job *job,
     dh_buf_puts(out, "data: [DONE]\n\n");
 }
 
-// Bytes up to the last whole character: a piece must be UTF-8 by itself.
-static struct dh_str new_part(const struct dh_buf *b, size_t from, size_t to)
+// Bytes up to the last whole character: a piece must be UTF-8 by itself. The
+// last piece is all that is left.
+static struct dh_str new_part(const struct dh_buf *b, size_t from, size_t to,
+                              bool last)
 {
     struct dh_str s = { dh_buf_text(b) + from, to > from ? to - from : 0 };
     size_t cut = s.n;
-    for (size_t back = 1; back <= DH_MIN(s.n, (size_t)3); back++) {
+    for (size_t back = 1; !last && back <= DH_MIN(s.n, (size_t)3); back++) {
         unsigned char c = (unsigned char)s.p[s.n - back];
         if ((c & 0xc0) == 0x80)
             continue;
@@ -446,7 +448,7 @@ void dh_serve_reply_stream(struct dh_serve_stream *s,
         struct dh_buf error;
         dh_buf_init(&error, 4096);
         dh_serve_reply_error(job->request.api, dh_serve_code_of(job->status),
-                             dh_status_name(job->status), &error);
+                             dh_serve_text_of(job->status), &error);
         dh_buf_printf(out, "%sdata: %s\n\n",
                       is_chat(job) ? "" : "event: error\n",
                       dh_buf_text(&error));
@@ -455,8 +457,10 @@ void dh_serve_reply_stream(struct dh_serve_stream *s,
         return;
     }
     struct dh_str reasoning =
-        new_part(&r->reasoning, s->reasoning, r->reasoning.len);
-    struct dh_str content = new_part(&r->content, s->content, job->content_end);
+        new_part(&r->reasoning, s->reasoning, r->reasoning.len,
+                 job->done || job->content_end);
+    struct dh_str content =
+        new_part(&r->content, s->content, job->content_end, job->done);
     (is_chat(job) ? stream_chat : stream_message)(s, job, reasoning, content,
                                                   out);
     s->reasoning += reasoning.n;
@@ -470,11 +474,25 @@ int dh_serve_code_of(enum dh_status st)
     case DH_OK: return 200;
     case DH_ERR_FORMAT:
     case DH_ERR_UNSUPPORTED:
+    case DH_ERR_RANGE:
     case DH_ERR_USAGE: return 400;
-    case DH_ERR_RANGE: return 413;
     case DH_ERR_CANCELLED:
     case DH_ERR_NOMEM: return 503;
     default: return 500;
+    }
+}
+
+const char *dh_serve_text_of(enum dh_status st)
+{
+    switch ((int)st) {
+    case DH_ERR_RANGE:
+        return "the question is longer than the context that is served "
+               "(--context)";
+    case DH_ERR_UNSUPPORTED:
+        return "this model cannot do that; does it see pictures?";
+    case DH_ERR_FORMAT: return "the messages do not fit the model's template";
+    case DH_ERR_CANCELLED: return "the server is going down";
+    default: return dh_status_name(st);
     }
 }
 
