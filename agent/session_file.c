@@ -162,10 +162,10 @@ static enum dh_status write_head(struct dh_session_file *s, int64_t t,
     dh_jw_i64(&w, "frames", s->n_frames);
     dh_jw_i64(&w, "dropped", (int64_t)dropped);
     dh_jw_end_object(&w);
-    if (s->more)
-        s->more(s->user, &w);
     if (spent)
         put_spent(&w, spent);
+    if (s->more)
+        s->more(s->user, &w);
     if (reason)
         put_end(&w, t, reason);
     dh_jw_end_object(&w);

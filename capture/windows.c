@@ -130,23 +130,6 @@ static Window client_around(struct dh_windows *w, Window win)
     return found;
 }
 
-// Frames are no deeper than a few windows. None: it is no program's.
-static Window client_below(struct dh_windows *w, Window win, int depth)
-{
-    Window root, parent, *child = NULL, found = None;
-    unsigned n = 0;
-    if (is_client(w, win))
-        return win;
-    if (depth == FRAME_DEPTH ||
-        !XQueryTree(w->dpy, win, &root, &parent, &child, &n))
-        return None;
-    for (unsigned i = n; i-- > 0 && found == None;)
-        found = client_below(w, child[i], depth + 1);
-    if (child)
-        XFree(child);
-    return found;
-}
-
 // The window `of`, what lies in it, and what says that it belongs there:
 // dialogs and menus.
 static bool is_part(struct dh_windows *w, Window win, Window of)
@@ -189,6 +172,23 @@ static void read_title(struct dh_windows *w, Window id, char *out, size_t size)
     if (!n)
         n = property(w, id, XA_WM_NAME, AnyPropertyType, out, size - 1);
     out[n] = '\0';
+}
+
+// Frames are no deeper than a few windows. None: it is no program's.
+static Window client_below(struct dh_windows *w, Window win, int depth)
+{
+    Window root, parent, *child = NULL, found = None;
+    unsigned n = 0;
+    if (is_client(w, win))
+        return win;
+    if (depth == FRAME_DEPTH ||
+        !XQueryTree(w->dpy, win, &root, &parent, &child, &n))
+        return None;
+    for (unsigned i = n; i-- > 0 && found == None;)
+        found = client_below(w, child[i], depth + 1);
+    if (child)
+        XFree(child);
+    return found;
 }
 
 static void read_texts(struct dh_windows *w, struct dh_window *out)
@@ -339,17 +339,6 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     return finish(w, out, &found);
 }
 
-enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
-                                 struct dh_window *out)
-{
-    struct dh_window found = { 0 };
-    if (dh_x11_is_lost(w->dpy))
-        return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
-    describe(w, client_below(w, id, 0), &found);
-    return finish(w, out, &found);
-}
-
 static void list_add(struct dh_windows *w, Window win,
                      struct dh_window_list *out)
 {
@@ -409,6 +398,17 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
 void dh_windows_limit(struct dh_windows *w, unsigned long id)
 {
     w->only = id;
+}
+
+enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
+                                 struct dh_window *out)
+{
+    struct dh_window found = { 0 };
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    dh_x11_trap_begin(w->dpy);
+    describe(w, client_below(w, id, 0), &found);
+    return finish(w, out, &found);
 }
 
 void dh_windows_refocus(struct dh_windows *w)
