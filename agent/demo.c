@@ -275,6 +275,8 @@ static void stop(struct dh_demo *d, enum dh_demo_end end)
 static void note_window(struct dh_demo *d, const struct dh_input_event *e)
 {
     dh_demo_note_window(d, e);
+    if (e->what == DH_WINDOW_MAP)
+        dh_sign_raise(d->o->sign);
     if (d->paused)
         return;
     dh_demo_write_window(d, e);

@@ -50,8 +50,7 @@ bool dh_input_devices_is_xtest(const struct dh_input_devices *d, int id)
 enum dh_status dh_input_select(Display *dpy, bool releases, int *opcode)
 {
     int event, error, major = 2, minor = 2;
-    unsigned char raw[XIMaskLen(XI_LASTEVENT)] = { 0 };
-    unsigned char tree[XIMaskLen(XI_LASTEVENT)] = { 0 };
+    unsigned char bits[XIMaskLen(XI_LASTEVENT)] = { 0 };
     if (!XQueryExtension(dpy, "XInputExtension", opcode, &event, &error) ||
         XIQueryVersion(dpy, &major, &minor) != Success ||
         major * 10 + minor < 21) {
@@ -59,23 +58,19 @@ enum dh_status dh_input_select(Display *dpy, bool releases, int *opcode)
                 "noticed");
         return DH_ERR_UNSUPPORTED;
     }
-    XISetMask(raw, XI_RawKeyPress);
-    XISetMask(raw, XI_RawButtonPress);
-    XISetMask(raw, XI_RawMotion);
+    XISetMask(bits, XI_RawKeyPress);
+    XISetMask(bits, XI_RawButtonPress);
+    XISetMask(bits, XI_RawMotion);
+    XISetMask(bits, XI_HierarchyChanged);
     if (releases) {
-        XISetMask(raw, XI_RawKeyRelease);
-        XISetMask(raw, XI_RawButtonRelease);
+        XISetMask(bits, XI_RawKeyRelease);
+        XISetMask(bits, XI_RawButtonRelease);
     }
-    XISetMask(tree, XI_HierarchyChanged);
     // A grab may freeze the master devices; those that a person holds in hand
-    // are not frozen with them, but then each event comes from both.
-    if (!releases)
-        XISetMask(raw, XI_HierarchyChanged);
-    XIEventMask masks[] = { { releases ? XIAllMasterDevices : XIAllDevices,
-                              sizeof raw, raw },
-                            { XIAllDevices, sizeof tree, tree } };
+    // are not frozen with them.
+    XIEventMask mask = { XIAllDevices, sizeof bits, bits };
     dh_x11_trap_begin(dpy);
-    XISelectEvents(dpy, DefaultRootWindow(dpy), masks, releases ? 2 : 1);
+    XISelectEvents(dpy, DefaultRootWindow(dpy), &mask, 1);
     return dh_x11_trap_end(dpy) ? DH_OK : DH_ERR_IO;
 }
 

@@ -22,9 +22,9 @@ void dh_input_devices_find(struct dh_input_devices *d, Display *dpy);
 bool dh_input_devices_is_xtest(const struct dh_input_devices *d, int id);
 
 /*
- * Raw events of all devices, with releases where `releases`, and changes among
- * the devices. *opcode is that of the extension. DH_ERR_UNSUPPORTED, logged at
- * info: the server has no XInput 2.1.
+ * Raw events of all devices, and once more of their masters, with releases
+ * where `releases`, and changes among the devices. *opcode is that of the
+ * extension. DH_ERR_UNSUPPORTED, logged at info: the server has no XInput 2.1.
  */
 DH_MUST_USE enum dh_status dh_input_select(Display *dpy, bool releases,
                                            int *opcode);

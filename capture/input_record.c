@@ -209,6 +209,9 @@ static void note_key(struct dh_input_record *r, const XIRawEvent *raw)
 
 static void note_raw(struct dh_input_record *r, const XIRawEvent *raw)
 {
+    // The master device tells the same once more.
+    if (raw->deviceid != raw->sourceid)
+        return;
     if (!r->include_xtest &&
         dh_input_devices_is_xtest(&r->devices, raw->sourceid))
         return;
