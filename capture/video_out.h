@@ -23,6 +23,7 @@ struct dh_video_out_options {
     int width, height; /* of the video: 1..16384 */
     int64_t base_ns;   /* the frame time that is 0 in the video */
     bool lossless;
+    bool fast; /* H.264 in half the time, and a larger file */
 };
 
 /* Create or overwrite the file. DH_ERR_RANGE for the size, DH_ERR_IO,
