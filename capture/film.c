@@ -51,7 +51,8 @@ static enum dh_status begin(struct dh_film *f, const struct dh_frame *first)
     struct dh_video_out_options o = { .width = first->width,
                                       .height = first->height,
                                       .base_ns = first->time_ns,
-                                      .lossless = f->lossless };
+                                      .lossless = f->lossless,
+                                      .fast = true };
     return dh_video_out_create(&f->video, f->path, &o);
 }
 

@@ -97,7 +97,7 @@ static void encoder_set(AVCodecContext *e, const AVCodec *codec,
     e->color_primaries = AVCOL_PRI_BT709;
     e->color_trc = AVCOL_TRC_BT709;
     e->color_range = AVCOL_RANGE_MPEG;
-    av_opt_set(e->priv_data, "preset", "veryfast", 0);
+    av_opt_set(e->priv_data, "preset", o->fast ? "ultrafast" : "veryfast", 0);
     av_opt_set(e->priv_data, "crf", "18", 0);
     // Nothing is held back: what was shown is in the file after a crash.
     av_opt_set(e->priv_data, "tune", "zerolatency", 0);

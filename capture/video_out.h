@@ -27,6 +27,7 @@ struct dh_video_out_options {
     bool lossless;
     bool mp4; /* for other programs' decoders: MP4, H.264 with halved colours;
                * whole only once it was ended */
+    bool fast; /* H.264 in half the time, and a larger file */
 };
 
 /* Create or overwrite the file. DH_ERR_RANGE for the size, DH_ERR_IO,

@@ -16,6 +16,7 @@
 #include "capture/screen.h"
 #include "tools/app.h"
 #include "tools/bench.h"
+#include "tools/bench_film.h"
 #include "tools/bench_model.h"
 #include "tools/bench_proc.h"
 #include "tools/bench_x11.h"
@@ -28,6 +29,7 @@
 #define SERVER_NS     (20 * DH_S)
 #define ROUNDS        20
 #define QUICK_ROUNDS  2
+#define FILM_SECONDS  5 // for each row
 #define GIVE_UP       3 // failures of a contestant without a success
 
 struct bench_options {
@@ -371,7 +373,7 @@ static int one_frame(const struct bench_options *o)
     return dh_app_exit(st);
 }
 
-static enum dh_status bench_run(struct bench *b)
+static enum dh_status bench_open(struct bench *b)
 {
     enum dh_status st = DH_OK;
     if (b->o.display)
@@ -382,7 +384,7 @@ static enum dh_status bench_run(struct bench *b)
         st = surroundings(b);
     if (!st)
         st = env_open(&b->env);
-    return st ? st : rounds_run(b);
+    return st;
 }
 
 static int run_io(struct bench *b, const char *command, bool json)
@@ -396,9 +398,26 @@ static int run_io(struct bench *b, const char *command, bool json)
     if (!b->n_stages)
         return dh_app_usage(&dh_cmd_bench, "there is no stage \"%s\"",
                             b->o.only);
-    enum dh_status st = bench_run(b);
+    enum dh_status st = bench_open(b);
+    if (!st)
+        st = rounds_run(b);
     if (!st)
         report(b, command, json);
+    bench_finish(b);
+    return dh_app_exit(st);
+}
+
+static int run_film(struct bench *b, bool json)
+{
+    struct dh_buf out;
+    b->env.fifo = -1;
+    b->env.cancel = dh_app_cancel();
+    dh_buf_init(&out, 1 << 16);
+    enum dh_status st = bench_open(b);
+    if (!st)
+        st = dh_bench_film(&b->env, b->o.quick ? 1 : FILM_SECONDS, json, &out);
+    fputs(dh_buf_text(&out), stdout);
+    dh_buf_finish(&out);
     bench_finish(b);
     return dh_app_exit(st);
 }
@@ -429,13 +448,15 @@ static int run(int argc, char **argv)
     if (dh_app_parse(&dh_cmd_bench, sets, &app, argc, argv, &n, &status)) {
         if (n == 1 && strcmp(argv[1], "io") == 0)
             status = run_io(b, dh_buf_text(&command), app.json);
+        else if (n == 1 && strcmp(argv[1], "film") == 0)
+            status = run_film(b, app.json);
         else if (n == 1 && strcmp(argv[1], "frame") == 0)
             status = one_frame(&b->o);
         else if (n == 1 && strcmp(argv[1], "model") == 0)
             status = dh_app_exit(dh_bench_model(&model, b->o.rounds, app.json));
         else
-            status =
-                dh_app_usage(&dh_cmd_bench, "io, model or frame is expected");
+            status = dh_app_usage(&dh_cmd_bench,
+                                  "io, film, model or frame is expected");
     }
     dh_buf_finish(&command);
     dh_free(b);
@@ -444,12 +465,13 @@ static int run(int argc, char **argv)
 
 const struct dh_command dh_cmd_bench = {
     "bench",
-    "io|model|frame",
+    "io|film|model|frame",
     "Measure seeing, acting and thinking",
     "io compares, in one interleaved run, deskhand with bare X calls, which "
     "are\n"
     "the limit, and with programs that are installed. Only ratios of one run\n"
     "mean something. It paints, clicks and types all over the display.\n"
+    "film measures what filming the screen costs the agent's steps.\n"
     "model measures how fast prompts are read and answers written, as shares "
     "of\n"
     "what memory and arithmetic of this machine allow, measured in the same "

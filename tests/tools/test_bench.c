@@ -49,6 +49,16 @@ static void test_json_has_a_line_for_each_row_and_goal(void)
     said_finish(&s);
 }
 
+static void test_a_films_cost_is_measured(void)
+{
+    struct said s;
+    RUN(&s, "bench", "film", "--quick", "--json", "--display", display());
+    CHECK_SAID(&s, 0, "\"film\":\"busy, lossless\"", "");
+    CHECK_SAID(&s, 0, "\"step_p95_ms\":", "");
+    CHECK_INT(json_lines(s.out), 6);
+    said_finish(&s);
+}
+
 static void test_clicks_arrive_in_the_bench(void)
 {
     struct said s;
@@ -94,10 +104,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
@@ -248,7 +258,7 @@ static void test_a_model_is_measured_against_the_limits(void)
 DH_TESTS(DH_TEST(a_stage_prints_rows_and_goals),
          DH_TEST(a_model_is_measured_against_the_limits),
          DH_TEST(json_has_a_line_for_each_row_and_goal),
-         DH_TEST(clicks_arrive_in_the_bench),
+         DH_TEST(a_films_cost_is_measured), DH_TEST(clicks_arrive_in_the_bench),
          DH_TEST(text_arrives_in_a_program_in_xterm),
          DH_TEST(a_peer_that_is_absent_is_named_and_skipped),
          DH_TEST(one_frame_is_taken), DH_TEST(what_is_wrong_is_said),
