@@ -17,7 +17,7 @@ PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
 PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
-        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 libcurl \
+        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 libcurl libmicrohttpd \
         sdl2 SDL2_ttf fontconfig
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \

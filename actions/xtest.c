@@ -105,10 +105,23 @@ static void release(struct dh_sink *s)
         let_go_of_everything(x);
 }
 
+// True: a program may still look lent keys up, and another process waits for
+// it.
+static bool leave_lent(struct dh_xtest *x)
+{
+    if (!x->dpy || dh_x11_is_lost(x->dpy) || !dh_xkeys_lent_until(&x->keys))
+        return false;
+    x->held->lent_until_ns = dh_xkeys_lent_until(&x->keys);
+    return dh_guardian_stay(&x->guardian, DH_STAY_LENT);
+}
+
 static void destroy(struct dh_sink *s)
 {
     struct dh_xtest *x = (struct dh_xtest *)s;
-    dh_xkeys_finish(&x->keys);
+    dh_xkeys_finish(&x->keys, leave_lent(x));
+    if (x->held && dh_owner_will(x->clip, &x->held->will) &&
+        !dh_guardian_stay(&x->guardian, DH_STAY_WILL))
+        dh_warn("what was in the clipboard is lost: nobody keeps it");
     dh_owner_destroy(x->clip);
     dh_guardian_stop(&x->guardian);
     dh_x11_close(x->dpy);

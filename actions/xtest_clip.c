@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include <X11/Xlib.h>
+#include <X11/keysym.h>
 
 #include "actions/xtest_priv.h"
 #include "base/clock.h"
@@ -11,20 +12,21 @@
 #define DH_LOG_TAG "clip"
 #include "base/log.h"
 
-#define FETCH_NS (1 * DH_S)    // without progress
-#define READ_NS  (1 * DH_S)    // for a program that says when it has read
-#define QUIET_NS (200 * DH_MS) // in which a program asks for nothing more
-#define LOOK_NS  (20 * DH_MS)  // between two looks at a stop
-#define LONG     200           // characters
+#define FETCH_NS (1 * DH_S)   // without progress
+#define READ_NS  (1 * DH_S)   // for a program that says when it has read
+#define LOOK_NS  (20 * DH_MS) // between two looks at a stop
+#define LONG     200          // characters
 
+// What makes one sign of several characters. A program draws and deletes it as
+// one, and some wait for more after each key; a single emoji is a key like any.
 static bool is_sequence(uint32_t cp)
 {
     static const struct {
         uint32_t from, to;
     } ranges[] = {
         { 0x0300, 0x036f },   { 0x1ab0, 0x1aff },   { 0x1dc0, 0x1dff },
-        { 0x200d, 0x200d },   { 0x20d0, 0x20ff },   { 0x2600, 0x27bf },
-        { 0xfe00, 0xfe0f },   { 0xfe20, 0xfe2f },   { 0x1f000, 0x1faff },
+        { 0x200d, 0x200d },   { 0x20d0, 0x20ff },   { 0xfe00, 0xfe0f },
+        { 0xfe20, 0xfe2f },   { 0x1f1e6, 0x1f1ff }, { 0x1f3fb, 0x1f3ff },
         { 0xe0020, 0xe007f }, { 0xe0100, 0xe01ef },
     };
     for (size_t i = 0; i < DH_COUNTOF(ranges); i++)
@@ -33,7 +35,7 @@ static bool is_sequence(uint32_t cp)
     return false;
 }
 
-bool dh_clip_suits(struct dh_str text, bool all_in_layout)
+bool dh_clip_suits(struct dh_str text, bool all_in_layout, bool terminal)
 {
     size_t n = 0;
     bool sequence = false, keys = false, lines = false;
@@ -41,7 +43,8 @@ bool dh_clip_suits(struct dh_str text, bool all_in_layout)
         uint32_t cp;
         i += dh_utf8_read(text.p + i, text.n - i, &cp);
         bool line = cp == '\n' || cp == '\r';
-        sequence |= is_sequence(cp);
+        // To a terminal they are bytes.
+        sequence |= !terminal && is_sequence(cp);
         keys |= cp == 0x7f || (cp < ' ' && !line && cp != '\t');
         lines |= cp == '\t' || (line && i < text.n);
     }
@@ -99,13 +102,6 @@ static struct dh_served wait_served(struct dh_xtest *x,
     // Some are slow to begin.
     if (dh_xfocus_drain(x, f, READ_NS) && !s.done)
         s = dh_owner_wait(x->clip, dh_now_ns());
-    // Chromium reads it all, thinks, and reads it again for the page; who asks
-    // too late would paste the old content.
-    while (s.done && !dh_xtest_stopped(x) &&
-           dh_now_ns() - s.progress_ns < QUIET_NS) {
-        dh_xtest_pace(x, LOOK_NS);
-        s = dh_owner_wait(x->clip, dh_now_ns());
-    }
     return s;
 }
 
@@ -127,8 +123,12 @@ static enum dh_status paste(struct dh_xtest *x, struct dh_offer *o,
                             const struct dh_xfocus *f, size_t returns,
                             struct dh_diag *why)
 {
+    struct dh_keystroke v;
     const char *keys = "ctrl+v";
-    if (o->primary)
+    // Chromium takes no chord with a lent key.
+    bool has_v = dh_xkeys_find(&x->keys, XK_v, &v) == DH_OK &&
+                 !dh_xkeys_is_lent(&x->keys, v.code);
+    if (o->primary || (!has_v && !f->terminal))
         keys = "shift+Insert";
     else if (f->terminal)
         keys = "ctrl+shift+v";
@@ -166,7 +166,7 @@ static size_t even_lines(char *text, size_t *n)
 }
 
 enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text, bool asked,
-                              struct dh_diag *why)
+                              bool all_in_layout, struct dh_diag *why)
 {
     struct dh_xfocus f;
     struct dh_offer o = { .asked = asked };
@@ -175,7 +175,8 @@ enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text, bool asked,
     for (int c = 0; c < 256; c++)
         kept |= x->key_kept[c]; // it would be part of the chord
     dh_xfocus_read(x->dpy, &f);
-    if (kept || is_prompt(f.name))
+    if (kept || is_prompt(f.name) ||
+        (!asked && !dh_clip_suits(dh_str_of(text), all_in_layout, f.terminal)))
         return st;
     char *copy = dh_strdup(text);
     size_t returns = even_lines(copy, &o.n);

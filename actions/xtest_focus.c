@@ -117,7 +117,8 @@ bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
     if (!f->pings || dh_x11_is_lost(x->dpy))
         return false;
     dh_x11_trap_begin(x->dpy);
-    XSelectInput(x->dpy, root, SubstructureNotifyMask);
+    // Qt answers to those who watch the root window itself.
+    XSelectInput(x->dpy, root, SubstructureNotifyMask | StructureNotifyMask);
     ping(x->dpy, f->top, stamp);
     while (!answered && !dh_xtest_stopped(x) &&
            dh_x11_wait_event(x->dpy, until) == DH_OK) {

@@ -29,6 +29,8 @@
 
 enum { PARENT_FD = 3, WAKE_FD = 4, FIRST_OTHER_FD = 5 };
 
+#define REPLY_NS (2 * DH_S) // for a process that stays to begin
+
 struct dh_held *dh_held_create(void)
 {
     void *p = mmap(NULL, sizeof(struct dh_held), PROT_READ | PROT_WRITE,
@@ -44,28 +46,6 @@ void dh_held_destroy(struct dh_held *h)
 {
     if (h)
         munmap(h, sizeof *h);
-}
-
-void dh_held_lend(struct dh_held *h, KeyCode code, const KeySym *old, int n_old)
-{
-    struct dh_lent_key *k = h->lent;
-    int n = DH_MIN(n_old, (int)DH_COUNTOF(k->old));
-    while (k < h->lent + DH_XTEST_LENT && k->n_old && k->code != code)
-        k++;
-    // The first note of a keycode is the true one.
-    if (k == h->lent + DH_XTEST_LENT || k->n_old)
-        return;
-    k->code = code;
-    if (n)
-        memcpy(k->old, old, (size_t)n * sizeof *old);
-    k->n_old = 1 + n;
-}
-
-void dh_held_give_back(struct dh_held *h, KeyCode code)
-{
-    for (int i = 0; i < DH_XTEST_LENT; i++)
-        if (h->lent[i].n_old && h->lent[i].code == code)
-            h->lent[i].n_old = 0;
 }
 
 static void queue_release(Display *dpy, int hold)
@@ -109,8 +89,8 @@ static bool anything_to_undo(const struct dh_held *h)
     bool any = h->locks || h->group;
     for (int i = 0; i < DH_XTEST_HOLDS; i++)
         any |= h->state[i] != DH_HOLD_UP;
-    for (int i = 0; i < DH_XTEST_LENT; i++)
-        any |= h->lent[i].n_old != 0;
+    for (int c = 0; c < DH_XTEST_KEYS; c++)
+        any |= h->lent[c];
     return any;
 }
 
@@ -146,14 +126,7 @@ static void undo(struct dh_held *h, Display *dpy)
         XkbLockModifiers(dpy, XkbUseCoreKbd, h->locks, h->locks);
     if (h->group)
         XkbLockGroup(dpy, XkbUseCoreKbd, (unsigned)h->group - 1);
-    for (int i = 0; i < DH_XTEST_LENT; i++) {
-        struct dh_lent_key *k = &h->lent[i];
-        KeySym none[2] = { NoSymbol, NoSymbol };
-        int n = k->n_old - 1;
-        if (n >= 0)
-            XChangeKeyboardMapping(dpy, k->code, n ? n : 2, n ? k->old : none,
-                                   1);
-    }
+    dh_lent_clear(h, dpy);
     XUngrabServer(dpy);
     XSync(dpy, False);
 }
@@ -192,6 +165,32 @@ static void take_events(Display *dpy)
     }
 }
 
+// A process that stays after both of us. Nobody waits for it: its parent is
+// gone first.
+static void fork_stayer(struct dh_held *h, Display *dpy, enum dh_stay what)
+{
+    if (fork() != 0)
+        return;
+    close(PARENT_FD);
+    // The guardian still reads from this one.
+    const char *display = DisplayString(dpy);
+    close(ConnectionNumber(dpy));
+    if (what == DH_STAY_LENT) {
+        prctl(PR_SET_NAME, "dh-lent");
+        dh_lent_linger(h, display);
+    }
+    prctl(PR_SET_NAME, "dh-clip-heir");
+    signal(SIGTERM, SIG_DFL); // it may be there for long
+    dh_owner_inherit(&h->will, display);
+}
+
+void dh_guardian_reply(void)
+{
+    if (write(WAKE_FD, "", 1) < 0)
+        dh_debug("nobody waits any more");
+    close(WAKE_FD);
+}
+
 // True while the parent lives and has not said goodbye.
 static bool watch(struct dh_held *h, Display *dpy)
 {
@@ -199,13 +198,17 @@ static bool watch(struct dh_held *h, Display *dpy)
                           { .fd = WAKE_FD, .events = POLLIN },
                           { .fd = ConnectionNumber(dpy), .events = POLLIN } };
     char wake[16];
+    ssize_t n = 0;
     if (poll(p, DH_COUNTOF(p), ms_left(h)) < 0)
         return errno == EINTR;
     // No PARENT_FD on an old kernel: POLLNVAL, and the socket has to do.
     if (p[0].revents & POLLIN)
         return false;
-    if (p[1].revents && read(WAKE_FD, wake, sizeof wake) == 0)
+    if (p[1].revents && (n = read(WAKE_FD, wake, sizeof wake)) == 0)
         return false;
+    for (ssize_t i = 0; i < n; i++)
+        if (wake[i])
+            fork_stayer(h, dpy, (enum dh_stay)wake[i]);
     if (p[2].revents)
         take_events(dpy);
     if (dh_held_expire(h, dpy, dh_now_ns())) {
@@ -317,6 +320,15 @@ void dh_guardian_wake(struct dh_guardian *g)
 {
     if (g->pid && send(g->wake_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         dh_debug("the guardian was not woken: %s", strerror(errno));
+}
+
+bool dh_guardian_stay(struct dh_guardian *g, enum dh_stay what)
+{
+    struct pollfd p = { .fd = g->wake_fd, .events = POLLIN };
+    char byte = (char)what;
+    return g->pid && send(g->wake_fd, &byte, 1, MSG_NOSIGNAL) == 1 &&
+           poll(&p, 1, (int)(REPLY_NS / DH_MS)) > 0 &&
+           read(g->wake_fd, &byte, 1) == 1;
 }
 
 void dh_guardian_stop(struct dh_guardian *g)

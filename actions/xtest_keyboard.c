@@ -127,6 +127,16 @@ static enum dh_status wait_for_person(struct dh_xtest *x, struct dh_diag *why)
     return DH_ERR_REFUSED;
 }
 
+// What the sink before us has lent is there to be used, and ours to give back.
+static void adopt_lent(struct dh_xtest *x)
+{
+    KeyCode codes[DH_XTEST_KEYS];
+    if (x->adopted)
+        return;
+    x->adopted = true;
+    dh_xkeys_adopt(&x->keys, codes, dh_lent_adopt(x->held, x->dpy, codes));
+}
+
 // Caps Lock, another group or a held key would change what is typed. They are
 // taken out of the way here and put back by keyboard_back.
 static enum dh_status keyboard_own(struct dh_xtest *x, struct dh_diag *why)
@@ -136,6 +146,7 @@ static enum dh_status keyboard_own(struct dh_xtest *x, struct dh_diag *why)
     enum dh_status st = dh_xkeys_refresh(&x->keys, &state);
     if (st)
         return dh_x11_is_lost(x->dpy) ? DH_ERR_CLOSED : st;
+    adopt_lent(x);
     x->was.locked = state.locked_mods;
     x->was.group = state.locked_group;
     x->was.now = x->keys.group;
@@ -202,10 +213,7 @@ static enum dh_status find_key(struct dh_xtest *x, KeySym sym,
         st = dh_xkeys_find(&x->keys, old, out);
     if (st != DH_ERR_NOTFOUND)
         return st;
-    if (!dh_xkeys_room(&x->keys)) {
-        dh_xtest_drain(x);
-        dh_xkeys_unlend(&x->keys);
-    }
+    dh_xtest_drain(x);
     st = dh_xkeys_lend(&x->keys, &sym, 1);
     return st ? st : dh_xkeys_find(&x->keys, sym, out);
 }
@@ -230,6 +238,9 @@ static enum dh_status find_chords(struct dh_xtest *x, const struct dh_action *a,
         dh_diag_set(why, said.offset, "%s", said.text);
     for (size_t i = 0; i < s->n && !st; i++) {
         st = find_key(x, s->chords[i].keysym, &s->at[i]);
+        // It may paste, and where we pasted last the text may still be ours.
+        if (s->chords[i].mods && x->clip)
+            dh_owner_settle(x->clip);
         const char *name = XKeysymToString(s->chords[i].keysym);
         if (st)
             dh_diag_set(why, 0, "no key of this keyboard gives \"%s\"",

@@ -39,6 +39,14 @@ static unsigned find_modifier(const struct dh_xkeys *k, KeySym sym,
     return 0;
 }
 
+static bool any_lent(const struct dh_xkeys *k)
+{
+    for (int i = 0; i < k->n_spare; i++)
+        if (k->spare[i].syms[0])
+            return true;
+    return false;
+}
+
 static bool is_spare(const struct dh_xkeys *k, int code)
 {
     return XkbKeyNumGroups(k->map, code) == 0 ||
@@ -49,20 +57,21 @@ static bool is_spare(const struct dh_xkeys *k, int code)
 static void list_spares(struct dh_xkeys *k)
 {
     int n = (int)DH_COUNTOF(k->spare), kept = 0;
-    for (int i = 0; i < k->n_lent; i++) {
-        if (symbol_at(k, k->spare[i], 0, 0) != k->lent[i][0]) {
-            if (k->held)
-                dh_held_give_back(k->held, k->spare[i]);
-            continue;
-        }
-        k->spare[kept] = k->spare[i];
-        k->lent[kept][0] = k->lent[i][0];
-        k->lent[kept++][1] = k->lent[i][1];
+    for (int i = 0; i < k->n_spare; i++) {
+        KeyCode code = k->spare[i].code;
+        if (k->spare[i].syms[0] &&
+            symbol_at(k, code, 0, 0) == k->spare[i].syms[0])
+            k->spare[kept++] = k->spare[i];
+        else if (k->held)
+            k->held->lent[code] = false;
     }
-    k->n_lent = k->n_spare = kept;
-    for (int c = k->map->max_key_code; c >= k->map->min_key_code; c--)
-        if (k->n_spare < n && is_spare(k, c))
-            k->spare[k->n_spare++] = (KeyCode)c;
+    k->n_spare = kept;
+    for (int c = k->map->max_key_code; c >= k->map->min_key_code; c--) {
+        if (k->n_spare == n || !is_spare(k, c))
+            continue;
+        memset(&k->spare[k->n_spare], 0, sizeof k->spare[0]);
+        k->spare[k->n_spare++].code = (KeyCode)c;
+    }
 }
 
 static enum dh_status read_map(struct dh_xkeys *k)
@@ -139,42 +148,96 @@ enum dh_status dh_xkeys_init(struct dh_xkeys *k, Display *dpy)
     return dh_xkeys_refresh(k, &state);
 }
 
-// The only two places where the keymap is changed.
-static void bind_key(struct dh_xkeys *k, KeySym plain, KeySym shifted)
+// The keymap of the server, which nobody else changes until the grab ends: what
+// we send holds the keys between ours as well.
+static enum dh_status grab_map(struct dh_xkeys *k)
 {
-    KeySym syms[2] = { plain, shifted };
-    k->lent[k->n_lent][0] = plain;
-    k->lent[k->n_lent][1] = shifted;
-    if (k->held)
-        dh_held_lend(k->held, k->spare[k->n_lent], NULL, 0);
-    XChangeKeyboardMapping(k->dpy, k->spare[k->n_lent++], 2, syms, 1);
+    XGrabServer(k->dpy);
+    XSync(k->dpy, False);
+    note_changes(k);
+    return k->stale ? read_map(k) : DH_OK;
 }
 
-static void unbind_key(struct dh_xkeys *k)
+static void set_key(XkbDescPtr map, KeyCode code, const KeySym syms[2],
+                    XkbMapChangesPtr changes)
 {
-    KeySym none[2] = { NoSymbol, NoSymbol };
-    XChangeKeyboardMapping(k->dpy, k->spare[--k->n_lent], 2, none, 1);
+    int types[XkbNumKbdGroups] = { XkbTwoLevelIndex };
+    int n = syms[0] ? 1 : 0;
+    if (XkbChangeTypesOfKey(map, code, n, XkbGroup1Mask, types, NULL))
+        return;
+    for (int i = 0; i < n * 2; i++)
+        XkbKeySymsPtr(map, code)[i] = syms[i] ? syms[i] : syms[0];
+    int first = code, end = code + 1;
+    if (changes->changed) {
+        first = DH_MIN(first, changes->first_key_sym);
+        end = DH_MAX(end, changes->first_key_sym + changes->num_key_syms);
+    }
+    changes->changed = XkbKeySymsMask;
+    changes->first_key_sym = (KeyCode)first;
+    changes->num_key_syms = (unsigned char)(end - first);
+}
+
+void dh_xkeys_clear(Display *dpy, XkbDescPtr map, const KeyCode *codes, int n)
+{
+    static const KeySym none[2] = { NoSymbol, NoSymbol };
+    XkbMapChangesRec changes = { 0 };
+    for (int i = 0; i < n; i++)
+        set_key(map, codes[i], none, &changes);
+    XkbChangeMap(dpy, map, &changes);
 }
 
 void dh_xkeys_unlend(struct dh_xkeys *k)
 {
-    if (k->n_lent && k->used_ns)
+    KeyCode codes[DH_COUNTOF(k->spare)];
+    int n = 0;
+    if (!any_lent(k))
+        return;
+    if (k->used_ns)
         dh_sleep_until(k->used_ns + LENT_FOR_NS);
-    int n = k->n_lent;
-    while (k->n_lent)
-        unbind_key(k);
+    // Without the keymap nothing can be said of the keys between.
+    bool have = grab_map(k) == DH_OK;
+    for (int i = 0; i < k->n_spare; i++)
+        if (k->spare[i].syms[0])
+            codes[n++] = k->spare[i].code;
+    if (have && n)
+        dh_xkeys_clear(k->dpy, k->map, codes, n);
+    XUngrabServer(k->dpy);
     XSync(k->dpy, False);
     for (int i = 0; i < n && k->held; i++)
-        dh_held_give_back(k->held, k->spare[i]);
-    memset(k->memo, 0, sizeof k->memo);
+        k->held->lent[codes[i]] = false;
+    k->n_spare = 0;
+    k->stale = true;
     k->used_ns = 0;
 }
 
-void dh_xkeys_finish(struct dh_xkeys *k)
+int64_t dh_xkeys_lent_until(const struct dh_xkeys *k)
+{
+    return any_lent(k) && k->used_ns ? k->used_ns + LENT_FOR_NS : 0;
+}
+
+void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n)
+{
+    for (int i = 0; i < n && k->n_spare < (int)DH_COUNTOF(k->spare); i++) {
+        KeySym plain = symbol_at(k, codes[i], 0, 0);
+        KeySym shifted = symbol_at(k, codes[i], k->shift, 0);
+        if (!plain)
+            continue;
+        memset(&k->spare[k->n_spare], 0, sizeof k->spare[0]);
+        k->spare[k->n_spare].code = codes[i];
+        k->spare[k->n_spare].syms[0] = plain;
+        // A lone symbol is on both levels.
+        if (shifted != plain)
+            k->spare[k->n_spare].syms[1] = shifted;
+        k->n_spare++;
+        k->used_ns = dh_now_ns();
+    }
+}
+
+void dh_xkeys_finish(struct dh_xkeys *k, bool leave)
 {
     if (!k->dpy)
         return;
-    if (!dh_x11_is_lost(k->dpy))
+    if (!leave && !dh_x11_is_lost(k->dpy))
         dh_xkeys_unlend(k);
     if (k->map)
         XkbFreeKeyboard(k->map, 0, True);
@@ -202,10 +265,11 @@ static bool find_in_group(const struct dh_xkeys *k, KeySym sym, int group,
 static bool find_lent(const struct dh_xkeys *k, KeySym sym,
                       struct dh_keystroke *out)
 {
-    for (int i = 0; i < k->n_lent * 2; i++) {
-        if (k->lent[i / 2][i % 2] != sym)
+    for (int i = 0; i < k->n_spare * 2; i++) {
+        if (k->spare[i / 2].syms[i % 2] != sym)
             continue;
-        *out = (struct dh_keystroke){ k->spare[i / 2], (unsigned char)k->group,
+        *out = (struct dh_keystroke){ k->spare[i / 2].code,
+                                      (unsigned char)k->group,
                                       i % 2 ? k->shift : 0 };
         return true;
     }
@@ -231,33 +295,94 @@ enum dh_status dh_xkeys_find(struct dh_xkeys *k, KeySym sym,
 }
 
 // Without a Shift key the second symbol of a lent key cannot be had.
-int dh_xkeys_room(const struct dh_xkeys *k)
+static int levels(const struct dh_xkeys *k)
 {
-    return (k->n_spare - k->n_lent) * (k->shift ? 2 : 1);
+    return k->shift ? 2 : 1;
 }
 
-int dh_xkeys_room_max(const struct dh_xkeys *k)
+int dh_xkeys_room(const struct dh_xkeys *k)
 {
-    return k->n_spare * (k->shift ? 2 : 1);
+    return k->n_spare * levels(k);
 }
 
 bool dh_xkeys_is_lent(const struct dh_xkeys *k, KeyCode code)
 {
-    for (int i = 0; i < k->n_lent; i++)
-        if (k->spare[i] == code)
-            return true;
+    for (int i = 0; i < k->n_spare; i++)
+        if (k->spare[i].code == code)
+            return k->spare[i].syms[0] != NoSymbol;
     return false;
+}
+
+// Note that the batch has those that are lent; returns how many are not.
+static int mark_lent(struct dh_xkeys *k, const KeySym *syms, int n)
+{
+    int missing = n;
+    for (int i = 0; i < k->n_spare * 2; i++)
+        for (int s = 0; s < n; s++)
+            if (k->spare[i / 2].syms[i % 2] == syms[s]) {
+                k->spare[i / 2].used[i % 2] = k->batch;
+                missing--;
+            }
+    return missing;
+}
+
+static bool is_free(const struct dh_xkeys *k, int missing)
+{
+    for (int i = 0; i < k->n_spare * 2; i++)
+        if (i % 2 < levels(k) && !k->spare[i / 2].syms[i % 2])
+            missing--;
+    return missing <= 0;
+}
+
+// Give the place of the oldest symbol to this one.
+static void place(struct dh_xkeys *k, KeySym sym, XkbMapChangesPtr changes)
+{
+    int oldest = 0;
+    for (int i = 0; i < k->n_spare * 2; i++)
+        if (i % 2 < levels(k) &&
+            k->spare[i / 2].used[i % 2] < k->spare[oldest / 2].used[oldest % 2])
+            oldest = i;
+    KeyCode code = k->spare[oldest / 2].code;
+    k->spare[oldest / 2].syms[oldest % 2] = sym;
+    k->spare[oldest / 2].used[oldest % 2] = k->batch;
+    if (k->held)
+        k->held->lent[code] = true;
+    set_key(k->map, code, k->spare[oldest / 2].syms, changes);
+}
+
+static enum dh_status bind_missing(struct dh_xkeys *k, const KeySym *syms,
+                                   int n)
+{
+    XkbMapChangesRec changes = { 0 };
+    struct dh_keystroke at;
+    enum dh_status st = grab_map(k);
+    if (!st && n > dh_xkeys_room(k))
+        st = DH_ERR_RANGE; // another keymap came meanwhile
+    if (!st)
+        mark_lent(k, syms, n);
+    for (int i = 0; i < n && !st; i++)
+        if (!find_lent(k, syms[i], &at))
+            place(k, syms[i], &changes);
+    if (changes.changed)
+        XkbChangeMap(k->dpy, k->map, &changes);
+    XUngrabServer(k->dpy);
+    memset(k->memo, 0, sizeof k->memo);
+    return st;
 }
 
 enum dh_status dh_xkeys_lend(struct dh_xkeys *k, const KeySym *syms, int n)
 {
-    int each = k->shift ? 2 : 1;
     if (n > dh_xkeys_room(k))
         return DH_ERR_RANGE;
-    if (!n)
+    k->batch++;
+    int missing = mark_lent(k, syms, n);
+    if (!missing)
         return DH_OK;
+    if (k->used_ns && !is_free(k, missing))
+        dh_sleep_until(k->used_ns + LENT_FOR_NS);
     dh_x11_trap_begin(k->dpy);
-    for (int i = 0; i < n; i += each)
-        bind_key(k, syms[i], each == 2 && i + 1 < n ? syms[i + 1] : syms[i]);
-    return dh_x11_trap_end(k->dpy) ? DH_OK : DH_ERR_IO;
+    enum dh_status st = bind_missing(k, syms, n);
+    if (!dh_x11_trap_end(k->dpy) && !st)
+        st = DH_ERR_IO;
+    return st;
 }

@@ -18,11 +18,15 @@
 #define DH_LOG_TAG "clip"
 #include "base/log.h"
 
-#define OLD_MAX     (1 << 20)
+#define OLD_MAX     DH_WILL_MAX
 #define OLD_NS      (200 * DH_MS)
 #define TRANSFERS   8
 #define CHUNK_MAX   (256 * 1024)
 #define REQUEST_PAD 256 // what is no data in a request
+// Chromium reads it all, thinks, and reads it again for the page; who asks too
+// late would paste the old content.
+#define QUIET_NS    (200 * DH_MS)
+#define HEIR_S      3600 // seconds that the heir stays
 
 enum { CLIPBOARD, PRIMARY, N_SELECTIONS };
 
@@ -94,6 +98,15 @@ static void tell(struct dh_owner *o, bool asked, size_t given, bool done)
     o->served.progress_ns = dh_now_ns();
     dh_cond_broadcast(&o->changed);
     dh_mutex_unlock(&o->lock);
+}
+
+// What is offered is only for the target, which may ask again.
+static bool is_leaving(struct dh_owner *o)
+{
+    dh_mutex_lock(&o->lock);
+    bool leaving = o->job == JOB_RESTORE;
+    dh_mutex_unlock(&o->lock);
+    return leaving;
 }
 
 static void transfer_drop(struct dh_owner *o, struct transfer *t)
@@ -188,7 +201,7 @@ static bool answer(struct dh_owner *o, const XSelectionRequestEvent *r,
     struct dh_str text = { o->text, o->text_n };
     if (!s || !s->ours)
         return false;
-    if (!o->text)
+    if (!o->text || (is_leaving(o) && !is_target(o, r->requestor)))
         text = (struct dh_str){ s->old, s->old_n };
     if (r->target == o->timestamp) {
         long since = (long)o->since;
@@ -439,12 +452,25 @@ static void offer(struct dh_owner *o)
     dh_mutex_unlock(&o->lock);
 }
 
+// How long the text still has to be there, for poll; -1: it may stay.
+static int ms_left(struct dh_owner *o)
+{
+    dh_mutex_lock(&o->lock);
+    int64_t end = o->served.progress_ns + QUIET_NS;
+    dh_mutex_unlock(&o->lock);
+    if (!is_leaving(o))
+        return -1;
+    return (int)DH_CLAMP((end - dh_now_ns() + DH_MS - 1) / DH_MS, 0, 1000);
+}
+
 // The job stays set until it is done: it is how the sink waits.
 static bool run_job(struct dh_owner *o)
 {
     dh_mutex_lock(&o->lock);
     enum job job = o->job;
     dh_mutex_unlock(&o->lock);
+    if (job == JOB_RESTORE && ms_left(o))
+        return true;
     if (job == JOB_OFFER)
         offer(o);
     else if (job == JOB_RESTORE)
@@ -457,6 +483,16 @@ static bool run_job(struct dh_owner *o)
     return job != JOB_QUIT;
 }
 
+static void take_events(struct dh_owner *o)
+{
+    // A lost server leaves nothing to serve; jobs end all the same.
+    while (!dh_x11_is_lost(o->dpy) && XPending(o->dpy) > 0) {
+        XEvent e;
+        XNextEvent(o->dpy, &e);
+        on_event(o, &e);
+    }
+}
+
 static void run(void *arg)
 {
     struct dh_owner *o = arg;
@@ -465,33 +501,31 @@ static void run(void *arg)
     while (going) {
         struct pollfd p[] = { { .fd = o->wake_fd, .events = POLLIN },
                               { .fd = -1, .events = POLLIN } };
-        // A lost server leaves nothing to serve; jobs end all the same.
-        while (!dh_x11_is_lost(o->dpy) && XPending(o->dpy) > 0) {
-            XEvent e;
-            XNextEvent(o->dpy, &e);
-            on_event(o, &e);
-        }
+        take_events(o);
         if (!dh_x11_is_lost(o->dpy))
             p[1].fd = ConnectionNumber(o->dpy);
-        if (poll(p, DH_COUNTOF(p), -1) < 0)
+        if (poll(p, DH_COUNTOF(p), ms_left(o)) < 0)
             continue;
-        if (p[0].revents && read(o->wake_fd, &count, sizeof count) > 0)
-            going = run_job(o);
+        if (p[0].revents && read(o->wake_fd, &count, sizeof count) < 0)
+            dh_debug("nothing woke the clipboard's thread");
+        going = run_job(o);
     }
-}
-
-static void set_job(struct dh_owner *o, enum job job)
-{
-    uint64_t one = 1;
-    o->job = job;
-    if (write(o->wake_fd, &one, sizeof one) < 0)
-        dh_warn("the clipboard's thread was not woken: %s", strerror(errno));
 }
 
 static void wait_job(struct dh_owner *o)
 {
     while (o->job != JOB_NONE)
         dh_cond_wait(&o->changed, &o->lock);
+}
+
+// After the one before.
+static void set_job(struct dh_owner *o, enum job job)
+{
+    uint64_t one = 1;
+    wait_job(o);
+    o->job = job;
+    if (write(o->wake_fd, &one, sizeof one) < 0)
+        dh_warn("the clipboard's thread was not woken: %s", strerror(errno));
 }
 
 static void name_atoms(struct dh_owner *o)
@@ -507,6 +541,16 @@ static void name_atoms(struct dh_owner *o)
     o->here = XInternAtom(o->dpy, "_DESKHAND_CLIP", False);
 }
 
+static void begin(struct dh_owner *o)
+{
+    name_atoms(o);
+    o->chunk = DH_MIN((size_t)XMaxRequestSize(o->dpy) * 4 - REQUEST_PAD,
+                      (size_t)CHUNK_MAX);
+    o->win = XCreateSimpleWindow(o->dpy, DefaultRootWindow(o->dpy), -1, -1, 1,
+                                 1, 0, 0, 0);
+    XSelectInput(o->dpy, o->win, PropertyChangeMask);
+}
+
 enum dh_status dh_owner_create(struct dh_owner **out, const char *display)
 {
     struct dh_owner *o;
@@ -518,12 +562,7 @@ enum dh_status dh_owner_create(struct dh_owner **out, const char *display)
     if (!st)
         st = dh_x11_open(&o->dpy, display);
     if (!st) {
-        name_atoms(o);
-        o->chunk = DH_MIN((size_t)XMaxRequestSize(o->dpy) * 4 - REQUEST_PAD,
-                          (size_t)CHUNK_MAX);
-        o->win = XCreateSimpleWindow(o->dpy, DefaultRootWindow(o->dpy), -1, -1,
-                                     1, 1, 0, 0, 0);
-        XSelectInput(o->dpy, o->win, PropertyChangeMask);
+        begin(o);
         st = dh_thread_start(&o->thread, "dh-clip", run, o);
     }
     if (st) {
@@ -532,6 +571,54 @@ enum dh_status dh_owner_create(struct dh_owner **out, const char *display)
     }
     *out = o;
     return DH_OK;
+}
+
+static bool owns_something(const struct dh_owner *o)
+{
+    return o->sel[CLIPBOARD].ours || o->sel[PRIMARY].ours;
+}
+
+void dh_owner_inherit(const struct dh_will *will, const char *display)
+{
+    struct dh_owner *o;
+    alarm(HEIR_S);
+    dh_new(o);
+    dh_mutex_init(&o->lock);
+    dh_cond_init(&o->changed);
+    if (dh_x11_open(&o->dpy, display))
+        _exit(1);
+    begin(o);
+    for (int i = 0; i < N_SELECTIONS; i++) {
+        o->sel[i].ours = will->n[i] != 0;
+        o->sel[i].old_n = will->n[i];
+        if (o->sel[i].ours)
+            o->sel[i].old = dh_strndup(will->text[i], will->n[i]);
+    }
+    restore(o);
+    dh_guardian_reply();
+    while (owns_something(o) && !dh_x11_is_lost(o->dpy)) {
+        if (dh_x11_wait_event(o->dpy, dh_now_ns() + HEIR_S * DH_S) == DH_OK)
+            take_events(o);
+    }
+    _exit(0);
+}
+
+bool dh_owner_will(struct dh_owner *o, struct dh_will *will)
+{
+    bool any = false;
+    if (!o)
+        return false;
+    dh_owner_settle(o);
+    dh_mutex_lock(&o->lock);
+    for (int i = 0; i < N_SELECTIONS && !dh_x11_is_lost(o->dpy); i++) {
+        const struct selection *s = &o->sel[i];
+        will->n[i] = s->ours && s->old ? s->old_n : 0;
+        if (will->n[i])
+            memcpy(will->text[i], s->old, s->old_n);
+        any |= will->n[i] != 0;
+    }
+    dh_mutex_unlock(&o->lock);
+    return any;
 }
 
 void dh_owner_destroy(struct dh_owner *o)
@@ -561,6 +648,7 @@ void dh_owner_destroy(struct dh_owner *o)
 enum dh_status dh_owner_offer(struct dh_owner *o, const struct dh_offer *offer)
 {
     dh_mutex_lock(&o->lock);
+    wait_job(o);
     o->coming = *offer;
     o->coming.text = NULL;
     o->coming_text = dh_strndup(offer->text, offer->n);
@@ -587,6 +675,12 @@ void dh_owner_restore(struct dh_owner *o)
 {
     dh_mutex_lock(&o->lock);
     set_job(o, JOB_RESTORE);
+    dh_mutex_unlock(&o->lock);
+}
+
+void dh_owner_settle(struct dh_owner *o)
+{
+    dh_mutex_lock(&o->lock);
     wait_job(o);
     dh_mutex_unlock(&o->lock);
 }

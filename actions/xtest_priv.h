@@ -31,9 +31,9 @@ struct dh_keystroke {
 
 /*
  * Finds keycodes in the live keymap and lends spare ones to symbols that it
- * lacks. A symbol keeps its lent keycode: a client that still reads the keymap
- * so never sees it change under its feet. spare[0] to spare[n_lent - 1] are
- * bound, each to two symbols, and have to be given back.
+ * lacks. A symbol keeps its lent keycode for as long as there is room, so that
+ * the keymap seldom changes: at each change programs read it anew, and window
+ * managers that grab keys are deaf meanwhile.
  */
 struct dh_xkeys {
     Display *dpy;
@@ -41,9 +41,13 @@ struct dh_xkeys {
     int group, n_groups;
     unsigned shift, level3, level5; /* real modifiers; 0: there is none */
     KeyCode shift_code, level3_code, level5_code;
-    KeyCode spare[64];
-    KeySym lent[64][2]; /* without and with Shift */
-    int n_spare, n_lent;
+    struct {
+        KeyCode code;
+        KeySym syms[2];   /* without and with Shift; NoSymbol: free */
+        unsigned used[2]; /* the last batch that had it */
+    } spare[64];
+    int n_spare;
+    unsigned batch;
     struct dh_held *held; /* is told of lent keycodes; may be NULL */
     int64_t used_ns;      /* when a lent key was last pressed; 0: all is read */
     int event;            /* XKB's first event: what tells a new keymap */
@@ -56,8 +60,9 @@ struct dh_xkeys {
 };
 
 DH_MUST_USE enum dh_status dh_xkeys_init(struct dh_xkeys *k, Display *dpy);
-/* Gives lent keycodes back, unless the server is gone. */
-void dh_xkeys_finish(struct dh_xkeys *k);
+/* Gives lent keycodes back, unless the server is gone or `leave` is set:
+ * another process takes care of them. */
+void dh_xkeys_finish(struct dh_xkeys *k, bool leave);
 /* Read the state of the keyboard, and the keymap where it has changed. */
 DH_MUST_USE enum dh_status dh_xkeys_refresh(struct dh_xkeys *k,
                                             XkbStateRec *state);
@@ -65,26 +70,34 @@ DH_MUST_USE enum dh_status dh_xkeys_refresh(struct dh_xkeys *k,
  * keycode has it. */
 DH_MUST_USE enum dh_status dh_xkeys_find(struct dh_xkeys *k, KeySym sym,
                                          struct dh_keystroke *out);
-/* Bind symbols that find does not know to spare keycodes, all at once.
- * DH_ERR_RANGE: there are not so many left, and nothing was bound. */
+/*
+ * Have `n` symbols that the layout lacks on spare keycodes, all at once, in the
+ * place of those that were not used for the longest time. It may wait until
+ * these were surely read. DH_ERR_RANGE: there are not so many spare ones, and
+ * nothing was bound.
+ */
 DH_MUST_USE enum dh_status dh_xkeys_lend(struct dh_xkeys *k, const KeySym *syms,
                                          int n);
-/* How many symbols can still be lent, and how many when all came back. */
+/* How many symbols can be lent at a time. */
 int dh_xkeys_room(const struct dh_xkeys *k);
-int dh_xkeys_room_max(const struct dh_xkeys *k);
 bool dh_xkeys_is_lent(const struct dh_xkeys *k, KeyCode code);
 /* An event that somebody took from the connection's queue. */
 void dh_xkeys_note(struct dh_xkeys *k, XEvent *e);
+/* Have these keycodes as lent ones, just used: another sink left them. */
+void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n);
+/* Until when a lent key may still be looked up; 0: all have been read. */
+int64_t dh_xkeys_lent_until(const struct dh_xkeys *k);
 /* Give lent keycodes back, after a while where nobody said that they were
  * read. */
 void dh_xkeys_unlend(struct dh_xkeys *k);
+/* Take the symbols off lent keycodes, in one change; `map` is the server's. */
+void dh_xkeys_clear(Display *dpy, XkbDescPtr map, const KeyCode *codes, int n);
 
 #define DH_XTEST_BUTTONS 16
 #define DH_XTEST_KEYS    256
 /* What can be down: the keycodes, then the buttons as the server numbers them.
  */
 #define DH_XTEST_HOLDS   (DH_XTEST_KEYS + DH_XTEST_BUTTONS)
-#define DH_XTEST_LENT    64
 
 enum dh_hold_state {
     DH_HOLD_UP,
@@ -93,11 +106,12 @@ enum dh_hold_state {
     DH_HOLD_LEAVING, /* the release may not have reached the server yet */
 };
 
-/* A keycode that has symbols of ours, and what it had before. */
-struct dh_lent_key {
-    _Atomic int n_old; /* 0: not lent, else 1 + the number of old symbols */
-    KeyCode code;
-    KeySym old[8];
+#define DH_WILL_MAX (1 << 20)
+
+/* What was in CLIPBOARD and in PRIMARY before us. */
+struct dh_will {
+    size_t n[2]; /* bytes; 0: nothing is kept */
+    char text[2][DH_WILL_MAX];
 };
 
 /*
@@ -110,13 +124,15 @@ struct dh_held {
     _Atomic int64_t until_ns[DH_XTEST_HOLDS]; /* of a kept one, monotonic */
     _Atomic unsigned locks; /* modifiers to lock again, such as LockMask */
     _Atomic int group;      /* 1 + the group to lock again; 0: none */
-    struct dh_lent_key lent[DH_XTEST_LENT];
-    _Atomic int n_expired;    /* kept ones that had become too old */
-    _Atomic bool unguarded;   /* the guardian could not connect */
+    _Atomic bool lent[DH_XTEST_KEYS]; /* has symbols of ours */
+    _Atomic int64_t lent_until_ns;    /* in DH_STAY_LENT; monotonic */
+    _Atomic int n_expired;            /* kept ones that had become too old */
+    _Atomic bool unguarded;           /* the guardian could not connect */
     _Atomic unsigned long id; /* a window of ours; its property `mark` says
                                  `nonce` */
     Atom mark;
     uint32_t nonce;
+    struct dh_will will; /* takes no memory before it is written */
 };
 
 /* A process that undoes what `held` says when we die. */
@@ -137,6 +153,23 @@ void dh_guardian_wake(struct dh_guardian *g);
 /* Nothing may be held any more. Waits for its end; no zombie stays. */
 void dh_guardian_stop(struct dh_guardian *g);
 
+/*
+ * Have the guardian fork a process that stays after both of us; small, since
+ * the guardian is. It serves held->will, or takes care of held->lent until
+ * held->lent_until_ns. False: there is none.
+ */
+enum dh_stay { DH_STAY_WILL = 1, DH_STAY_LENT };
+bool dh_guardian_stay(struct dh_guardian *g, enum dh_stay what);
+/* In that process: it has begun. */
+void dh_guardian_reply(void);
+
+/* Its life with the lent keys: they go then, unless somebody adopts them. */
+DH_NORETURN void dh_lent_linger(struct dh_held *h, const char *display);
+/* Take the lent keys of one who lingers: codes[DH_XTEST_KEYS], how many. */
+int dh_lent_adopt(struct dh_held *h, Display *dpy, KeyCode *codes);
+/* Take the symbols off all that `held` says is lent. */
+void dh_lent_clear(const struct dh_held *h, Display *dpy);
+
 /* Shared memory; NULL where there is none. */
 struct dh_held *dh_held_create(void);
 void dh_held_destroy(struct dh_held *h);
@@ -144,11 +177,6 @@ void dh_held_destroy(struct dh_held *h);
 int dh_held_expire(struct dh_held *h, Display *dpy, int64_t now_ns);
 /* Strike out those whose release was queued: it has been sent. */
 void dh_held_sent(struct dh_held *h);
-/* Before a keycode gets symbols of ours; `n_old` may be 0. */
-void dh_held_lend(struct dh_held *h, KeyCode code, const KeySym *old,
-                  int n_old);
-/* After it has got its own again. */
-void dh_held_give_back(struct dh_held *h, KeyCode code);
 
 struct dh_xtest {
     struct dh_sink sink;
@@ -158,6 +186,7 @@ struct dh_xtest {
     struct dh_held *held;
     struct dh_guardian guardian;
     int n_told;                        // of held->n_expired
+    bool adopted;                      // another one's lent keys, if any
     bool told_no_one;                  // that there is no guardian
     uint8_t buttons[DH_XTEST_BUTTONS]; // physical ones of the logical ones
     struct dh_cancel *cancel;          // of the action under way
@@ -227,19 +256,21 @@ DH_MUST_USE enum dh_status dh_xtest_chords(struct dh_xtest *x,
                                            const struct dh_action *a,
                                            struct dh_diag *why);
 
-/* A text that arrives better through the clipboard than as keys: emoji and
- * combining sequences, or a long one that is not all in the layout. */
-bool dh_clip_suits(struct dh_str text, bool all_in_layout);
+/* A text that arrives better through the clipboard than as keys: sequences that
+ * are one sign, but for a terminal, or a long one that is not all in the
+ * layout. */
+bool dh_clip_suits(struct dh_str text, bool all_in_layout, bool terminal);
 /*
  * Put `text`, which holds no secret, into the focused program by its paste key;
  * line ends at its end are Return. DH_ERR_NOTFOUND: nothing was pasted, so type
  * it; that is so where the program does not ask for the text within a second,
  * in password prompts, while a key is held on purpose, and, unless it was
- * `asked` for, where the clipboard holds what cannot be put back.
- * DH_ERR_REFUSED with `why`: the program took a part of it.
+ * `asked` for, where the text does not suit the clipboard or that holds what
+ * cannot be put back. DH_ERR_REFUSED with `why`: the program took a part of it.
  */
 DH_MUST_USE enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text,
-                                          bool asked, struct dh_diag *why);
+                                          bool asked, bool all_in_layout,
+                                          struct dh_diag *why);
 
 /*
  * The owner of the selections: a thread with a connection of its own. It is
@@ -247,8 +278,9 @@ DH_MUST_USE enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text,
  * nothing but its owner's answers, and X has no way to give it back to the one
  * who had it. What is kept of the old content is its text, up to 1 MiB, for as
  * long as the sink is there and nobody else takes the selection; pictures,
- * formatting and file lists are not. After a crash, and with the sink's end,
- * the old content is gone unless a clipboard manager has it.
+ * formatting and file lists are not. With the sink's end another process, the
+ * heir, serves it until somebody else takes the selection, for an hour at most;
+ * after a crash it is gone unless a clipboard manager has it.
  *
  * PRIMARY is touched only for the terminals that paste it: toolkits drop what
  * is selected in their fields when they lose it, and a text that is to replace
@@ -280,8 +312,17 @@ DH_MUST_USE enum dh_status dh_owner_offer(struct dh_owner *o,
                                           const struct dh_offer *offer);
 /* Wait until it was read, or until then. */
 struct dh_served dh_owner_wait(struct dh_owner *o, int64_t until_ns);
-/* Serve the old content from now on, or nobody's where there was none. */
+/* Serve the old content from now on, or nobody's where there was none. Does not
+ * wait; the program that got the text may still ask for it for a moment. */
 void dh_owner_restore(struct dh_owner *o);
+/* Wait until it gets the old content too. */
+void dh_owner_settle(struct dh_owner *o);
+/* Write down the old content that is served; false: none is. NULL is allowed.
+ */
+bool dh_owner_will(struct dh_owner *o, struct dh_will *will);
+/* The heir's whole life. */
+DH_NORETURN void dh_owner_inherit(const struct dh_will *will,
+                                  const char *display);
 
 /* The actions of each kind. */
 DH_MUST_USE enum dh_status dh_xtest_type(struct dh_xtest *x,

@@ -40,18 +40,20 @@ static bool holds(const KeySym *syms, int n, KeySym sym)
     return false;
 }
 
-// From `from` on as many letters as can be typed with this keymap and `room`
-// lent symbols. Returns the end; *n of syms are missing.
-static size_t reach(struct dh_xtest *x, struct typing *t, size_t from, int room,
+// From `from` on as many letters as can be typed with this keymap and all the
+// lent symbols that there can be. Returns the end; *n of syms are to be lent.
+static size_t reach(struct dh_xtest *x, struct typing *t, size_t from,
                     KeySym *syms, int *n)
 {
     size_t i;
     *n = 0;
     for (i = from; i < t->n; i++) {
-        KeySym sym = dh_keysym_of_char(t->letters[i].cp);
-        if (holds(syms, *n, sym) || find_letter(x, &t->letters[i]))
+        struct letter *l = &t->letters[i];
+        KeySym sym = dh_keysym_of_char(l->cp);
+        if (holds(syms, *n, sym) ||
+            (find_letter(x, l) && !dh_xkeys_is_lent(&x->keys, l->stroke.code)))
             continue;
-        if (*n == room)
+        if (*n == dh_xkeys_room(&x->keys))
             break;
         syms[(*n)++] = sym;
     }
@@ -66,18 +68,16 @@ static enum dh_status lend_run(struct dh_xtest *x, struct typing *t,
     KeySym syms[2 * DH_COUNTOF(x->keys.spare)];
     struct dh_xkeys *k = &x->keys;
     int n;
-    *end = reach(x, t, from, dh_xkeys_room(k), syms, &n);
-    if (*end < t->n && k->n_lent) {
-        // Other keys are needed than those that were lent before.
-        dh_xtest_drain(x);
-        dh_xkeys_unlend(k);
-        *end = reach(x, t, from, dh_xkeys_room(k), syms, &n);
-    }
+    *end = reach(x, t, from, syms, &n);
     if (*end == from)
         return DH_ERR_NOTFOUND;
+    if (!n)
+        return DH_OK;
+    // What was lent before may go; and a program that answers has read the
+    // change before the first key.
+    dh_xtest_drain(x);
     enum dh_status st = dh_xkeys_lend(k, syms, n);
-    if (!st && n) {
-        // A program that answers has read the change before the first key.
+    if (!st) {
         k->used_ns = dh_now_ns();
         dh_xtest_drain(x);
     }
@@ -169,9 +169,7 @@ static enum dh_status paste(struct dh_xtest *x, const struct dh_action *a,
         return DH_ERR_NOTFOUND;
     for (size_t i = 0; i < t->n && all; i++)
         all = find_letter(x, &t->letters[i]);
-    if (!a->paste && !dh_clip_suits(dh_str_of(text), all))
-        return DH_ERR_NOTFOUND;
-    return dh_xtest_paste(x, text, a->paste, why);
+    return dh_xtest_paste(x, text, a->paste, all, why);
 }
 
 enum dh_status dh_xtest_type(struct dh_xtest *x, const struct dh_action *a,

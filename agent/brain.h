@@ -26,6 +26,7 @@ struct dh_brain_options {
     /* A model behind an endpoint in place of the folder. The brain takes it
      * over, also where create fails. */
     struct dh_endpoint *endpoint;
+    bool strict; /* a server that makes pictures smaller is an error */
     const char *prompts_dir;
     const char *kernels; /* NULL: the fastest */
     int threads;         /* 0: one per core */
@@ -37,7 +38,17 @@ struct dh_brain_options {
 
 DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
                                            const struct dh_brain_options *o);
+/*
+ * Another timeline of the same checkpoint, which must be one in this process:
+ * the weights are there once. Its context, seed and cancel are o's. Each
+ * belongs to a thread of its own; they compute in turns.
+ */
+DH_MUST_USE enum dh_status dh_brain_join(struct dh_brain **out,
+                                         struct dh_brain *other,
+                                         const struct dh_brain_options *o);
 void dh_brain_destroy(struct dh_brain *b);
+/* Of a checkpoint in this process; NULL for a model elsewhere. */
+const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b);
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
 /* NULL for a checkpoint. */
 const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b);
@@ -68,6 +79,8 @@ struct dh_brain_request {
     enum dh_thinking thinking;   /* UNSET: the profile's */
     const struct dh_sampling *sampling;
     int max_answer_tokens;
+    bool one_call;            /* the answer ends behind its first whole call */
+    uint64_t seed;            /* of sampling from here on */
     struct dh_cancel *cancel; /* besides the brain's own */
     /* Called as text comes; false: it is enough, the answer ends here. May be
      * NULL. */

@@ -1,8 +1,11 @@
 #include "agent/brain.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "agent/brain_priv.h"
+#include "agent/one_call.h"
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,8 +24,19 @@
 
 #define ANSWER_MAX_BYTES (4 * 1024 * 1024)
 
+// What brains of the same checkpoint have in common. Immutable once it is open.
+struct mind {
+    atomic_int users;
+    char *dir, *prompts;
+    struct dh_pool *pool;
+    struct dh_model *model;
+    struct dh_tokenizer *tokenizer;
+};
+
 struct local {
     struct dh_brain brain;
+    struct mind *mind;
+    // The mind's.
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_tokenizer *tokenizer;
@@ -66,31 +80,58 @@ static void set_free_ids(struct local *b)
               false);
 }
 
-static enum dh_status open_tokenizer(struct local *b, const char *dir)
+static void mind_leave(struct mind *m)
 {
-    char *path = dh_path_join(dir, "tokenizer.json");
-    enum dh_status st = dh_tokenizer_create(&b->tokenizer, path);
+    if (!m || atomic_fetch_sub(&m->users, 1) > 1)
+        return;
+    dh_model_destroy(m->model);
+    dh_tokenizer_destroy(m->tokenizer);
+    dh_pool_destroy(m->pool);
+    dh_free(m->dir);
+    dh_free(m->prompts);
+    dh_free(m);
+}
+
+static enum dh_status mind_open(struct mind **out,
+                                const struct dh_brain_options *o)
+{
+    struct mind *m;
+    dh_new(m);
+    atomic_init(&m->users, 1);
+    m->dir = dh_strdup(o->model_dir);
+    m->prompts = dh_strdup(o->prompts_dir);
+    char *path = dh_path_join(o->model_dir, "tokenizer.json");
+    enum dh_status st = dh_pool_create(&m->pool, o->threads);
+    if (!st)
+        st = dh_tokenizer_create(&m->tokenizer, path);
+    struct dh_model_options mo = { m->pool, o->kernels };
+    if (!st)
+        st = dh_model_create(&m->model, o->model_dir, &mo);
     dh_free(path);
     if (st)
-        return st;
+        mind_leave(m);
+    else
+        *out = m;
+    return st;
+}
+
+static enum dh_status find_ids(struct local *b)
+{
     b->eos = dh_tokenizer_find_added(b->tokenizer, "[e~[");
     b->stop[0] = b->eos;
     b->stop[1] = dh_tokenizer_find_added(b->tokenizer, "]~b]");
     b->stop[2] = dh_tokenizer_find_added(b->tokenizer, "]~!b[");
     if (b->eos < 0) {
-        dh_error("%s/tokenizer.json has no end-of-turn token [e~[", dir);
+        dh_error("%s/tokenizer.json has no end-of-turn token [e~[",
+                 b->mind->dir);
         return DH_ERR_UNSUPPORTED;
     }
     return DH_OK;
 }
 
-static enum dh_status open_model(struct local *b,
-                                 const struct dh_brain_options *o)
+static enum dh_status open_session(struct local *b,
+                                   const struct dh_brain_options *o)
 {
-    struct dh_model_options mo = { b->pool, o->kernels };
-    enum dh_status st = dh_model_create(&b->model, o->model_dir, &mo);
-    if (st)
-        return st;
     struct dh_session_options so = { .max_tokens = o->context,
                                      .cancel = o->cancel };
     b->image_rule = *dh_model_get_image_rule(b->model);
@@ -120,9 +161,7 @@ static void destroy(struct dh_brain *brain)
     for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
         dh_grammar_destroy(b->grammar[i]);
     dh_session_destroy(b->session);
-    dh_model_destroy(b->model);
-    dh_tokenizer_destroy(b->tokenizer);
-    dh_pool_destroy(b->pool);
+    mind_leave(b->mind);
     dh_profile_finish(&b->brain.profile);
     dh_free(b->free);
     dh_free(b->scratch);
@@ -240,6 +279,7 @@ struct writer {
     int tokens;
     bool ended;  // by the model
     bool enough; // for whoever reads along
+    struct dh_one_call call;
 };
 
 static bool is_stop(const struct local *b, int32_t id)
@@ -254,11 +294,16 @@ static void take_token(struct writer *w, int32_t id)
         w->ended = true;
         return;
     }
-    size_t before = w->text.len;
+    size_t before = w->text.len, keep;
     dh_tokenizer_decode(w->b->tokenizer, id, &w->text);
-    if (w->r->on_text && w->text.len > before)
-        w->enough = !w->r->on_text(w->r->user, w->text.data + before,
-                                   w->text.len - before);
+    if (dh_one_call_is_over(&w->call, dh_buf_text(&w->text), w->text.len,
+                            &keep)) {
+        w->text.data[w->text.len = keep] = '\0';
+        w->enough = true;
+    }
+    if (w->r->on_text && w->text.len > before &&
+        !w->r->on_text(w->r->user, w->text.data + before, w->text.len - before))
+        w->enough = true;
 }
 
 static enum dh_status feed(struct writer *w, const int32_t *ids, size_t n)
@@ -350,12 +395,17 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     struct dh_session_stats before, after;
     struct writer w = { .b = b, .r = r, .grammar = grammar_for(b, r) };
     size_t reused = 0;
+    if (r->seed)
+        dh_rng_init(&b->rng, r->seed);
     dh_buf_init(&w.text, ANSWER_MAX_BYTES);
+    // A grammar ends by itself.
+    dh_one_call_init(&w.call, r->one_call && !w.grammar);
     dh_session_get_stats(b->session, &before);
     enum dh_status st = dh_session_set(b->session, q->ids.id, q->ids.n,
                                        q->media, q->n_media, &reused);
     if (!st)
         st = write_answer(&w, &out->end);
+    dh_one_call_finish(&w.call);
     if (st) {
         dh_buf_finish(&w.text);
         return st;
@@ -390,22 +440,25 @@ static enum dh_status ask(struct dh_brain *brain,
 
 static const struct dh_brain_ops local_ops = { ask, destroy };
 
-enum dh_status dh_brain_local_create(struct dh_brain **out,
-                                     const struct dh_brain_options *o)
+// Takes the mind over, also where it fails.
+static enum dh_status begin(struct dh_brain **out, struct mind *mind,
+                            const struct dh_brain_options *o)
 {
     struct local *b;
     dh_new(b);
     b->brain.ops = &local_ops;
+    b->mind = mind;
+    b->pool = mind->pool;
+    b->model = mind->model;
+    b->tokenizer = mind->tokenizer;
     b->cancel = o->cancel;
     dh_rng_init(&b->rng, o->seed);
     enum dh_status st =
-        dh_profile_init(&b->brain.profile, o->model_dir, o->prompts_dir);
+        dh_profile_init(&b->brain.profile, mind->dir, mind->prompts);
     if (!st)
-        st = dh_pool_create(&b->pool, o->threads);
+        st = find_ids(b);
     if (!st)
-        st = open_tokenizer(b, o->model_dir);
-    if (!st)
-        st = open_model(b, o);
+        st = open_session(b, o);
     if (!st)
         st = open_grammars(b);
     if (st) {
@@ -416,4 +469,27 @@ enum dh_status dh_brain_local_create(struct dh_brain **out,
     dh_array(b->scratch, (size_t)dh_model_get_info(b->model)->vocab_size);
     *out = &b->brain;
     return DH_OK;
+}
+
+enum dh_status dh_brain_local_create(struct dh_brain **out,
+                                     const struct dh_brain_options *o)
+{
+    struct mind *mind;
+    enum dh_status st = mind_open(&mind, o);
+    return st ? st : begin(out, mind, o);
+}
+
+enum dh_status dh_brain_join(struct dh_brain **out, struct dh_brain *other,
+                             const struct dh_brain_options *o)
+{
+    struct mind *mind = ((struct local *)other)->mind;
+    dh_assert(!other->endpoint);
+    atomic_fetch_add(&mind->users, 1);
+    return begin(out, mind, o);
+}
+
+const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b)
+{
+    return b->endpoint ? NULL
+                       : dh_model_get_info(((const struct local *)b)->model);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/brain_priv.h"
+#include "agent/clip.h"
 #include "agent/http.h"
 #include "agent/sse.h"
 #include "agent/wire_priv.h"
@@ -20,11 +21,12 @@
 #define DH_LOG_TAG "endpoint"
 #include "base/log.h"
 
-#define BODY_MAX  ((size_t)64 << 20) // what the vendor takes
-#define MEDIA_MAX ((size_t)32 << 20)
-#define EVENT_MAX ((size_t)8 << 20)
-#define WAIT_MAX  (60 * DH_S)
-#define LOOK      (50 * DH_MS) // how long a stop may go unnoticed
+#define BODY_MAX   ((size_t)64 << 20) // what the vendor takes
+#define MEDIA_MAX  ((size_t)32 << 20)
+#define VIDEO_SIDE 1008 // as the vendor reads text in it (actions.md 4.3)
+#define EVENT_MAX  ((size_t)8 << 20)
+#define WAIT_MAX   (60 * DH_S)
+#define LOOK       (50 * DH_MS) // how long a stop may go unnoticed
 
 // A picture as it was sent, for as long as questions show it.
 struct kept {
@@ -42,6 +44,7 @@ struct remote {
     struct dh_rng rng;
     struct kept *kept;
     int n_kept, cap_kept;
+    bool strict; // such pictures are an error
     bool warned; // of pictures that were made smaller
 };
 
@@ -134,9 +137,39 @@ static enum dh_status make_images(struct remote *b,
     forget_unwanted(b);
     for (size_t i = 0; i < r->n_images; i++) {
         const struct kept *k = find_kept(b, r->images[i]);
-        out[i] = (struct dh_wire_media){ endpoint_of(b)->s.png ? "image/png"
-                                                               : "image/jpeg",
-                                         k->base64, k->side };
+        out[i] = (struct dh_wire_media){
+            .type = endpoint_of(b)->s.png ? "image/png" : "image/jpeg",
+            .base64 = k->base64,
+            .side = k->side,
+        };
+    }
+    return DH_OK;
+}
+
+// The texts that `out` points to are the caller's.
+static enum dh_status make_videos(const struct remote *b,
+                                  const struct dh_brain_request *r,
+                                  char **base64, struct dh_wire_media *out)
+{
+    if (r->n_videos && endpoint_of(b)->s.protocol == DH_PROTOCOL_ANTHROPIC) {
+        dh_error("endpoint %s: this protocol has no videos; send pictures",
+                 endpoint_of(b)->name);
+        return DH_ERR_UNSUPPORTED;
+    }
+    int side = DH_MIN(endpoint_of(b)->s.max_side, VIDEO_SIDE);
+    for (size_t i = 0; i < r->n_videos; i++) {
+        struct dh_buf bytes, text;
+        dh_buf_init(&bytes, BODY_MAX);
+        dh_buf_init(&text, 2 * BODY_MAX);
+        enum dh_status st = dh_clip_encode(&r->videos[i], side, &bytes,
+                                           &out[i].side, &out[i].fps);
+        if (!st)
+            dh_base64_put(&text, bytes.data, bytes.len);
+        dh_buf_finish(&bytes);
+        out[i].type = "video/mp4";
+        out[i].base64 = base64[i] = dh_buf_take(&text);
+        if (st)
+            return st;
     }
     return DH_OK;
 }
@@ -214,6 +247,11 @@ static enum verdict judge(int http, const struct dh_wire_answer *a)
     bool length = dh_str_has_nocase(why, "context length") ||
                   dh_str_has_nocase(why, "context size") ||
                   dh_str_has_nocase(why, "too many tokens");
+    bool broke = dh_str_has_nocase(why, "current quota") ||
+                 dh_str_has_nocase(why, "insufficient") ||
+                 dh_str_has_nocase(why, "balance");
+    if (broke && IS_ONE_OF(http, 403, 429))
+        return REFUSED;
     if (IS_ONE_OF(e, 1000, 1001, 1002, 1024))
         return AGAIN;
     if (IS_ONE_OF(e, 1004, 2049, 1008, 2056) || IS_ONE_OF(http, 401, 402, 403))
@@ -278,6 +316,7 @@ struct talk {
     struct exchange x;
     struct dh_http_response response;
     int attempt;
+    size_t text_bytes; // of the question, without pictures
     bool pruned, dropped, slow;
     enum verdict verdict;
 };
@@ -292,6 +331,7 @@ static void exchange_begin(struct talk *t)
     dh_wire_answer_init(&x->answer);
     x->answer.on_text = t->r->on_text;
     x->answer.user = t->r->user;
+    dh_one_call_init(&x->answer.one, t->r->one_call);
 }
 
 static void exchange_end(struct talk *t)
@@ -340,6 +380,11 @@ static enum dh_status send_question(struct talk *t)
     struct dh_buf body;
     dh_buf_init(&body, BODY_MAX);
     b->wire->question(&t->q, &body);
+    t->text_bytes = body.len;
+    for (size_t i = t->q.skip_images; i < t->r->n_images; i++)
+        t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.images[i].base64));
+    for (size_t i = 0; i < t->r->n_videos; i++)
+        t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.videos[i].base64));
     enum dh_status st = DH_ERR_RANGE;
     if (body.overflow) {
         dh_error("the question is larger than %zu MiB", BODY_MAX >> 20);
@@ -359,6 +404,17 @@ static enum dh_status send_question(struct talk *t)
     dh_buf_finish(&body);
     dh_free(url);
     return st;
+}
+
+// What a server says may hold anything, the key too.
+static void clean(const struct remote *b, struct dh_diag *d)
+{
+    const char *key = endpoint_of(b)->key;
+    for (char *at; key && (at = strstr(d->text, key));)
+        memset(at, '*', strlen(key));
+    for (char *p = d->text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
 }
 
 // A connection that breaks or is silent is like a server that is too busy.
@@ -394,6 +450,7 @@ static enum dh_status understand(struct talk *t, enum dh_status st)
     }
     if (r->code / 100 != 2 && !a->error && !a->why.text[0])
         dh_diag_set(&a->why, 0, "HTTP %d", r->code);
+    clean(t->b, &a->why);
     t->verdict = judge(r->code, a);
     return DH_OK;
 }
@@ -414,12 +471,18 @@ static bool try_again(struct talk *t)
     }
     if (t->verdict == TOO_LONG && !t->pruned && images > 1) {
         t->pruned = true;
+        // The next questions show fewer from the start.
+        struct dh_profile *p = &b->brain.profile;
+        p->keep_min /= 2;
+        p->chunk = DH_MAX(1, p->chunk / 2);
         t->q.skip_images = images - 1;
         dh_warn("endpoint %s: %s; once more with the newest picture alone",
                 e->name, why);
         return true;
     }
-    if (t->verdict != AGAIN || t->attempt >= e->s.retries)
+    // What was read along cannot be taken back.
+    bool heard = t->r->on_text && t->x.answer.text.len;
+    if (t->verdict != AGAIN || heard || t->attempt >= e->s.retries)
         return false;
     int64_t ns = pause_before(b, t->attempt, t->response.retry_after_ns);
     t->attempt++;
@@ -466,28 +529,50 @@ static enum dh_status talk(struct talk *t)
 
 // --- the answer -------------------------------------------------------------
 
+static int picture_tokens(const struct talk *t)
+{
+    int n = 0;
+    for (size_t i = t->q.skip_images; i < t->r->n_images; i++) {
+        int w = t->r->images[i]->width, h = t->r->images[i]->height;
+        n += dh_endpoint_picture_tokens(endpoint_of(t->b), &w, &h);
+    }
+    return n;
+}
+
 // The open checkpoint's own processor shrinks pictures to 576 tokens, at which
 // the text of menus is lost (actions.md 4.3). Text adds to the count, so fewer
 // tokens than the pictures alone must have are a proof.
-static void check_tokens(struct talk *t)
+static enum dh_status check_tokens(struct talk *t)
 {
     const struct dh_endpoint *e = endpoint_of(t->b);
     const struct dh_usage *u = &t->x.answer.usage;
-    int want = 0;
-    if (!e->s.check_tokens || t->b->warned || !t->x.answer.has_usage)
-        return;
-    for (size_t i = t->q.skip_images; i < t->r->n_images; i++) {
-        int w = t->r->images[i]->width, h = t->r->images[i]->height;
-        want += dh_endpoint_picture_tokens(e, &w, &h);
-    }
-    if (u->prompt_tokens >= want)
-        return;
-    t->b->warned = true;
-    dh_warn("endpoint %s makes pictures smaller: %d tokens in all, where %zu "
+    int want = picture_tokens(t);
+    if (!e->s.check_tokens || !u->prompt_tokens)
+        return DH_OK;
+    // Eight bytes of text are surely more than a token.
+    double seen = u->prompt_tokens - (double)t->text_bytes / 8;
+    if (seen >= 0.7 * want)
+        return DH_OK;
+    if (!t->b->warned || t->b->strict)
+        dh_warn(
+            "endpoint %s makes pictures smaller: %d tokens in all, where %zu "
             "pictures alone should be %d. Small text cannot be read so. Raise "
             "the server's limit of pixels (see doctor %s)",
             e->name, u->prompt_tokens, t->r->n_images - t->q.skip_images, want,
             e->base);
+    t->b->warned = true;
+    return t->b->strict ? DH_ERR_REFUSED : DH_OK;
+}
+
+// Who hangs up early is not told; four bytes are about a token.
+static void estimate_usage(struct talk *t)
+{
+    struct dh_usage *u = &t->x.answer.usage;
+    if (!u->prompt_tokens)
+        u->prompt_tokens = picture_tokens(t) + (int)(t->text_bytes / 4);
+    if (!u->answer_tokens)
+        u->answer_tokens = (int)(t->x.answer.text.len / 4);
+    u->cached_tokens = DH_MIN(u->cached_tokens, u->prompt_tokens);
 }
 
 static enum dh_brain_end end_of(const struct dh_wire_answer *a)
@@ -500,14 +585,34 @@ static enum dh_brain_end end_of(const struct dh_wire_answer *a)
     return DH_BRAIN_END_TURN;
 }
 
+// Our own server says how long it computed, and then the rest is the way there
+// and back. Of others only the first word's moment is known.
+static void fill_times(const struct talk *t, struct dh_times *out)
+{
+    const struct dh_times *there = &t->x.answer.times;
+    int64_t total = t->response.total_ns;
+    if (!t->x.answer.has_times) {
+        out->prefill = t->response.first_byte_ns;
+        out->decode = total - t->response.first_byte_ns;
+        return;
+    }
+    int64_t computed =
+        there->preprocess + there->vision + there->prefill + there->decode;
+    out->preprocess += there->preprocess;
+    out->vision = there->vision;
+    out->prefill = there->prefill;
+    out->decode = there->decode;
+    out->wire = DH_MAX(total - computed, 0);
+}
+
 static void fill(struct talk *t, struct dh_brain_answer *out)
 {
     struct dh_wire_answer *a = &t->x.answer;
     struct dh_buf wire;
-    check_tokens(t);
+    estimate_usage(t);
     out->text = dh_wire_text(a);
-    if (a->reasoning.len)
-        out->reasoning = dh_strdup(dh_buf_text(&a->reasoning));
+    if (dh_wire_reasoning(a))
+        out->reasoning = dh_strdup(dh_wire_reasoning(a));
     dh_buf_init(&wire, 4 * (size_t)DH_WIRE_MAX_BYTES);
     t->b->wire->message(a, out->text, &wire);
     out->wire = dh_buf_take(&wire);
@@ -516,8 +621,7 @@ static void fill(struct talk *t, struct dh_brain_answer *out)
     out->usage.cost =
         dh_endpoint_cost(endpoint_of(t->b), a->usage.prompt_tokens,
                          a->usage.cached_tokens, a->usage.answer_tokens);
-    out->times.prefill = t->response.first_byte_ns;
-    out->times.decode = t->response.total_ns - t->response.first_byte_ns;
+    fill_times(t, &out->times);
 }
 
 static enum dh_status ask(struct dh_brain *brain,
@@ -528,20 +632,25 @@ static enum dh_status ask(struct dh_brain *brain,
     const struct dh_endpoint_settings *s = &endpoint_of(b)->s;
     struct dh_wire_media *images;
     int64_t start = dh_now_ns();
-    if (r->n_videos) {
-        dh_error("videos cannot be sent to an endpoint yet; send pictures");
-        return DH_ERR_UNSUPPORTED;
-    }
-    dh_array(images, r->n_images);
+    char **clips; // base64
+    // Our own server tells what its model needs.
+    int max_tokens = r->max_answer_tokens ? r->max_answer_tokens
+                     : s->form            ? brain->profile.max_answer_tokens
+                                          : s->max_tokens;
+    dh_array(images, r->n_images + r->n_videos);
+    dh_array(clips, r->n_videos);
+    struct dh_wire_media *videos = images + r->n_images;
     enum dh_status st = make_images(b, r, images);
+    if (!st)
+        st = make_videos(b, r, clips, videos);
     struct talk t = {
         .b = b,
         .r = r,
         .q = { .e = endpoint_of(b),
                .r = r,
                .images = images,
-               .max_tokens = r->max_answer_tokens ? r->max_answer_tokens
-                                                  : s->max_tokens },
+               .videos = videos,
+               .max_tokens = max_tokens },
     };
     if (r->n_images > (size_t)s->max_images)
         t.q.skip_images = r->n_images - (size_t)s->max_images;
@@ -549,9 +658,14 @@ static enum dh_status ask(struct dh_brain *brain,
     if (!st) {
         st = talk(&t);
         if (!st)
+            st = check_tokens(&t);
+        if (!st)
             fill(&t, out);
         exchange_end(&t);
     }
+    for (size_t i = 0; i < r->n_videos; i++)
+        dh_free(clips[i]);
+    dh_free(clips);
     dh_free(images);
     return st;
 }
@@ -638,6 +752,7 @@ enum dh_status dh_brain_remote_create(struct dh_brain **out,
     b->brain.ops = &remote_ops;
     b->brain.endpoint = o->endpoint;
     b->cancel = o->cancel;
+    b->strict = o->strict;
     dh_rng_init(&b->rng, (uint64_t)dh_realtime_ns());
     const struct dh_endpoint_settings *s = &o->endpoint->s;
     struct dh_http_options ho = { .idle_ns = (int64_t)(s->idle_s * 1e9),
@@ -650,6 +765,8 @@ enum dh_status dh_brain_remote_create(struct dh_brain **out,
         st = dh_http_create(&b->http, &ho);
     if (!st)
         st = look_around(b);
+    if (!st && s->prompt)
+        st = dh_profile_read_prompt(&b->brain.profile, s->prompt);
     if (st) {
         destroy(&b->brain);
         return st;

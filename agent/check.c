@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "capture/frame.h"
+#include "capture/windows.h"
 #include "vision/motion.h"
 
 enum {
@@ -229,6 +230,96 @@ static void say_failure(const struct dh_check *c, char text[DH_CHECK_TEXT])
     }
 }
 
+/* --- windows --- */
+
+// What a terminal obeys, and what turns the direction of a line.
+static bool is_control(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x61c ||
+           (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+           (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff;
+}
+
+static void quote_title(struct dh_buf *out, const char *title)
+{
+    char plain[TOLD_MAX];
+    size_t n = 0, left = strlen(title);
+    while (left) {
+        uint32_t cp;
+        size_t len = dh_utf8_read(title, left, &cp);
+        if (n + len > sizeof plain)
+            break;
+        if (!is_control(cp)) {
+            memcpy(plain + n, title, len);
+            n += len;
+        }
+        title += len;
+        left -= len;
+    }
+    dh_json_quote(out, (struct dh_str){ plain, n });
+}
+
+static int index_of(const struct dh_window_list *l, unsigned long id)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->item[i].id == id)
+            return i;
+    return -1;
+}
+
+static void put_window(struct dh_buf *out, const char *what, const char *title)
+{
+    dh_buf_printf(out, "%s%s ", out->len ? "; " : "", what);
+    quote_title(out, title);
+}
+
+// The first of those that are in `in` and not in `other`; the rest is counted.
+static void put_missing(struct dh_buf *out, const char *what,
+                        const struct dh_window_list *in,
+                        const struct dh_window_list *other)
+{
+    int n = 0;
+    // Of a list that was cut nobody knows what is missing.
+    if (in->n == DH_WINDOWS_LISTED || other->n == DH_WINDOWS_LISTED)
+        return;
+    for (int i = 0; i < in->n; i++)
+        if (index_of(other, in->item[i].id) < 0 && n++ == 0)
+            put_window(out, what, in->item[i].title);
+    if (n > 1)
+        dh_buf_printf(out, " and %d more", n - 1);
+}
+
+static void put_windows(struct dh_buf *out, const struct dh_check *c)
+{
+    const struct dh_window_list *b = c->windows_before, *a = c->windows_after;
+    if (!a || !b)
+        return;
+    put_missing(out, "a window opened:", a, b);
+    put_missing(out, "a window closed:", b, a);
+    int now = index_of(a, a->focus);
+    // That a new one has it is no surprise.
+    if (a->focus != b->focus && now >= 0 && index_of(b, a->focus) >= 0)
+        put_window(out, "the focus is now on", a->item[now].title);
+}
+
+// Where windows came or went, something did change.
+static void add_windows(const struct dh_check *c, struct dh_check_result *out)
+{
+    struct dh_buf news;
+    dh_buf_init(&news, 4 * DH_CHECK_TEXT);
+    put_windows(&news, c);
+    size_t has = strlen(out->text);
+    if (!strcmp(out->text, "nothing changed"))
+        has = 0;
+    // A line that is full already tells the more important.
+    if (news.len && has + 2 + news.len < sizeof out->text) {
+        snprintf(out->text + has, sizeof out->text - has, "%s%s",
+                 has ? "; " : "", dh_buf_text(&news));
+        out->changed = true;
+    }
+    dh_buf_finish(&news);
+}
+
 void dh_check_action(const struct dh_check *c, struct dh_check_result *out)
 {
     memset(out, 0, sizeof *out);
@@ -244,6 +335,7 @@ void dh_check_action(const struct dh_check *c, struct dh_check_result *out)
             "");
     else
         say(out->text, out->changed ? "" : nothing_came(c), "");
+    add_windows(c, out);
 }
 
 bool dh_check_is_upset(const struct dh_frame *seen, const struct dh_frame *now,

@@ -14,6 +14,7 @@
 struct dh_a11y_node;
 struct dh_diag;
 struct dh_frame;
+struct dh_window_list;
 
 #define DH_CHECK_TEXT 512
 
@@ -30,14 +31,18 @@ struct dh_check {
     /* What has the focus says of itself, before and after text was typed; NULL
      * where it is not known. */
     const struct dh_a11y_node *field_before, *field_after;
+    /* The programs' windows; NULL where they are not known. */
+    const struct dh_window_list *windows_before, *windows_after;
 };
 
 struct dh_check_result {
     bool changed;
     /* A line of actions.md 3.12, "" for plain success: nothing changed, scroll
      * reached the end, text did not appear, text appeared as "...", no such
-     * key, blocked by policy, user took over, else what the sink said. Nothing
-     * of a secret or of a password field. */
+     * key, blocked by policy, user took over, else what the sink said; a window
+     * opened: "...", a window closed: "...", the focus is now on "...", joined
+     * by "; ". A title is data: short, quoted, without control characters.
+     * Nothing of a secret or of a password field. */
     char text[DH_CHECK_TEXT];
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/http.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -38,8 +39,12 @@ const struct dh_opt dh_endpoint_opts[] = {
       "The model's name there (default: the first that it lists)", 0, 0, NULL },
     { "key-file", 0, DH_OPT_TEXT, AT(key_file), "FILE",
       "Holds the key that lets us in", 0, 0, NULL },
+    { "key-env", 0, DH_OPT_TEXT, AT(key_env), "NAME",
+      "The variable of the environment with that key", 0, 0, NULL },
     { "ca-file", 0, DH_OPT_TEXT, AT(ca_file), "FILE",
       "Certificates to trust in place of the system's", 0, 0, NULL },
+    { "prompt", 0, DH_OPT_TEXT, AT(prompt), "FILE",
+      "Instructions to the model, in place of those for M3", 0, 0, NULL },
     { "protocol", 0, DH_OPT_ENUM, AT(protocol), "NAME", "openai or anthropic",
       0, 0, protocols },
     { "think-by", 0, DH_OPT_ENUM, AT(think_by), "NAME",
@@ -128,10 +133,19 @@ static bool set_profile(struct dh_endpoint_settings *s, const char *name)
         p.max_images = vendor ? p.max_images : 30;
     }
     if (vendor) {
+        p.url = dh_str_is(n, "minimax") ? "https://api.minimax.io/v1"
+                                        : "https://api.minimax.io/anthropic/v1";
         p.model = "MiniMax-M3";
         p.price_in = 0.30; // September 2026
         p.price_cached = 0.06;
         p.price_out = 1.20;
+    }
+    if (dh_str_is(n, "openai"))
+        p.url = "https://api.openai.com/v1";
+    if (dh_str_is(n, "anthropic")) {
+        p.url = "https://api.anthropic.com/v1";
+        p.think_by = DH_THINK_FIELD;
+        p.thinking = DH_THINKING_DISABLED;
     }
     if (dh_str_is(n, "anthropic") || dh_str_is(n, "minimax-anthropic"))
         p.protocol = DH_PROTOCOL_ANTHROPIC;
@@ -218,7 +232,7 @@ static enum dh_status read_section(struct dh_endpoint *e, struct dh_str section,
         st = DH_ERR_USAGE;
     }
     dh_free(lines);
-    dh_free(e->text);
+    e->section = dh_strndup(section.p, section.n);
     e->text = kept;
     if (!st)
         st = dh_opts_parse_file(sets, kept, section.n, &diag);
@@ -274,6 +288,22 @@ static char *base_of(const char *url, enum dh_protocol protocol)
     return dh_buf_take(&out);
 }
 
+static enum dh_status take_key(struct dh_endpoint *e, struct dh_str key,
+                               const char *from)
+{
+    key = dh_str_trim(key);
+    bool clean = key.n > 0;
+    for (size_t i = 0; i < key.n; i++)
+        clean = clean && key.p[i] > ' ' && key.p[i] < 0x7f;
+    if (!clean) {
+        dh_error("%s holds no key: one line of visible characters is expected",
+                 from);
+        return DH_ERR_FORMAT;
+    }
+    e->key = dh_strndup(key.p, key.n);
+    return DH_OK;
+}
+
 static enum dh_status read_key(struct dh_endpoint *e)
 {
     struct stat st;
@@ -286,18 +316,48 @@ static enum dh_status read_key(struct dh_endpoint *e)
     if (!stat(e->s.key_file, &st) && (st.st_mode & 077))
         dh_warn("others can read %s; chmod 600 keeps the key yours",
                 e->s.key_file);
-    struct dh_str key = dh_str_trim((struct dh_str){ text, len });
-    bool clean = key.n > 0;
-    for (size_t i = 0; i < key.n; i++)
-        clean = clean && key.p[i] > ' ' && key.p[i] < 0x7f;
-    if (clean)
-        e->key = dh_strndup(key.p, key.n);
-    else
-        dh_error("%s holds no key: one line of visible characters is expected",
-                 e->s.key_file);
-    memset(text, 0, len);
+    status = take_key(e, (struct dh_str){ text, len }, e->s.key_file);
+    explicit_bzero(text, len);
     dh_big_free(text);
-    return clean ? DH_OK : DH_ERR_FORMAT;
+    return status;
+}
+
+// The key of a section is for the section's host, whatever address was given
+// beside it; own is that of the section, NULL where it has none.
+static enum dh_status find_key(struct dh_endpoint *e, const char *own,
+                               const struct dh_endpoint_choice *c)
+{
+    if (c->key_file) {
+        e->s.key_file = c->key_file;
+        return read_key(e);
+    }
+    if (!e->s.key_file && !e->s.key_env)
+        return DH_OK;
+    if (!own || !dh_http_same_host(own, e->s.url)) {
+        dh_warn("the key of [%s] is kept back: its url names another host than "
+                "%s; --api-key-file sends one there",
+                e->name, e->s.url);
+        return DH_OK;
+    }
+    if (e->s.key_file)
+        return read_key(e);
+    const char *value = c->env ? c->env(e->s.key_env) : NULL;
+    if (!value) {
+        dh_error("$%s, which key-env of [%s] names, is not set", e->s.key_env,
+                 e->name);
+        return DH_ERR_USAGE;
+    }
+    return take_key(e, dh_str_of(value), e->s.key_env);
+}
+
+static void warn_of_clear_text(const struct dh_endpoint *e)
+{
+    static const char *const safe[] = { "https://", "http://127.",
+                                        "http://localhost", "http://[::1]" };
+    for (size_t i = 0; i < DH_COUNTOF(safe); i++)
+        if (!e->key || dh_str_starts(dh_str_of(e->s.url), safe[i]))
+            return;
+    dh_warn("the key goes to %s unencrypted", e->s.url);
 }
 
 static enum dh_status find_settings(struct dh_endpoint *e,
@@ -325,22 +385,29 @@ enum dh_status dh_endpoint_open(struct dh_endpoint **out,
     struct dh_endpoint *e;
     dh_new(e);
     enum dh_status st = find_settings(e, c);
-    e->s.url = c->url ? c->url : e->s.url;
+    const char *own = e->s.url;
+    e->s.url = c->url ? c->url : own;
     e->s.model = c->model ? c->model : e->s.model;
-    e->s.key_file = c->key_file ? c->key_file : e->s.key_file;
     e->s.ca_file = c->ca_file ? c->ca_file : e->s.ca_file;
-    if (c->thinking)
-        e->s.thinking = (int)c->thinking;
+    e->chosen = c->thinking;
+    if (e->chosen)
+        e->s.thinking = (int)e->chosen;
     if (!st && !dh_endpoint_is_url(e->s.url)) {
         dh_error("endpoint %s: an address that begins with http:// or https:// "
                  "is needed, not \"%s\"",
                  e->name, e->s.url ? e->s.url : "");
         st = DH_ERR_USAGE;
     }
+    if (!st && e->s.coord != DH_COORD_NORM1000 && !e->s.prompt)
+        dh_warn("endpoint %s: with coord = %s a prompt = FILE has to tell the "
+                "model so; the one for M3 speaks of 0 to 1000",
+                e->name, coords[e->s.coord]);
     if (!st)
         e->base = base_of(e->s.url, (enum dh_protocol)e->s.protocol);
-    if (!st && e->s.key_file)
-        st = read_key(e);
+    if (!st)
+        st = find_key(e, own, c);
+    if (!st)
+        warn_of_clear_text(e);
     if (st) {
         dh_endpoint_close(e);
         return st;
@@ -354,12 +421,28 @@ void dh_endpoint_close(struct dh_endpoint *e)
     if (!e)
         return;
     if (e->key)
-        memset(e->key, 0, strlen(e->key));
+        explicit_bzero(e->key, strlen(e->key));
     dh_free(e->key);
     dh_free(e->name);
     dh_free(e->base);
+    dh_free(e->section);
     dh_free(e->text);
+    dh_free(e->again);
     dh_free(e);
+}
+
+// What the section says goes before what its server tells of itself.
+static bool say_again(struct dh_endpoint *e, struct dh_endpoint_settings *s)
+{
+    struct dh_opt_set sets[] = { { dh_endpoint_opts, s }, { 0 } };
+    struct dh_diag diag = { 0 };
+    if (!e->section)
+        return true;
+    const char *profile = s->profile;
+    e->again = dh_strdup(e->section);
+    bool well = !dh_opts_parse_file(sets, e->again, strlen(e->again), &diag);
+    s->profile = profile;
+    return well;
 }
 
 bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
@@ -368,11 +451,18 @@ bool dh_endpoint_adopt(struct dh_endpoint *e, const char *profile)
     // What was chosen by name stays.
     if (strcmp(e->s.profile, "generic") != 0 || !set_profile(&s, profile))
         return false;
+    if (!say_again(e, &s))
+        return false;
     s.url = e->s.url;
     s.model = e->s.model;
     s.key_file = e->s.key_file;
+    s.key_env = e->s.key_env;
     s.ca_file = e->s.ca_file;
+    if (e->chosen)
+        s.thinking = (int)e->chosen;
     e->s = s;
+    if (e->section)
+        return true;
     dh_free(e->name);
     e->name = dh_strdup(s.profile);
     return true;

@@ -9,6 +9,8 @@
  *   url = http://127.0.0.1:8000/v1
  *   profile = vllm
  *   key-file = /home/me/.keys/cluster
+ *
+ * The key of a section goes to the host of its url and to no other.
  */
 #ifndef DH_AGENT_ENDPOINT_H
 #define DH_AGENT_ENDPOINT_H
@@ -31,7 +33,8 @@ enum dh_think_by {
 
 /* Bound to dh_endpoint_opts; texts point into what was read. */
 struct dh_endpoint_settings {
-    const char *profile, *url, *model, *key_file, *ca_file;
+    const char *profile, *url, *model, *key_file, *key_env, *ca_file;
+    const char *prompt; /* file with the instructions; NULL: those for M3 */
     int protocol, think_by, coord, thinking; /* the enums; enum dh_thinking */
     bool png, tell_side, stop, stream, check_tokens, form;
     int quality, max_side, max_images, max_tokens, retries;
@@ -45,7 +48,8 @@ struct dh_endpoint {
     char *name; /* for reports: the section, or the profile */
     char *base; /* no slash at its end; "/chat/completions" comes behind */
     char *key;  /* NULL: none. Never logged. */
-    char *text; /* of the configuration file, which s points into */
+    enum dh_thinking chosen;      /* by the command line; UNSET: not */
+    char *section, *text, *again; /* of the file; s points into both copies */
 };
 
 /* What the command line says. NULL and 0: nothing. */
@@ -54,6 +58,8 @@ struct dh_endpoint_choice {
     const char *name;   /* a section or a profile */
     const char *config; /* path of the file, which need not be there */
     const char *model, *key_file, *ca_file;
+    /* A variable of the environment, for key-env; NULL: there are none. */
+    const char *(*env)(const char *name);
     enum dh_thinking thinking; /* UNSET: as the settings say */
 };
 

@@ -28,13 +28,16 @@ enum dh_event_kind {
 /* Nanoseconds by stage. 0 where a stage did not run. */
 struct dh_times {
     int64_t grab, preprocess, vision, prefill, decode; /* of an answer */
-    int64_t act, settle;                               /* of an action */
+    int64_t wire; /* of an answer from elsewhere: all but its computing */
+    int64_t act, settle; /* of an action */
 };
 
 struct dh_usage {
     int prompt_tokens, cached_tokens, answer_tokens;
     double cost; /* dollars; 0: nothing, or not known */
 };
+
+void dh_usage_add(struct dh_usage *sum, const struct dh_usage *u);
 
 struct dh_event {
     enum dh_event_kind kind;
@@ -44,7 +47,8 @@ struct dh_event {
     struct dh_frame *frame; /* a reference of the event's own, or NULL */
     const char *why;        /* constant: "start", "before", "after" */
     char *text;             /* owned, or NULL */
-    char *step_text;        /* the Action: line, owned, or NULL */
+    char *reasoning; /* ANSWER: thoughts that came apart, or NULL; owned */
+    char *step_text; /* the Action: line, owned, or NULL */
     struct dh_action action;
     struct dh_times times;
     struct dh_usage usage;

@@ -116,14 +116,6 @@ static bool is_prose(struct dh_str s)
     return s.n > 0;
 }
 
-static void count(struct dh_usage *sum, const struct dh_usage *u)
-{
-    sum->prompt_tokens += u->prompt_tokens;
-    sum->cached_tokens += u->cached_tokens;
-    sum->answer_tokens += u->answer_tokens;
-    sum->cost += u->cost;
-}
-
 // What has been used up, or NULL.
 static const char *spent(const struct dh_run *r)
 {
@@ -158,6 +150,8 @@ static bool ask_once(struct dh_run *r, int attempt, const char *why,
     struct dh_policy *p = r->l->policy;
     const char *over = spent(r);
     if (over) {
+        // A step without a question is none.
+        r->step -= attempt == 0;
         r->result->text = dh_strdup(over);
         return dh_run_end(r, DH_LOOP_BUDGET, DH_OK);
     }
@@ -168,10 +162,11 @@ static bool ask_once(struct dh_run *r, int attempt, const char *why,
         return dh_run_end(r, DH_LOOP_ERROR, st);
     struct dh_event e = { .kind = DH_EVENT_ANSWER,
                           .text = d->text,
+                          .reasoning = d->reasoning,
                           .usage = d->usage,
                           .times = d->times };
     e.times.grab = r->grab_ns;
-    count(&r->result->usage, &d->usage);
+    dh_usage_add(&r->result->usage, &d->usage);
     dh_run_tell(r, &e);
     return true;
 }

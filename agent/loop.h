@@ -18,6 +18,7 @@ struct dh_a11y;
 struct dh_cancel;
 struct dh_sink;
 struct dh_source;
+struct dh_windows;
 
 struct dh_loop_options {
     int max_steps;     /* answers that act; 0: 30 */
@@ -61,6 +62,7 @@ struct dh_loop {
     struct dh_policy *policy;
     struct dh_cancel *cancel;
     struct dh_a11y *a11y; /* tells what became of typed text; may be NULL */
+    struct dh_windows *windows; /* which came and went; may be NULL */
     struct dh_loop_options options;
     dh_event_fn watch[4]; /* NULL ends */
     void *watch_user[4];

@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "capture/frame.h"
 #include "capture/source.h"
+#include "capture/windows.h"
 #include "vision/view.h"
 #include "vision/zoom.h"
 
@@ -332,6 +333,14 @@ field_of(struct dh_run *r, const struct dh_action *a, struct dh_a11y_node *node)
     return asks && dh_a11y_focused(r->l->a11y, 0, node) ? node : NULL;
 }
 
+static const struct dh_window_list *windows_of(const struct dh_run *r,
+                                               const struct dh_action *a,
+                                               struct dh_window_list *list)
+{
+    bool asks = r->l->windows && !looks_only(a);
+    return asks && !dh_windows_list(r->l->windows, list) ? list : NULL;
+}
+
 // Tells what came of the action; e has its times. False: the run has ended.
 static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
 {
@@ -342,7 +351,10 @@ static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
     bool on = settled ? dh_run_end(r, DH_LOOP_ERROR, settled)
                       : dh_run_grab(r, &after);
     struct dh_a11y_node field;
+    struct dh_window_list windows;
     c->field_after = c->field_before ? field_of(r, c->action, &field) : NULL;
+    c->windows_after =
+        c->windows_before ? windows_of(r, c->action, &windows) : NULL;
     c->before = r->frame;
     c->after = after;
     c->told = r->l->source->ops->settle != NULL;
@@ -399,9 +411,11 @@ static bool act(struct deed *d, struct dh_action *a)
     struct dh_diag why = { 0 };
     struct dh_event e = { .kind = DH_EVENT_ACT };
     struct dh_a11y_node before;
+    struct dh_window_list windows;
     struct dh_check check = { .action = a,
                               .why = &why,
-                              .field_before = field_of(r, a, &before) };
+                              .field_before = field_of(r, a, &before),
+                              .windows_before = windows_of(r, a, &windows) };
     enum dh_status st = aim(r, a, &why);
     e.step_text = dh_strdup(d->answer->step);
     e.action = *a;

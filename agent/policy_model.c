@@ -139,19 +139,6 @@ static void put_retry(struct draft *d, const char *why)
     put_owned_text(d, &text);
 }
 
-// A model elsewhere may go on after its action, where its server knows no stop
-// sequences. What it imagines then is of no use and is paid for.
-static bool read_along(void *user, const char *piece, size_t len)
-{
-    struct dh_answer_stream *s = user;
-    struct dh_action a;
-    dh_answer_stream_feed(s, piece, len);
-    if (!dh_answer_stream_take(s, &a))
-        return true;
-    dh_action_finish(&a);
-    return false;
-}
-
 static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                              struct dh_frame *frame, int attempt,
                              const char *why, struct dh_decision *out)
@@ -172,13 +159,9 @@ static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                                   .n_messages = d.n_messages,
                                   .images = d.images,
                                   .n_images = d.n_images,
-                                  .form = DH_FORM_ACTION };
-    struct dh_parse_options how;
-    dh_brain_parse_options(brain, frame, &how);
-    r.user = dh_answer_stream_create(&how);
-    r.on_text = dh_brain_get_endpoint(brain) ? read_along : NULL;
+                                  .form = DH_FORM_ACTION,
+                                  .one_call = profile->one_call };
     enum dh_status st = dh_brain_ask(brain, &r, &answer);
-    dh_answer_stream_destroy(r.user);
     draft_finish(&d);
     if (st)
         return st;

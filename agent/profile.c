@@ -20,6 +20,7 @@ static void set_m3_defaults(struct dh_profile *p)
     p->keep_min = 10;
     p->chunk = 20;
     p->max_steps_told = 12;
+    p->one_call = true;
     p->max_answer_tokens = 8192;
     p->max_pixels = 1932 * 1092;
     p->sampling = (struct dh_sampling){ 0.6F, 0.95F, 40 };
@@ -95,6 +96,12 @@ static bool take_enum(const struct dh_json *o, const char *key,
     return false;
 }
 
+static bool take_bool(const struct dh_json *o, const char *key, bool *out,
+                      struct dh_diag *diag)
+{
+    return !dh_json_find(o, key) || dh_json_get_bool(o, key, out, diag);
+}
+
 static bool take_all(const struct dh_json *o, struct dh_profile *p,
                      struct dh_diag *diag)
 {
@@ -119,8 +126,8 @@ static bool take_all(const struct dh_json *o, struct dh_profile *p,
         return false;
     p->thinking = (enum dh_thinking)think;
     p->history = (enum dh_history_kind)hist;
-    return !dh_json_find(o, "constrain") ||
-           dh_json_get_bool(o, "constrain", &p->constrain, diag);
+    return take_bool(o, "one_call", &p->one_call, diag) &&
+           take_bool(o, "constrain", &p->constrain, diag);
 }
 
 enum dh_status dh_profile_take(struct dh_profile *p, const struct dh_json *o)
@@ -150,18 +157,18 @@ static enum dh_status read_file(struct dh_profile *p, const char *path)
     return st;
 }
 
-static enum dh_status read_prompt(struct dh_profile *p, const char *prompts)
+enum dh_status dh_profile_read_prompt(struct dh_profile *p, const char *path)
 {
-    char *path = dh_path_join(prompts, "m3.txt"), *text;
+    char *text;
     size_t len;
     enum dh_status st = dh_file_read(path, PROFILE_MAX_BYTES, &text, &len);
     if (!st) {
         while (len && text[len - 1] == '\n')
             len--;
+        dh_free(p->developer);
         p->developer = dh_strndup(text, len);
         dh_big_free(text);
     }
-    dh_free(path);
     return st;
 }
 
@@ -176,8 +183,11 @@ enum dh_status dh_profile_init(struct dh_profile *p, const char *dir,
     dh_free(path);
     if (!st && !p->name)
         p->name = dh_strdup("MiniMax-M3");
-    if (!st && !p->developer)
-        st = read_prompt(p, prompts);
+    if (!st && !p->developer) {
+        path = dh_path_join(prompts, "m3.txt");
+        st = dh_profile_read_prompt(p, path);
+        dh_free(path);
+    }
     if (st)
         dh_profile_finish(p);
     return st;

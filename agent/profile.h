@@ -33,6 +33,7 @@ struct dh_profile {
     int max_answer_tokens;
     int64_t max_pixels; /* of a picture; 0: the checkpoint's own */
     struct dh_sampling sampling;
+    bool one_call;  /* what follows an answer's first call is not waited for */
     bool constrain; /* decode under the action grammar */
 };
 
@@ -45,6 +46,9 @@ DH_MUST_USE enum dh_status dh_profile_take(struct dh_profile *p,
 /* For a server that takes so many pictures in one question: at most keep_min +
  * chunk are shown (actions.md 2.5). */
 void dh_profile_set_pictures(struct dh_profile *p, int max_images);
+/* A file of text as the instructions. */
+DH_MUST_USE enum dh_status dh_profile_read_prompt(struct dh_profile *p,
+                                                  const char *path);
 void dh_profile_finish(struct dh_profile *p);
 
 #endif

@@ -30,6 +30,7 @@ struct dh_recorder {
     struct dh_size size;
     int64_t act_line, end_ns;
     char *reason;
+    struct dh_session_spent spent;
     enum dh_status status;
 };
 
@@ -77,6 +78,12 @@ static void put_repairs(struct dh_json_writer *w, const char *raw)
     dh_answer_finish(&answer);
 }
 
+static int64_t model_ns(const struct dh_event *e)
+{
+    const struct dh_times *t = &e->times;
+    return t->preprocess + t->vision + t->prefill + t->decode;
+}
+
 static void put_answer(struct dh_recorder *r, const struct dh_event *e)
 {
     const struct dh_times *t = &e->times;
@@ -91,11 +98,13 @@ static void put_answer(struct dh_recorder *r, const struct dh_event *e)
     w = dh_session_file_begin(r->file, "answer", e->time_ns, NULL);
     dh_jw_i64(w, "step", e->step);
     dh_jw_text(w, "raw", e->text);
+    if (e->reasoning)
+        dh_jw_text(w, "reasoning", e->reasoning);
     dh_jw_i64(w, "tokens_out", e->usage.answer_tokens);
     if (e->usage.cost > 0)
         dh_jw_double(w, "cost", e->usage.cost);
     put_repairs(w, e->text);
-    put_ms(w, "ms", t->preprocess + t->vision + t->prefill + t->decode);
+    put_ms(w, "ms", model_ns(e));
     dh_jw_object(w, "stages_ms");
     put_ms(w, "grab", t->grab);
     put_ms(w, "preprocess", t->preprocess);
@@ -146,7 +155,11 @@ static void put_event(struct dh_recorder *r, const struct dh_event *e)
     switch (e->kind) {
     case DH_EVENT_START: break;
     case DH_EVENT_FRAME: put_frame(r, e); break;
-    case DH_EVENT_ANSWER: put_answer(r, e); break;
+    case DH_EVENT_ANSWER:
+        put_answer(r, e);
+        dh_usage_add(&r->spent.usage, &e->usage);
+        r->spent.model_ns += model_ns(e);
+        break;
     case DH_EVENT_ACT: put_act(r, e); break;
     case DH_EVENT_DONE: put_done(r, e); break;
     case DH_EVENT_NOTE: put_text(r, "mark", "text", e); break;
@@ -221,7 +234,7 @@ static void finish_files(struct dh_recorder *r)
                                          r->page.html.data, r->page.html.len));
     note_failure(r, dh_session_file_finish(r->file, r->end_ns,
                                            r->reason ? r->reason : "error",
-                                           r->dropped));
+                                           r->dropped, &r->spent));
 }
 
 enum dh_status dh_recorder_destroy(struct dh_recorder *r)

@@ -120,9 +120,22 @@ static void put_end(struct dh_json_writer *w, int64_t t, const char *reason)
     dh_jw_end_object(w);
 }
 
-// reason is NULL while it runs.
+static void put_spent(struct dh_json_writer *w,
+                      const struct dh_session_spent *spent)
+{
+    dh_jw_object(w, "spent");
+    dh_jw_i64(w, "tokens_in", spent->usage.prompt_tokens);
+    dh_jw_i64(w, "cached", spent->usage.cached_tokens);
+    dh_jw_i64(w, "tokens_out", spent->usage.answer_tokens);
+    dh_jw_double(w, "model_s", (double)spent->model_ns / 1e9);
+    dh_jw_double(w, "cost", spent->usage.cost);
+    dh_jw_end_object(w);
+}
+
+// reason and spent are NULL while it runs.
 static enum dh_status write_head(struct dh_session_file *s, int64_t t,
-                                 const char *reason, uint64_t dropped)
+                                 const char *reason, uint64_t dropped,
+                                 const struct dh_session_spent *spent)
 {
     struct dh_buf out;
     struct dh_json_writer w;
@@ -147,6 +160,8 @@ static enum dh_status write_head(struct dh_session_file *s, int64_t t,
     dh_jw_i64(&w, "frames", s->n_frames);
     dh_jw_i64(&w, "dropped", (int64_t)dropped);
     dh_jw_end_object(&w);
+    if (spent)
+        put_spent(&w, spent);
     if (reason)
         put_end(&w, t, reason);
     dh_jw_end_object(&w);
@@ -180,7 +195,7 @@ enum dh_status dh_session_file_create(struct dh_session_file **out,
     dh_buf_init(&s->line, LINE_MAX_BYTES);
     enum dh_status st = make_folder(s);
     if (!st)
-        st = write_head(s, 0, NULL, 0);
+        st = write_head(s, 0, NULL, 0, NULL);
     if (st) {
         dh_session_file_destroy(s);
         return st;
@@ -339,14 +354,15 @@ void dh_session_file_sync(struct dh_session_file *s)
 
 enum dh_status dh_session_file_finish(struct dh_session_file *s,
                                       int64_t time_ns, const char *reason,
-                                      uint64_t dropped)
+                                      uint64_t dropped,
+                                      const struct dh_session_spent *spent)
 {
     if (s->video && dh_video_out_end(s->video))
         dh_warn("%s: the video is not whole", s->dir);
     fdatasync(s->fd);
     if (s->failed)
         return s->failed;
-    return fail(s, write_head(s, time_ns - s->base_ns, reason, dropped));
+    return fail(s, write_head(s, time_ns - s->base_ns, reason, dropped, spent));
 }
 
 enum dh_status dh_session_file_put(struct dh_session_file *s, const char *name,

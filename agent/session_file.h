@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/event.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -20,6 +21,12 @@ struct dh_session_file;
 struct dh_session_head {
     const char *kind, *task, *model, *display; /* NULL: unknown */
     bool video;
+};
+
+/* What all answers took. */
+struct dh_session_spent {
+    struct dh_usage usage;
+    int64_t model_ns;
 };
 
 /* The folder is created; a non-empty one is DH_ERR_USAGE. Texts of the head
@@ -49,10 +56,10 @@ DH_MUST_USE enum dh_status dh_session_file_frame(struct dh_session_file *s,
 void dh_session_file_sync(struct dh_session_file *s);
 
 /* Finish the video and write the header with how it ended. */
-DH_MUST_USE enum dh_status dh_session_file_finish(struct dh_session_file *s,
-                                                  int64_t time_ns,
-                                                  const char *reason,
-                                                  uint64_t dropped);
+DH_MUST_USE enum dh_status
+dh_session_file_finish(struct dh_session_file *s, int64_t time_ns,
+                       const char *reason, uint64_t dropped,
+                       const struct dh_session_spent *spent);
 /* Write another file of the folder, whole or not at all. */
 DH_MUST_USE enum dh_status dh_session_file_put(struct dh_session_file *s,
                                                const char *name,

@@ -143,7 +143,12 @@ static void judge_window(struct trust *t, const struct dh_action *a,
     }
     if (tier == DH_TIER_LOOK || v->by)
         return;
-    if (is_denied(t, w, at)) {
+    if (!w->within) {
+        v->window = *w;
+        refuse(v, "window",
+               at ? "another window than the chosen one is there"
+                  : "the keys would go to another window than the chosen one");
+    } else if (is_denied(t, w, at)) {
         v->window = *w;
         refuse(v, "list", "the window or the place is on the deny list");
     } else if (!is_listed(t, w, at)) {

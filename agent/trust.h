@@ -58,7 +58,7 @@ struct dh_trust_options {
     const struct dh_trust_rule *allow, *deny; /* not copied */
     int n_allow, n_deny;
     int max_rate;               /* actions in a minute; 0: any number */
-    struct dh_windows *windows; /* needed */
+    struct dh_windows *windows; /* needed; its limit is held to */
     struct dh_a11y *a11y;       /* NULL: what a click is on is not known */
     struct dh_audit *audit;     /* NULL: nothing is written down */
     struct dh_cancel *taken;    /* a person has the desktop; may be NULL */

@@ -12,7 +12,7 @@ void dh_wire_answer_init(struct dh_wire_answer *a)
     memset(a, 0, sizeof *a);
     dh_buf_init(&a->text, DH_WIRE_MAX_BYTES);
     dh_buf_init(&a->reasoning, DH_WIRE_MAX_BYTES);
-    dh_buf_init(&a->signature, DH_WIRE_MAX_BYTES);
+    dh_buf_init(&a->details, DH_WIRE_MAX_BYTES);
     for (int i = 0; i < DH_WIRE_MAX_CALLS; i++)
         dh_buf_init(&a->call[i].arguments, DH_WIRE_MAX_BYTES);
 }
@@ -21,17 +21,50 @@ void dh_wire_answer_finish(struct dh_wire_answer *a)
 {
     dh_buf_finish(&a->text);
     dh_buf_finish(&a->reasoning);
-    dh_buf_finish(&a->signature);
+    dh_buf_finish(&a->details);
+    for (int i = 0; i < a->n_thoughts; i++) {
+        dh_buf_finish(&a->thought[i].text);
+        dh_buf_finish(&a->thought[i].signature);
+    }
+    dh_one_call_finish(&a->one);
     for (int i = 0; i < DH_WIRE_MAX_CALLS; i++)
         dh_buf_finish(&a->call[i].arguments);
 }
 
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = strlen(text), keep, before = a->text.len;
     dh_buf_put(&a->text, text, n);
-    if (n && a->on_text && !a->enough)
-        a->enough = !a->on_text(a->user, text, n);
+    if (dh_one_call_is_over(&a->one, dh_buf_text(&a->text), a->text.len,
+                            &keep)) {
+        a->text.data[a->text.len = keep] = '\0';
+        a->enough = true;
+    }
+    if (a->on_text && a->text.len > before &&
+        !a->on_text(a->user, a->text.data + before, a->text.len - before))
+        a->enough = true;
+}
+
+struct dh_wire_thought *dh_wire_think(struct dh_wire_answer *a)
+{
+    if (a->n_thoughts < DH_WIRE_MAX_THOUGHTS) {
+        struct dh_wire_thought *t = &a->thought[a->n_thoughts++];
+        dh_buf_init(&t->text, DH_WIRE_MAX_BYTES);
+        dh_buf_init(&t->signature, DH_WIRE_MAX_BYTES);
+    }
+    return &a->thought[a->n_thoughts - 1];
+}
+
+const char *dh_wire_reasoning(const struct dh_wire_answer *a)
+{
+    if (a->reasoning.len)
+        return dh_buf_text(&a->reasoning);
+    return a->details.len ? dh_buf_text(&a->details) : NULL;
+}
+
+bool dh_wire_is_over(const struct dh_wire_answer *a)
+{
+    return a->failed || a->enough;
 }
 
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)
@@ -40,6 +73,13 @@ struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index)
         return NULL;
     a->n_calls = DH_MAX(a->n_calls, index + 1);
     return &a->call[index];
+}
+
+int dh_wire_count(const struct dh_json *o, const char *key)
+{
+    const struct dh_json *v = dh_json_find(o, key);
+    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
+    return n > 0 && n < 1e9 ? (int)n : 0;
 }
 
 static void fail(struct dh_wire_answer *a, const char *text)
@@ -89,18 +129,16 @@ void dh_wire_put_arguments(struct dh_json_writer *w, const char *key,
     dh_json_free(o);
 }
 
+// The parser of actions mends what is nearly JSON, so it gets what came.
 static void put_call(struct dh_buf *out, const struct dh_wire_call *c)
 {
-    struct dh_json_writer w;
     if (out->len)
         dh_buf_putc(out, '\n');
-    dh_buf_puts(out, "<tool_call>\n");
-    dh_jw_init(&w, out);
-    dh_jw_object(&w, NULL);
-    dh_jw_text(&w, "name", c->name);
-    dh_wire_put_arguments(&w, "arguments", c);
-    dh_jw_end_object(&w);
-    dh_buf_puts(out, "\n</tool_call>");
+    dh_buf_puts(out, "<tool_call>\n{\"name\":");
+    dh_json_quote(out, dh_str_of(c->name));
+    dh_buf_puts(out, ",\"arguments\":");
+    dh_buf_puts(out, c->arguments.len ? dh_buf_text(&c->arguments) : "{}");
+    dh_buf_puts(out, "}\n</tool_call>");
 }
 
 // The last tag of a kind in a text, or -1.
@@ -122,7 +160,9 @@ char *dh_wire_text(const struct dh_wire_answer *a)
         while (s.n && (s.p[s.n - 1] == '\n' || s.p[s.n - 1] == ' '))
             s.n--;
         dh_buf_put(&out, s.p, s.n);
-        dh_buf_puts(&out, "\n</tool_call>");
+        // M3's own tags follow their marker at once.
+        dh_buf_puts(&out, dh_str_ends(s, "]<]minimax[>[") ? "</tool_call>"
+                                                          : "\n</tool_call>");
     } else {
         dh_buf_put(&out, s.p, s.n);
     }

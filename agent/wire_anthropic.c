@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define LEFT_OUT "(an earlier picture, left out)"
-
 // --- the question -----------------------------------------------------------
 
 struct draft {
@@ -51,7 +49,7 @@ static void put_part(struct draft *d, const struct dh_part *p)
     else if (p->kind == DH_PART_VIDEO)
         put_media_block(d, &d->q->videos[d->video++], "video");
     else if (d->image++ < d->q->skip_images)
-        put_text_block(d, LEFT_OUT);
+        put_text_block(d, DH_WIRE_LEFT_OUT);
     else
         put_media_block(d, &d->q->images[d->image - 1], "image");
 }
@@ -160,34 +158,46 @@ static void question(const struct dh_wire_question *q, struct dh_buf *out)
 
 // --- the answer -------------------------------------------------------------
 
-static int count_of(const struct dh_json *o, const char *key)
-{
-    const struct dh_json *v = dh_json_find(o, key);
-    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
-    return n > 0 && n < 1e9 ? (int)n : 0;
-}
-
 // What was cached is counted apart from the rest of the input.
 static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
 {
     if (!u || dh_json_kind(u) != DH_JSON_OBJECT)
         return;
-    int cached = count_of(u, "cache_read_input_tokens");
-    int input = count_of(u, "input_tokens") + cached +
-                count_of(u, "cache_creation_input_tokens");
+    int cached = dh_wire_count(u, "cache_read_input_tokens");
+    int input = dh_wire_count(u, "input_tokens") + cached +
+                dh_wire_count(u, "cache_creation_input_tokens");
     a->has_usage = true;
     if (input > 0) {
         a->usage.prompt_tokens = input;
         a->usage.cached_tokens = cached;
     }
     if (dh_json_find(u, "output_tokens"))
-        a->usage.answer_tokens = count_of(u, "output_tokens");
+        a->usage.answer_tokens = dh_wire_count(u, "output_tokens");
 }
 
 static const char *text_of(const struct dh_json *o, const char *key)
 {
     const struct dh_json *v = dh_json_find(o, key);
     return v ? dh_json_text(v) : "";
+}
+
+// Each block has a signature of its own, which fits its own text alone.
+static void take_thought(struct dh_wire_answer *a, const struct dh_json *b,
+                         const char *type)
+{
+    bool begins = strcmp(type, "thinking") == 0;
+    bool redacted = strcmp(type, "redacted_thinking") == 0;
+    bool goes_on = strcmp(type, "thinking_delta") == 0 ||
+                   strcmp(type, "signature_delta") == 0;
+    if (!begins && !redacted && !(goes_on && a->n_thoughts))
+        return;
+    struct dh_wire_thought *t =
+        goes_on ? &a->thought[a->n_thoughts - 1] : dh_wire_think(a);
+    t->redacted = t->redacted || redacted;
+    dh_buf_puts(&t->text, text_of(b, redacted ? "data" : "thinking"));
+    dh_buf_puts(&t->signature, text_of(b, "signature"));
+    if (!redacted)
+        dh_buf_puts(&a->reasoning, text_of(b, "thinking"));
 }
 
 // A block, or the piece of one that a stream brings; index counts blocks.
@@ -198,12 +208,7 @@ static void take_block(struct dh_wire_answer *a, const struct dh_json *b,
     const struct dh_json *input = dh_json_find(b, "input");
     if (strcmp(type, "text") == 0 || strcmp(type, "text_delta") == 0)
         dh_wire_take_text(a, text_of(b, "text"));
-    if (strcmp(type, "thinking") == 0 || strcmp(type, "thinking_delta") == 0) {
-        dh_buf_puts(&a->reasoning, text_of(b, "thinking"));
-        a->reasoning_key = "thinking";
-    }
-    if (strcmp(type, "signature_delta") == 0 || strcmp(type, "thinking") == 0)
-        dh_buf_puts(&a->signature, text_of(b, "signature"));
+    take_thought(a, b, type);
     if (strcmp(type, "input_json_delta") == 0 && index >= 0 && a->n_calls)
         dh_buf_puts(&a->call[a->n_calls - 1].arguments,
                     text_of(b, "partial_json"));
@@ -223,7 +228,7 @@ static void take_event(struct dh_wire_answer *a, const struct dh_json *o)
 {
     const char *type = text_of(o, "type");
     const struct dh_json *delta = dh_json_find(o, "delta");
-    int index = count_of(o, "index");
+    int index = dh_wire_count(o, "index");
     if (strcmp(type, "message_start") == 0)
         take_usage(a, dh_json_find(dh_json_find(o, "message"), "usage"));
     if (strcmp(type, "content_block_start") == 0)
@@ -254,7 +259,7 @@ static bool event(struct dh_wire_answer *a, const char *name, const char *data,
     if (!dh_wire_take_error(a, o))
         take_event(a, o);
     dh_json_free(o);
-    return !last && !a->failed && !a->enough;
+    return !last && !dh_wire_is_over(a);
 }
 
 static void whole(struct dh_wire_answer *a, const struct dh_json *o)
@@ -277,6 +282,20 @@ static void whole(struct dh_wire_answer *a, const struct dh_json *o)
 
 // --- the answer as history --------------------------------------------------
 
+static void put_thought(struct dh_json_writer *w,
+                        const struct dh_wire_thought *t)
+{
+    // Thinking without its signature would be refused.
+    if (!t->redacted && !t->signature.len)
+        return;
+    dh_jw_object(w, NULL);
+    dh_jw_text(w, "type", t->redacted ? "redacted_thinking" : "thinking");
+    dh_jw_text(w, t->redacted ? "data" : "thinking", dh_buf_text(&t->text));
+    if (!t->redacted)
+        dh_jw_text(w, "signature", dh_buf_text(&t->signature));
+    dh_jw_end_object(w);
+}
+
 static void message(const struct dh_wire_answer *a, const char *text,
                     struct dh_buf *out)
 {
@@ -286,14 +305,8 @@ static void message(const struct dh_wire_answer *a, const char *text,
     dh_jw_object(&w, NULL);
     dh_jw_text(&w, "role", "assistant");
     dh_jw_array(&w, "content");
-    // Thinking without its signature would be refused.
-    if (a->signature.len) {
-        dh_jw_object(&w, NULL);
-        dh_jw_text(&w, "type", "thinking");
-        dh_jw_text(&w, "thinking", dh_buf_text(&a->reasoning));
-        dh_jw_text(&w, "signature", dh_buf_text(&a->signature));
-        dh_jw_end_object(&w);
-    }
+    for (int i = 0; i < a->n_thoughts; i++)
+        put_thought(&w, &a->thought[i]);
     if (said[0] || !a->n_calls) {
         dh_jw_object(&w, NULL);
         dh_jw_text(&w, "type", "text");

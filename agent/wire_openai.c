@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define LEFT_OUT "(an earlier picture, left out)"
-
 // --- the question -----------------------------------------------------------
 
 struct draft {
@@ -45,6 +43,8 @@ static void put_media_part(struct draft *d, const struct dh_wire_media *m,
     dh_jw_text(&d->w, "type", kind);
     dh_jw_object(&d->w, kind);
     put_url(d, m);
+    if (m->fps > 0)
+        dh_jw_double(&d->w, "fps", m->fps);
     if (s->tell_side && m->side > 0)
         dh_jw_i64(&d->w, "max_long_side_pixel",
                   DH_MIN(s->max_side / 28 * 28, (m->side + 27) / 28 * 28));
@@ -59,18 +59,25 @@ static void put_part(struct draft *d, const struct dh_part *p)
     else if (p->kind == DH_PART_VIDEO)
         put_media_part(d, &d->q->videos[d->video++], "video_url");
     else if (d->image++ < d->q->skip_images)
-        put_text_part(d, LEFT_OUT);
+        put_text_part(d, DH_WIRE_LEFT_OUT);
     else
         put_media_part(d, &d->q->images[d->image - 1], "image_url");
 }
 
-static const char *role_name(enum dh_role role)
+// M3's template has a place of its own for what outranks the instructions; the
+// vendor's API and our server know it.
+static bool knows_root(const struct dh_endpoint_settings *s)
+{
+    return s->form || dh_str_starts(dh_str_of(s->profile), "minimax");
+}
+
+static const char *role_name(const struct draft *d, enum dh_role role)
 {
     switch (role) {
     case DH_ROLE_ASSISTANT: return "assistant";
     case DH_ROLE_USER: return "user";
     case DH_ROLE_TOOL: return "tool";
-    case DH_ROLE_ROOT:
+    case DH_ROLE_ROOT: return knows_root(&d->q->e->s) ? "root" : "system";
     case DH_ROLE_SYSTEM:
     case DH_ROLE_DEVELOPER: break;
     }
@@ -117,7 +124,7 @@ static void put_message(struct draft *d, const struct dh_message *m)
         return;
     }
     dh_jw_object(&d->w, NULL);
-    dh_jw_text(&d->w, "role", role_name(m->role));
+    dh_jw_text(&d->w, "role", role_name(d, m->role));
     if (all_text(m)) {
         dh_jw_text(&d->w, "content", m->parts[0].text);
     } else {
@@ -204,11 +211,22 @@ static void question(const struct dh_wire_question *q, struct dh_buf *out)
 
 // --- the answer -------------------------------------------------------------
 
-static int count_of(const struct dh_json *o, const char *key)
+static int64_t ms_of(const struct dh_json *o, const char *key)
 {
     const struct dh_json *v = dh_json_find(o, key);
-    double n = v && dh_json_kind(v) == DH_JSON_NUMBER ? dh_json_number(v) : 0;
-    return n > 0 && n < 1e9 ? (int)n : 0;
+    double ms = v ? dh_json_number(v) : 0;
+    return ms > 0 && ms < 1e9 ? (int64_t)(ms * 1e6) : 0;
+}
+
+static void take_times(struct dh_wire_answer *a, const struct dh_json *t)
+{
+    if (!t)
+        return;
+    a->has_times = true;
+    a->times.preprocess = ms_of(t, "preprocess");
+    a->times.vision = ms_of(t, "vision");
+    a->times.prefill = ms_of(t, "prefill");
+    a->times.decode = ms_of(t, "decode");
 }
 
 static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
@@ -216,33 +234,29 @@ static void take_usage(struct dh_wire_answer *a, const struct dh_json *u)
     if (!u || dh_json_kind(u) != DH_JSON_OBJECT)
         return;
     a->has_usage = true;
-    a->usage.prompt_tokens = count_of(u, "prompt_tokens");
-    a->usage.answer_tokens = count_of(u, "completion_tokens");
-    a->usage.cached_tokens =
-        count_of(dh_json_find(u, "prompt_tokens_details"), "cached_tokens");
+    a->usage.prompt_tokens = dh_wire_count(u, "prompt_tokens");
+    a->usage.answer_tokens = dh_wire_count(u, "completion_tokens");
+    a->usage.cached_tokens = dh_wire_count(
+        dh_json_find(u, "prompt_tokens_details"), "cached_tokens");
+    take_times(a, dh_json_find(u, "deskhand_ms"));
 }
 
 static void take_reasoning(struct dh_wire_answer *a, const struct dh_json *m)
 {
-    // The details say the same again where both are there.
     static const char *const keys[] = { "reasoning_content", "reasoning" };
     for (size_t i = 0; i < DH_COUNTOF(keys); i++) {
         const struct dh_json *v = dh_json_find(m, keys[i]);
         if (v && dh_json_text(v)[0]) {
             dh_buf_puts(&a->reasoning, dh_json_text(v));
-            a->reasoning_key = a->reasoning_key ? a->reasoning_key : keys[i];
+            a->reasoning_key = keys[i];
             break;
         }
     }
-    if (dh_json_find(m, "reasoning_details"))
-        a->reasoning_key = "reasoning_details";
-    if (a->reasoning.len)
-        return;
     const struct dh_json *d = dh_json_find(m, "reasoning_details");
     for (const struct dh_json *e = dh_json_first(d); e; e = dh_json_next(e)) {
         const struct dh_json *text = dh_json_find(e, "text");
         if (text)
-            dh_buf_puts(&a->reasoning, dh_json_text(text));
+            dh_buf_puts(&a->details, dh_json_text(text));
     }
 }
 
@@ -257,7 +271,7 @@ static void take_call(struct dh_wire_answer *a, const struct dh_json *c,
                       int place)
 {
     const struct dh_json *index = dh_json_find(c, "index");
-    int i = index ? count_of(c, "index") : place;
+    int i = index ? dh_wire_count(c, "index") : place;
     struct dh_wire_call *call = dh_wire_call_at(a, i);
     const struct dh_json *f = dh_json_find(c, "function");
     const struct dh_json *args = dh_json_find(f, "arguments");
@@ -321,7 +335,7 @@ static bool event(struct dh_wire_answer *a, const char *name, const char *data,
     if (!dh_wire_take_error(a, o))
         take_choice(a, o, "delta");
     dh_json_free(o);
-    return !a->failed && !a->enough;
+    return !dh_wire_is_over(a);
 }
 
 static void whole(struct dh_wire_answer *a, const struct dh_json *o)
@@ -341,17 +355,14 @@ static void whole(struct dh_wire_answer *a, const struct dh_json *o)
 static void put_reasoning(const struct dh_wire_answer *a,
                           struct dh_json_writer *w)
 {
-    const char *text = dh_buf_text(&a->reasoning);
-    if (!a->reasoning_key || !a->reasoning.len)
+    if (a->reasoning.len)
+        dh_jw_text(w, a->reasoning_key, dh_buf_text(&a->reasoning));
+    if (!a->details.len)
         return;
-    if (strcmp(a->reasoning_key, "reasoning_details") != 0) {
-        dh_jw_text(w, a->reasoning_key, text);
-        return;
-    }
     dh_jw_array(w, "reasoning_details");
     dh_jw_object(w, NULL);
     dh_jw_text(w, "type", "reasoning.text");
-    dh_jw_text(w, "text", text);
+    dh_jw_text(w, "text", dh_buf_text(&a->details));
     dh_jw_end_object(w);
     dh_jw_end_array(w);
 }

@@ -13,18 +13,22 @@
 
 #include "agent/brain.h"
 #include "agent/endpoint.h"
+#include "agent/one_call.h"
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/json.h"
 
-#define DH_WIRE_MAX_CALLS 8
-#define DH_WIRE_MAX_BYTES (4 * 1024 * 1024) /* of an answer */
+#define DH_WIRE_LEFT_OUT     "(an earlier picture, left out)"
+#define DH_WIRE_MAX_CALLS    8
+#define DH_WIRE_MAX_THOUGHTS 16
+#define DH_WIRE_MAX_BYTES    (4 * 1024 * 1024) /* of an answer */
 
 /* A picture or video as base64, ready to be sent. */
 struct dh_wire_media {
     const char *type; /* "image/jpeg", "video/mp4" */
     const char *base64;
-    int side; /* longest, in pixels */
+    int side;   /* longest, in pixels */
+    double fps; /* of a video; 0: a picture */
 };
 
 struct dh_wire_question {
@@ -35,6 +39,12 @@ struct dh_wire_question {
     int max_tokens;
 };
 
+/* A block of thoughts that has to go back as it came (Anthropic). */
+struct dh_wire_thought {
+    struct dh_buf text, signature;
+    bool redacted; /* the text is not for reading */
+};
+
 struct dh_wire_call {
     char id[128], name[128];
     struct dh_buf arguments; /* JSON, as far as it came */
@@ -42,17 +52,23 @@ struct dh_wire_call {
 
 /* What has come of an answer. */
 struct dh_wire_answer {
-    struct dh_buf text, reasoning, signature;
+    struct dh_buf text, reasoning;
+    struct dh_buf details; /* of reasoning_details, which may say the same */
     const char *reasoning_key; /* the field that it came in; NULL: none */
+    struct dh_wire_thought thought[DH_WIRE_MAX_THOUGHTS];
+    int n_thoughts;
     struct dh_wire_call call[DH_WIRE_MAX_CALLS];
     int n_calls;
     char finish[32]; /* "" until the server has said why it ends */
     struct dh_usage usage;
     bool has_usage;
+    struct dh_times times; /* as our own server tells them */
+    bool has_times;
     int error;          /* the vendor's code, or 0 */
     struct dh_diag why; /* of an error, in the server's words */
     bool failed;        /* the server said so, or it is nonsense */
-    bool enough;        /* on_text said so */
+    bool enough;        /* on_text said so, or the one call is there */
+    struct dh_one_call one;
     bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
 };
@@ -61,8 +77,16 @@ void dh_wire_answer_init(struct dh_wire_answer *a);
 void dh_wire_answer_finish(struct dh_wire_answer *a);
 /* Append text, telling on_text. */
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text);
+/* Nothing that may still come is wanted. */
+bool dh_wire_is_over(const struct dh_wire_answer *a);
 /* The call of this index; NULL where there are too many. */
 struct dh_wire_call *dh_wire_call_at(struct dh_wire_answer *a, int index);
+/* One more block of thoughts, or the last one where there are too many. */
+struct dh_wire_thought *dh_wire_think(struct dh_wire_answer *a);
+/* What it thought apart from the text; NULL: nothing. */
+const char *dh_wire_reasoning(const struct dh_wire_answer *a);
+/* A count from a server, 0 where it is none. */
+int dh_wire_count(const struct dh_json *o, const char *key);
 /* What the server says is wrong, from either protocol's error object or the
  * vendor's base_resp; false where the object holds neither. */
 bool dh_wire_take_error(struct dh_wire_answer *a, const struct dh_json *o);

@@ -36,6 +36,10 @@ struct dh_pool {
     // guarded by lock
     bool open; // workers may still join the run
     bool stop;
+    // Runs of several callers take turns, in the order in which they came.
+    struct dh_mutex gate;
+    struct dh_cond turn;
+    uint64_t asked, served; // guarded by gate
 };
 
 static void pause_cpu(void)
@@ -103,6 +107,8 @@ enum dh_status dh_pool_create(struct dh_pool **out, int threads)
     dh_mutex_init(&p->lock);
     dh_cond_init(&p->begun);
     dh_cond_init(&p->done);
+    dh_mutex_init(&p->gate);
+    dh_cond_init(&p->turn);
     for (int i = 0; i < p->threads - 1; i++) {
         struct worker *w = &p->workers[i];
         w->pool = p;
@@ -130,6 +136,8 @@ void dh_pool_destroy(struct dh_pool *p)
     for (int i = 0; i < p->threads - 1; i++)
         dh_thread_join(&p->workers[i].thread);
     dh_cond_finish(&p->done);
+    dh_cond_finish(&p->turn);
+    dh_mutex_finish(&p->gate);
     dh_cond_finish(&p->begun);
     dh_mutex_finish(&p->lock);
     dh_free(p->workers);
@@ -139,6 +147,24 @@ void dh_pool_destroy(struct dh_pool *p)
 int dh_pool_threads(const struct dh_pool *p)
 {
     return p ? p->threads : 1;
+}
+
+static void take_turn(struct dh_pool *p)
+{
+    dh_mutex_lock(&p->gate);
+    uint64_t mine = p->asked++;
+    while (p->served != mine)
+        dh_cond_wait(&p->turn, &p->gate);
+    dh_mutex_unlock(&p->gate);
+}
+
+static void give_turn(struct dh_pool *p)
+{
+    dh_mutex_lock(&p->gate);
+    p->served++;
+    if (p->served != p->asked)
+        dh_cond_broadcast(&p->turn);
+    dh_mutex_unlock(&p->gate);
 }
 
 static void run_begin(struct dh_pool *p)
@@ -177,6 +203,7 @@ void dh_pool_run(struct dh_pool *p, size_t n, size_t grain,
             fn(arg, i, i + DH_MIN(grain, n - i), 0);
         return;
     }
+    take_turn(p);
     p->fn = fn;
     p->arg = arg;
     p->n = n;
@@ -184,4 +211,5 @@ void dh_pool_run(struct dh_pool *p, size_t n, size_t grain,
     run_begin(p);
     take_slices(p, 0);
     run_end(p);
+    give_turn(p);
 }

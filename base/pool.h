@@ -28,7 +28,7 @@ int dh_pool_threads(const struct dh_pool *pool);
  * are done. `worker` is 0..threads-1, unique among the calls that run at the
  * same time: an index into scratch memory. The caller takes part. pool may be
  * NULL: one slice after another in this thread. Allocates nothing. Runs do not
- * nest.
+ * nest. Runs of several threads take turns, whoever came first first.
  */
 void dh_pool_run(struct dh_pool *pool, size_t n, size_t grain, dh_pool_fn fn,
                  void *arg);

@@ -37,8 +37,6 @@ static bool same_picture(const struct dh_frame *a, const struct dh_frame *b)
 {
     if (a == b)
         return true;
-    if (a == b)
-        return true;
     if (a->width != b->width || a->height != b->height)
         return false;
     for (int y = 0; y < a->height; y++)

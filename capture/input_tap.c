@@ -200,8 +200,7 @@ static enum dh_status find_key(const char *name, KeySym *out)
 static enum dh_status select_events(struct dh_input_tap *t)
 {
     int event, error, major = 2, minor = 2;
-    unsigned char raw[XIMaskLen(XI_LASTEVENT)] = { 0 };
-    unsigned char tree[XIMaskLen(XI_LASTEVENT)] = { 0 };
+    unsigned char bits[XIMaskLen(XI_LASTEVENT)] = { 0 };
     if (!XQueryExtension(t->dpy, "XInputExtension", &t->opcode, &event,
                          &error) ||
         XIQueryVersion(t->dpy, &major, &minor) != Success ||
@@ -210,14 +209,15 @@ static enum dh_status select_events(struct dh_input_tap *t)
                 "noticed");
         return DH_ERR_UNSUPPORTED;
     }
-    XISetMask(raw, XI_RawKeyPress);
-    XISetMask(raw, XI_RawButtonPress);
-    XISetMask(raw, XI_RawMotion);
-    XISetMask(tree, XI_HierarchyChanged);
-    XIEventMask masks[] = { { XIAllMasterDevices, sizeof raw, raw },
-                            { XIAllDevices, sizeof tree, tree } };
+    XISetMask(bits, XI_RawKeyPress);
+    XISetMask(bits, XI_RawButtonPress);
+    XISetMask(bits, XI_RawMotion);
+    XISetMask(bits, XI_HierarchyChanged);
+    // A grab may freeze the master devices; those that a person holds in hand
+    // are not frozen with them.
+    XIEventMask mask = { XIAllDevices, sizeof bits, bits };
     dh_x11_trap_begin(t->dpy);
-    XISelectEvents(t->dpy, DefaultRootWindow(t->dpy), masks, 2);
+    XISelectEvents(t->dpy, DefaultRootWindow(t->dpy), &mask, 1);
     return dh_x11_trap_end(t->dpy) ? DH_OK : DH_ERR_IO;
 }
 

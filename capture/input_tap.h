@@ -2,9 +2,9 @@
  * capture/input_tap.h - notices at once when a person uses the desktop.
  *
  * A thread of its own, dh-tap, reads raw XInput2 events of every device that is
- * not one of XTest's, which the agent uses. Raw events come through grabs and
- * while keys are held. Releases do not count: the key that started the program
- * goes up after it runs.
+ * not one of XTest's, which the agent uses. They come while keys are held and
+ * through grabs, those that freeze the keyboard among them. Releases do not
+ * count: the key that started the program goes up after it runs.
  */
 #ifndef DH_CAPTURE_INPUT_TAP_H
 #define DH_CAPTURE_INPUT_TAP_H

@@ -44,6 +44,7 @@ struct screen {
     uint64_t serial; // of the last frame
     struct dh_frame *last;
     bool changed;           // something may have, since the last frame
+    bool drawn_on;          // something was, since the last frame
     struct dh_cursor drawn; // into it; only place and serial
 
     bool has_damage; // else settle compares pictures
@@ -116,6 +117,7 @@ static bool events_note(struct screen *s)
     }
     if (damaged)
         damage_renew(s);
+    s->drawn_on = s->drawn_on || damaged;
     return damaged;
 }
 
@@ -295,7 +297,7 @@ static enum dh_status frame_fetch(struct screen *s,
             return DH_OK;
         }
         last_yield(s);
-        s->changed = false;
+        s->changed = s->drawn_on = false;
         st = pixels_fetch(s, &shot, out);
         if (st)
             st = fetch_failed(s, st, tries > 1);
@@ -315,7 +317,8 @@ static enum dh_status newest_fetch(struct screen *s, bool told,
                                    const struct dh_cursor *pointer,
                                    struct dh_frame **out)
 {
-    bool waiting = events_note(s) && s->watch.known && !s->window.id;
+    events_note(s);
+    bool waiting = s->drawn_on && s->watch.known && !s->window.id;
     if (s->has_damage && !told && !waiting && !dh_x11_is_lost(s->dpy)) {
         XSync(s->dpy, False);
         events_note(s);
@@ -549,6 +552,28 @@ static enum dh_status screen_settle(struct dh_source *source,
     return DH_OK;
 }
 
+static enum dh_status screen_wait(struct dh_source *source, int64_t until_ns,
+                                  struct dh_cancel *cancel, bool *changed)
+{
+    struct screen *s = screen_of(source);
+    enum dh_status st = DH_OK;
+    if (!s->has_damage) // who wants to know has to look
+        return DH_OK;
+    if (!s->damage)
+        st = damage_start(s);
+    while (!st) {
+        st = changes_note(s);
+        int64_t now = dh_now_ns();
+        *changed = s->drawn_on;
+        if (st || *changed || now >= until_ns)
+            return st;
+        if (dh_cancel_is_set(cancel))
+            return DH_ERR_CANCELLED;
+        st = change_wait(s, now, until_ns);
+    }
+    return st;
+}
+
 // ---- life ------------------------------------------------------------------
 
 static void screen_destroy(struct dh_source *source)
@@ -572,6 +597,7 @@ static const struct dh_source_ops screen_ops = {
     .grab = screen_grab,
     .mark = screen_mark,
     .settle = screen_settle,
+    .wait = screen_wait,
     .layout = screen_layout,
     .destroy = screen_destroy,
 };
@@ -660,4 +686,9 @@ enum dh_status dh_screen_create(struct dh_source **out,
     }
     *out = &s->source;
     return DH_OK;
+}
+
+unsigned long dh_screen_window(const struct dh_source *source)
+{
+    return ((const struct screen *)source)->window.id;
 }

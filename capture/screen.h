@@ -62,6 +62,9 @@ DH_MUST_USE enum dh_status
 dh_screen_create(struct dh_source **out,
                  const struct dh_screen_options *options);
 
+/* The window that a source of dh_screen_create shows; 0: not one alone. */
+unsigned long dh_screen_window(const struct dh_source *source);
+
 /* What a server offers, for people. */
 struct dh_screen_info {
     int width, height, depth, bits_per_pixel;

@@ -28,6 +28,7 @@ struct dh_sign {
     GC gc;
     char hint[64];
     enum dh_sign_state state;
+    struct dh_size screen; // as it was drawn for
 };
 
 static const struct {
@@ -101,6 +102,7 @@ static void draw(struct dh_sign *s)
     if (!XGetWindowAttributes(s->dpy, DefaultRootWindow(s->dpy), &root))
         return;
     int w = root.width, h = root.height;
+    s->screen = (struct dh_size){ w, h };
     const struct dh_rect box[STRIPS] = { { 0, 0, w, THICK },
                                          { 0, h - THICK, w, THICK },
                                          { 0, THICK, THICK, h - 2 * THICK },
@@ -186,5 +188,54 @@ void dh_sign_show(struct dh_sign *s, enum dh_sign_state state)
         s->state = state;
         draw_synced(s);
     }
+    dh_mutex_unlock(&s->lock);
+}
+
+static bool is_ours(const struct dh_sign *s, Window win)
+{
+    for (int i = 0; i < STRIPS; i++)
+        if (win == s->strip[i])
+            return true;
+    return win == s->label;
+}
+
+// Another window lies on one of the sign's, or the screen has another size.
+static bool is_hidden(struct dh_sign *s)
+{
+    Window root = DefaultRootWindow(s->dpy), parent, *child = NULL;
+    XWindowAttributes a;
+    unsigned n = 0;
+    bool above = false;
+    int left = STRIPS + (s->font != NULL);
+    if (!XGetWindowAttributes(s->dpy, root, &a) ||
+        !XQueryTree(s->dpy, root, &root, &parent, &child, &n))
+        return false;
+    bool hidden = a.width != s->screen.w || a.height != s->screen.h;
+    // From the top down, until all of the sign has been seen.
+    while (n-- > 0 && left > 0 && !above) {
+        bool ours = is_ours(s, child[n]);
+        left -= ours;
+        above = !ours && XGetWindowAttributes(s->dpy, child[n], &a) &&
+                a.map_state == IsViewable && a.class == InputOutput;
+    }
+    if (child)
+        XFree(child);
+    return hidden || above;
+}
+
+void dh_sign_raise(struct dh_sign *s)
+{
+    if (!s)
+        return;
+    dh_mutex_lock(&s->lock);
+    bool hidden = false;
+    if (s->dpy) {
+        dh_x11_trap_begin(s->dpy);
+        hidden = is_hidden(s);
+        // Windows come and go while they are looked at.
+        hidden = !dh_x11_trap_end(s->dpy) || hidden;
+    }
+    if (hidden)
+        draw_synced(s);
     dh_mutex_unlock(&s->lock);
 }

@@ -4,7 +4,8 @@
  *
  * Clicks go through it, no window manager sees it, and it takes no focus. What
  * it shows changes only when the state does, so that a still screen stays
- * still.
+ * still; dh_sign_raise brings it back over newer windows. It is a window, so
+ * pictures of the screen show it: to take it down for each would flicker.
  */
 #ifndef DH_CAPTURE_SIGN_H
 #define DH_CAPTURE_SIGN_H
@@ -29,5 +30,8 @@ dh_sign_create(struct dh_sign **out, const char *display, const char *hint);
 void dh_sign_destroy(struct dh_sign *s);
 /* Any thread, and NULL is allowed. When it returns, the server has drawn it. */
 void dh_sign_show(struct dh_sign *s, enum dh_sign_state state);
+/* Over what has been opened since, and around a screen of another size. Where
+ * nothing hides it, nothing is drawn. As dh_sign_show else. */
+void dh_sign_raise(struct dh_sign *s);
 
 #endif

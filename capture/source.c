@@ -26,6 +26,13 @@ enum dh_status dh_source_settle(struct dh_source *s,
     return DH_OK;
 }
 
+enum dh_status dh_source_wait(struct dh_source *s, int64_t until_ns,
+                              struct dh_cancel *cancel, bool *changed)
+{
+    *changed = true;
+    return s->ops->wait ? s->ops->wait(s, until_ns, cancel, changed) : DH_OK;
+}
+
 enum dh_status dh_source_layout(struct dh_source *s, struct dh_layout *out)
 {
     if (s->ops->layout)

@@ -55,6 +55,11 @@ struct dh_source_ops {
     enum dh_status (*settle)(struct dh_source *s, const struct dh_settle *how,
                              struct dh_cancel *cancel,
                              struct dh_settle_result *out);
+    /* Wait until something was drawn that no grab has shown, until_ns at most
+     * (dh_now_ns); *changed says whether. It leaves the mark alone. NULL:
+     * returns at once, as if it had. */
+    enum dh_status (*wait)(struct dh_source *s, int64_t until_ns,
+                           struct dh_cancel *cancel, bool *changed);
     /* The layout now, without a picture. NULL: it never changes. */
     enum dh_status (*layout)(struct dh_source *s, struct dh_layout *out);
     void (*destroy)(struct dh_source *s);
@@ -67,6 +72,9 @@ DH_MUST_USE enum dh_status dh_source_settle(struct dh_source *s,
                                             const struct dh_settle *how,
                                             struct dh_cancel *cancel,
                                             struct dh_settle_result *out);
+DH_MUST_USE enum dh_status dh_source_wait(struct dh_source *s, int64_t until_ns,
+                                          struct dh_cancel *cancel,
+                                          bool *changed);
 /* What the next frame would carry; zeroed where the source has none. */
 DH_MUST_USE enum dh_status dh_source_layout(struct dh_source *s,
                                             struct dh_layout *out);

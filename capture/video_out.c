@@ -22,7 +22,7 @@
 
 struct dh_video_out {
     char *path;
-    int64_t base_ns;
+    int64_t base_ns, frame_ms;
     int64_t last_ms, last_key_ms; // -1: none yet
     enum dh_status failed;        // the first failure; all later calls say it
     bool ended;
@@ -58,18 +58,20 @@ static bool has_format(const AVCodec *codec, enum AVPixelFormat wanted)
     return false;
 }
 
-static const AVCodec *codec_find(bool lossless, enum AVPixelFormat *format)
+static const AVCodec *codec_find(const struct dh_video_out_options *o,
+                                 enum AVPixelFormat *format)
 {
     const AVCodec *c =
-        lossless ? NULL : avcodec_find_encoder_by_name("libx264");
+        o->lossless ? NULL : avcodec_find_encoder_by_name("libx264");
     if (c) {
-        // Halved colour planes smear one-pixel coloured text.
-        *format = has_format(c, AV_PIX_FMT_YUV444P) ? AV_PIX_FMT_YUV444P
-                                                    : AV_PIX_FMT_YUV420P;
+        // Halved colour planes smear one-pixel coloured text, but they are what
+        // every decoder knows.
+        bool whole = !o->mp4 && has_format(c, AV_PIX_FMT_YUV444P);
+        *format = whole ? AV_PIX_FMT_YUV444P : AV_PIX_FMT_YUV420P;
         return c;
     }
     *format = AV_PIX_FMT_BGR0;
-    return avcodec_find_encoder(AV_CODEC_ID_FFV1);
+    return o->mp4 ? NULL : avcodec_find_encoder(AV_CODEC_ID_FFV1);
 }
 
 static void encoder_set(AVCodecContext *e, const AVCodec *codec,
@@ -106,9 +108,10 @@ static enum dh_status encoder_open(struct dh_video_out *v,
                                    const struct dh_video_out_options *o)
 {
     enum AVPixelFormat format;
-    const AVCodec *codec = codec_find(o->lossless, &format);
+    const AVCodec *codec = codec_find(o, &format);
     if (!codec) {
-        dh_error("this FFmpeg has neither the encoder libx264 nor ffv1");
+        dh_error("this FFmpeg lacks the encoder %s",
+                 o->mp4 ? "libx264" : "libx264, and ffv1 as well");
         return v->failed = DH_ERR_UNSUPPORTED;
     }
     v->encoder = avcodec_alloc_context3(codec);
@@ -164,8 +167,10 @@ enum dh_status dh_video_out_create(struct dh_video_out **out, const char *path,
     dh_new(v);
     v->path = dh_strdup(path);
     v->base_ns = options->base_ns;
+    v->frame_ms = options->frame_ms;
     v->last_ms = v->last_key_ms = -1;
-    int e = avformat_alloc_output_context2(&v->file, NULL, "matroska", path);
+    int e = avformat_alloc_output_context2(
+        &v->file, NULL, options->mp4 ? "mp4" : "matroska", path);
     enum dh_status st = e < 0 ? fail(v, e, "the container") : DH_OK;
     if (!st)
         st = encoder_open(v, options);
@@ -191,6 +196,8 @@ static enum dh_status packets_write(struct dh_video_out *v)
         if (e < 0)
             return fail(v, e, "encoding");
         v->packet->stream_index = v->stream->index;
+        if (v->frame_ms)
+            v->packet->duration = v->frame_ms;
         av_packet_rescale_ts(v->packet, v->encoder->time_base,
                              v->stream->time_base);
         e = av_write_frame(v->file, v->packet);

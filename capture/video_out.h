@@ -1,4 +1,4 @@
-/* capture/video_out.h - frames into a Matroska file. */
+/* capture/video_out.h - frames into a video file. */
 #ifndef DH_CAPTURE_VIDEO_OUT_H
 #define DH_CAPTURE_VIDEO_OUT_H
 
@@ -10,10 +10,11 @@
 struct dh_frame;
 
 /*
- * One file being written: H.264 (x264, all colours kept, constant quality)
- * where this FFmpeg has it, else or on request FFV1 without loss. Frames are
- * shown from their time on, in milliseconds; a key frame comes at least every
- * 10 s. A file that is cut short plays up to about its last second.
+ * One file being written, Matroska unless mp4 is asked for: H.264 (x264, all
+ * colours kept, constant quality) where this FFmpeg has it, else or on request
+ * FFV1 without loss. Frames are shown from their time on, in milliseconds; a
+ * key frame comes at least every 10 s. A file that is cut short plays up to
+ * about its last second.
  *
  * It belongs to one thread at a time.
  */
@@ -22,7 +23,10 @@ struct dh_video_out;
 struct dh_video_out_options {
     int width, height; /* of the video: 1..16384 */
     int64_t base_ns;   /* the frame time that is 0 in the video */
+    int64_t frame_ms;  /* how long each is shown; 0: until the next one */
     bool lossless;
+    bool mp4; /* for other programs' decoders: MP4, H.264 with halved colours;
+               * whole only once it was ended */
 };
 
 /* Create or overwrite the file. DH_ERR_RANGE for the size, DH_ERR_IO,

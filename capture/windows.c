@@ -19,10 +19,14 @@
 // Deeper than any toolkit nests; a tree that changes while we walk ends too.
 #define DEPTH_MAX 64
 
+// How deep window managers put a program's window below the root.
+#define FRAME_DEPTH 3
+
 struct dh_windows {
     Display *dpy;
-    Atom wm_state, net_name, net_pid, utf8;
+    Atom wm_state, net_name, net_pid, clients, utf8;
     Window focus; // as it was found last
+    Window only;  // None: no limit
 };
 
 enum dh_status dh_windows_create(struct dh_windows **out, const char *display)
@@ -37,6 +41,7 @@ enum dh_status dh_windows_create(struct dh_windows **out, const char *display)
     w->wm_state = XInternAtom(w->dpy, "WM_STATE", False);
     w->net_name = XInternAtom(w->dpy, "_NET_WM_NAME", False);
     w->net_pid = XInternAtom(w->dpy, "_NET_WM_PID", False);
+    w->clients = XInternAtom(w->dpy, "_NET_CLIENT_LIST", False);
     w->utf8 = XInternAtom(w->dpy, "UTF8_STRING", False);
     *out = w;
     return DH_OK;
@@ -125,16 +130,56 @@ static Window client_around(struct dh_windows *w, Window win)
     return found;
 }
 
+// The window `of`, what lies in it, and what says that it belongs there:
+// dialogs and menus.
+static bool is_part(struct dh_windows *w, Window win, Window of)
+{
+    for (int depth = 0; depth < DEPTH_MAX && win != None; depth++) {
+        Window root, owner = None, *children = NULL;
+        unsigned n;
+        if (win == of)
+            return true;
+        if (XGetTransientForHint(w->dpy, win, &owner) && owner != None) {
+            win = owner;
+            continue;
+        }
+        if (!XQueryTree(w->dpy, win, &root, &owner, &children, &n))
+            return false;
+        if (children)
+            XFree(children);
+        win = owner;
+    }
+    return false;
+}
+
+static Window innermost_at(struct dh_windows *w, struct dh_point at)
+{
+    Window root = DefaultRootWindow(w->dpy), in = root, child;
+    int x, y;
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        if (!XTranslateCoordinates(w->dpy, root, in, at.x, at.y, &x, &y,
+                                   &child) ||
+            child == None)
+            break;
+        in = child;
+    }
+    return in;
+}
+
+static void read_title(struct dh_windows *w, Window id, char *out, size_t size)
+{
+    size_t n = property(w, id, w->net_name, w->utf8, out, size - 1);
+    if (!n)
+        n = property(w, id, XA_WM_NAME, AnyPropertyType, out, size - 1);
+    out[n] = '\0';
+}
+
 static void read_texts(struct dh_windows *w, struct dh_window *out)
 {
     char class[sizeof out->wm_class] = "";
-    size_t n = property(w, out->id, w->net_name, w->utf8, out->title,
-                        sizeof out->title - 1);
-    if (!n)
-        n = property(w, out->id, XA_WM_NAME, AnyPropertyType, out->title,
-                     sizeof out->title - 1);
-    out->title[n] = '\0';
-    n = property(w, out->id, XA_WM_CLASS, XA_STRING, class, sizeof class - 1);
+    read_title(w, out->id, out->title, sizeof out->title);
+    size_t n =
+        property(w, out->id, XA_WM_CLASS, XA_STRING, class, sizeof class - 1);
     class[n] = '\0';
     size_t first = strlen(class);
     const char *second = first < n ? class + first + 1 : "";
@@ -232,7 +277,7 @@ static struct dh_point pointer_of(struct dh_windows *w)
 static enum dh_status finish(struct dh_windows *w, struct dh_window *out,
                              const struct dh_window *found)
 {
-    static const struct dh_window none = { 0 };
+    struct dh_window none = { .within = !w->only };
     bool whole = dh_x11_trap_end(w->dpy);
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
@@ -250,6 +295,7 @@ enum dh_status dh_windows_at(struct dh_windows *w, const struct dh_point *at,
     dh_x11_trap_begin(w->dpy);
     found.at = at ? *at : pointer_of(w);
     describe(w, client_at(w, found.at), &found);
+    found.within = !w->only || is_part(w, innermost_at(w, found.at), w->only);
     return finish(w, out, &found);
 }
 
@@ -263,13 +309,78 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     dh_x11_trap_begin(w->dpy);
     XGetInputFocus(w->dpy, &focus, &revert);
     w->focus = focus;
+    Window reached = focus;
     // Without a focus of its own the window under the pointer gets the keys.
-    if (focus == PointerRoot || focus == DefaultRootWindow(w->dpy))
+    if (focus == PointerRoot || focus == DefaultRootWindow(w->dpy)) {
+        reached = innermost_at(w, pointer_of(w));
         focus = client_at(w, pointer_of(w));
-    else if (focus != None)
+    } else if (focus != None) {
         focus = client_around(w, focus);
+    }
     describe(w, focus, &found);
+    found.within = !w->only || is_part(w, reached, w->only);
     return finish(w, out, &found);
+}
+
+static void list_add(struct dh_windows *w, Window win,
+                     struct dh_window_list *out)
+{
+    if (out->n == DH_WINDOWS_LISTED)
+        return;
+    out->item[out->n].id = win;
+    read_title(w, win, out->item[out->n].title, sizeof out->item[0].title);
+    out->n++;
+}
+
+// Without a manager that keeps a list.
+static void list_below(struct dh_windows *w, Window win, int depth,
+                       struct dh_window_list *out)
+{
+    Window root, parent, *child = NULL;
+    unsigned n = 0;
+    if (!XQueryTree(w->dpy, win, &root, &parent, &child, &n))
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        XWindowAttributes a;
+        if (!XGetWindowAttributes(w->dpy, child[i], &a) ||
+            a.map_state != IsViewable)
+            continue;
+        // Menus are programs' windows too, but frames are what managers make.
+        if (!a.override_redirect && is_client(w, child[i]))
+            list_add(w, child[i], out);
+        else if (depth > 1)
+            list_below(w, child[i], depth - 1, out);
+    }
+    if (child)
+        XFree(child);
+}
+
+enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
+{
+    Window root = DefaultRootWindow(w->dpy), focus = None;
+    long ids[DH_WINDOWS_LISTED];
+    int revert;
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    memset(out, 0, sizeof *out);
+    dh_x11_trap_begin(w->dpy);
+    size_t n = property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
+    for (size_t i = 0; i < n / sizeof ids[0]; i++)
+        list_add(w, (Window)ids[i], out);
+    if (!n)
+        list_below(w, root, FRAME_DEPTH, out);
+    XGetInputFocus(w->dpy, &focus, &revert);
+    if (focus != None && focus != PointerRoot && focus != root)
+        out->focus = client_around(w, focus);
+    bool whole = dh_x11_trap_end(w->dpy);
+    if (dh_x11_is_lost(w->dpy))
+        return DH_ERR_CLOSED;
+    return whole ? DH_OK : DH_ERR_NOTFOUND;
+}
+
+void dh_windows_limit(struct dh_windows *w, unsigned long id)
+{
+    w->only = id;
 }
 
 void dh_windows_refocus(struct dh_windows *w)

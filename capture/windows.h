@@ -21,6 +21,7 @@ struct dh_window {
     struct dh_rect box; /* in root pixels, without the manager's frame */
     int pid;            /* 0: not known */
     bool own;           /* of this process, or of a terminal that it runs in */
+    bool within;        /* see dh_windows_limit; true without a limit */
     char title[256], wm_class[128]; /* "name.Class" */
     char program[64];               /* the file's name, "" where not known */
 };
@@ -40,6 +41,26 @@ DH_MUST_USE enum dh_status dh_windows_at(struct dh_windows *w,
                                          struct dh_window *out);
 DH_MUST_USE enum dh_status dh_windows_focused(struct dh_windows *w,
                                               struct dh_window *out);
+/* `within` of what is found tells from now on whether a click or a key would
+ * reach the window `id`, what lies in it, or a dialog or menu that belongs to
+ * it. 0: no limit. */
+void dh_windows_limit(struct dh_windows *w, unsigned long id);
+
+#define DH_WINDOWS_LISTED 64
+
+/* The programs' windows, without menus and the like. */
+struct dh_window_list {
+    int n;               /* DH_WINDOWS_LISTED: there may be more */
+    unsigned long focus; /* 0: none, or on the bare desktop */
+    struct {
+        unsigned long id;
+        char title[128];
+    } item[DH_WINDOWS_LISTED];
+};
+
+/* DH_ERR_NOTFOUND: a window went while we asked. */
+DH_MUST_USE enum dh_status dh_windows_list(struct dh_windows *w,
+                                           struct dh_window_list *out);
 /* Give the focus back to where dh_windows_focused found it last: a person who
  * answered a question had to take it. Nothing happens if that has gone. */
 void dh_windows_refocus(struct dh_windows *w);

@@ -169,8 +169,8 @@ stage_tsan() {
         return
     fi
     # shellcheck disable=SC2046
-    build tsan $(tests_of base capture model agent) || return
-    tsan '' base capture
+    build tsan $(tests_of base capture actions model agent) || return
+    tsan '' base capture actions
     # Where the model has threads; the rest of it only takes long here.
     tsan 'threads test_kernels' model
     tsan 'test_loop test_record a_policy_in' agent

@@ -193,6 +193,11 @@ bool dh_app_is_remote(const struct dh_model_opts *o)
     return o->endpoint || dh_endpoint_is_url(o->model);
 }
 
+static const char *env(const char *name)
+{
+    return getenv(name);
+}
+
 enum dh_status dh_app_endpoint(struct dh_endpoint **out,
                                const struct dh_model_opts *o)
 {
@@ -204,6 +209,7 @@ enum dh_status dh_app_endpoint(struct dh_endpoint **out,
         .model = o->model_name,
         .key_file = o->api_key_file,
         .ca_file = o->ca_file,
+        .env = env,
         .thinking = (enum dh_thinking)o->thinking,
     };
     enum dh_status st = dh_endpoint_open(out, &c);
@@ -225,6 +231,7 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .max_pixels = (int64_t)o->max_pixels,
         .seed = (uint64_t)o->seed,
         .cancel = dh_app_cancel(),
+        .strict = o->strict,
     };
     enum dh_status st =
         dh_app_is_remote(o) ? dh_app_endpoint(&bo.endpoint, o) : DH_OK;

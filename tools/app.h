@@ -38,6 +38,7 @@ struct dh_model_opts {
     /* A model behind an endpoint. */
     const char *endpoint, *model_name, *api_key_file, *ca_file;
     int thinking; /* enum dh_thinking */
+    bool strict;  /* no option: set by those that measure */
 };
 extern const struct dh_opt dh_model_opt_table[];
 

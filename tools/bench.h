@@ -66,6 +66,15 @@ struct dh_bench_case {
     const char *needs[DH_BENCH_MAX_NEEDS]; /* programs */
 };
 
+/* One of an array of them; ends with what it needs, or NULL. */
+#define DH_BENCH_ROW(kind, name, once, reps, ...) \
+    {                                             \
+        name, DH_BENCH_##kind, once, reps,        \
+        {                                         \
+            __VA_ARGS__                           \
+        }                                         \
+    }
+
 /* The median of ours against that of `against`: at most so many times, or at
  * least so many times faster. */
 struct dh_bench_goal {

@@ -197,34 +197,29 @@ static bool ffmpeg_sustained(struct dh_bench *b, struct dh_bench_sample *s)
 
 // ---- damage ----------------------------------------------------------------
 
-// Until a frame of ours shows it. The server may take our request before the
-// painter's, so there may be more than one look; a change between two marks is
-// not told, so that from the second look on there is always a picture.
+// Until a frame of ours shows it.
 static bool see_change(struct dh_bench *b, struct dh_rect r, uint32_t colour)
 {
-    static const struct dh_settle now = { .quiet_ns = 0, .limit_ns = DH_MS };
     int64_t until = dh_now_ns() + SEEN_NS;
-    bool seen = false, again = false;
-    while (!seen && dh_now_ns() < until) {
-        struct dh_settle_result found;
+    bool seen = false, changed = true;
+    while (!seen && changed) {
         struct dh_frame *frame = NULL;
-        if (dh_source_settle(b->screen, &now, b->cancel, &found))
+        if (dh_source_wait(b->screen, until, b->cancel, &changed) ||
+            dh_source_grab(b->screen, &frame))
             return false;
-        if ((found.changed || again) && dh_source_grab(b->screen, &frame))
-            return false;
-        again = true;
-        seen = frame && shows(frame, r, colour);
+        seen = shows(frame, r, colour);
         dh_frame_unref(frame);
-        if (!seen && dh_source_mark(b->screen))
-            return false;
     }
     return seen;
 }
 
+// What others painted before is seen first.
 static bool our_damage(struct dh_bench *b, struct dh_bench_sample *s)
 {
-    if (dh_source_mark(b->screen))
+    struct dh_frame *before = NULL;
+    if (dh_source_grab(b->screen, &before))
         return false;
+    dh_frame_unref(before);
     int64_t t = dh_now_ns();
     uint32_t colour = dh_bench_x11_paint(b->x, box_of(b), false);
     s->exact = see_change(b, box_of(b), colour);
@@ -385,57 +380,51 @@ static bool ffmpeg_start(struct dh_bench *b, struct dh_bench_sample *s)
     return true;
 }
 
-// Who takes part: kind, name, function, times in a round, programs it needs.
-#define ROW(kind, name, once, reps, ...)   \
-    {                                      \
-        name, DH_BENCH_##kind, once, reps, \
-        {                                  \
-            __VA_ARGS__                    \
-        }                                  \
-    }
-
 const struct dh_bench_stage dh_bench_see_stages[] = {
     { .name = "frame",
       .what = "a full frame in our memory, all of it new",
       .exact = true,
-      .cases = { ROW(OURS, "deskhand", our_frame, 10, NULL),
-                 ROW(LIMIT, "bare XShmGetImage", bare_frame, 10, NULL),
-                 ROW(OTHER, "memcpy", copy, 10, NULL),
-                 ROW(OTHER, "deskhand, with the pointer", our_pointer_frame, 10,
-                     NULL),
-                 ROW(PEER, FFMPEG_SUSTAINED, ffmpeg_sustained, 1, "ffmpeg"),
-                 ROW(PEER, "ffmpeg, one PNG", ffmpeg_frame, 1, "ffmpeg"),
-                 ROW(PEER, "scrot", scrot_frame, 1, "scrot"),
-                 ROW(PEER, "maim", maim_frame, 1, "maim"),
-                 ROW(PEER, "import", import_frame, 1, "import") },
+      .cases = { DH_BENCH_ROW(OURS, "deskhand", our_frame, 10, NULL),
+                 DH_BENCH_ROW(LIMIT, "bare XShmGetImage", bare_frame, 10, NULL),
+                 DH_BENCH_ROW(OTHER, "memcpy", copy, 10, NULL),
+                 DH_BENCH_ROW(OTHER, "deskhand, with the pointer",
+                              our_pointer_frame, 10, NULL),
+                 DH_BENCH_ROW(PEER, FFMPEG_SUSTAINED, ffmpeg_sustained, 1,
+                              "ffmpeg"),
+                 DH_BENCH_ROW(PEER, "ffmpeg, one PNG", ffmpeg_frame, 1,
+                              "ffmpeg"),
+                 DH_BENCH_ROW(PEER, "scrot", scrot_frame, 1, "scrot"),
+                 DH_BENCH_ROW(PEER, "maim", maim_frame, 1, "maim"),
+                 DH_BENCH_ROW(PEER, "import", import_frame, 1, "import") },
       .goals = { { "bare XShmGetImage", 1.1, 0 },
                  { FFMPEG_SUSTAINED, 0, 1.8 },
                  { "scrot", 0, 250 } } },
     { .name = "damage",
       .what = "200x200 painted by a client, until in our memory",
       .exact = true,
-      .cases = { ROW(OURS, "deskhand", our_damage, 20, NULL),
-                 ROW(LIMIT, BARE_DAMAGE, bare_damage, 20, NULL) },
+      .cases = { DH_BENCH_ROW(OURS, "deskhand", our_damage, 20, NULL),
+                 DH_BENCH_ROW(LIMIT, BARE_DAMAGE, bare_damage, 20, NULL) },
       .goals = { { BARE_DAMAGE, 1.2, 0 } } },
     { .name = "still",
       .what = "a grab of a screen that has not changed",
-      .cases = { ROW(OURS, "deskhand", our_still, 20, NULL),
-                 ROW(LIMIT, "one round trip", round_trip, 20, NULL),
-                 ROW(OTHER, "bare XShmGetImage", bare_still, 10, NULL) },
+      .cases = { DH_BENCH_ROW(OURS, "deskhand", our_still, 20, NULL),
+                 DH_BENCH_ROW(LIMIT, "one round trip", round_trip, 20, NULL),
+                 DH_BENCH_ROW(OTHER, "bare XShmGetImage", bare_still, 10,
+                              NULL) },
       .goals = { { "bare XShmGetImage", 0.5, 0 } } },
     { .name = "step",
       .what = "look, patches for the model, click, see what it did",
       .exact = true,
-      .cases = { ROW(OURS, "deskhand", our_step, 3, NULL),
-                 ROW(PEER, CHAIN, chain_step, 1, "scrot", "convert", "base64",
-                     "xdotool") },
+      .cases = { DH_BENCH_ROW(OURS, "deskhand", our_step, 3, NULL),
+                 DH_BENCH_ROW(PEER, CHAIN, chain_step, 1, "scrot", "convert",
+                              "base64", "xdotool") },
       .goals = { { CHAIN, 0, 200 } },
       .at_most_ms = 2 },
     { .name = "start",
       .what = "from exec to the first frame",
-      .cases = { ROW(OURS, "deskhand", our_start, 1, NULL),
-                 ROW(LIMIT, BARE_START, bare_start, 1, "true"),
-                 ROW(PEER, "ffmpeg", ffmpeg_start, 1, "ffmpeg") },
+      .cases = { DH_BENCH_ROW(OURS, "deskhand", our_start, 1, NULL),
+                 DH_BENCH_ROW(LIMIT, BARE_START, bare_start, 1, "true"),
+                 DH_BENCH_ROW(PEER, "ffmpeg", ffmpeg_start, 1, "ffmpeg") },
       .goals = { { BARE_START, 2, 0 } } },
 };
 const int dh_bench_n_see = (int)DH_COUNTOF(dh_bench_see_stages);

@@ -302,7 +302,7 @@ static void eval_finish(struct eval *e)
 static int run(int argc, char **argv)
 {
     struct dh_app_options app = DH_APP_DEFAULTS;
-    struct dh_model_opts model = { 0 };
+    struct dh_model_opts model = { .strict = true };
     struct eval e = { 0 };
     struct dh_opt_set sets[] = { { eval_opts, &e.o },
                                  { dh_model_opt_table, &model },

@@ -22,6 +22,7 @@
 #include "capture/film.h"
 #include "capture/frame.h"
 #include "capture/screen.h"
+#include "capture/windows.h"
 #include "tools/app.h"
 #include "tools/desk.h"
 
@@ -45,7 +46,8 @@ static const struct dh_opt run_opts[] = {
       "Monitor to see, as xrandr calls it, \"primary\" or \"all\" (default)", 0,
       0, NULL },
     { "window", 0, DH_OPT_TEXT, offsetof(struct run_options, window), "ID",
-      "Window to see, by number or a part of its title", 0, 0, NULL },
+      "Window to see and act in, by number or a part of its title", 0, 0,
+      NULL },
     { "max-steps", 'n', DH_OPT_INT, offsetof(struct run_options, max_steps),
       "N", "Stop after so many answers (default: 30)", 1, 10000, NULL },
     { "max-cost", 0, DH_OPT_DOUBLE, offsetof(struct run_options, max_cost),
@@ -94,9 +96,10 @@ static const struct dh_opt run_opts[] = {
     { 0 },
 };
 
-#define STAGES 7
+#define STAGES 8
 static const char *const stage_names[STAGES] = {
-    "grab", "settle", "preprocess", "vision", "prefill", "decode", "act",
+    "grab",    "settle", "preprocess", "vision",
+    "prefill", "decode", "wire",       "act",
 };
 
 /* What the run prints, and what it adds up for the end. */
@@ -126,9 +129,10 @@ static void count_times(struct printer *p, const struct dh_event *e)
         put_stage(p, 3, t->vision);
         put_stage(p, 4, t->prefill);
         put_stage(p, 5, t->decode);
+        put_stage(p, 6, t->wire);
     } else if (e->kind == DH_EVENT_DONE) {
         put_stage(p, 1, t->settle);
-        put_stage(p, 6, t->act);
+        put_stage(p, 7, t->act);
     }
 }
 
@@ -150,7 +154,8 @@ static void print_text(const struct dh_event *e)
         printf("step %-3d", e->step);
         printf("saw %.1f ms, thought %.0f ms (%d tokens in, %d cached, %d out",
                ms(e->times.grab + e->times.preprocess),
-               ms(e->times.vision + e->times.prefill + e->times.decode),
+               ms(e->times.vision + e->times.prefill + e->times.decode +
+                  e->times.wire),
                e->usage.prompt_tokens, e->usage.cached_tokens,
                e->usage.answer_tokens);
         if (e->usage.cost > 0)
@@ -208,6 +213,7 @@ static void print_json(const struct dh_event *e)
         dh_jw_double(&w, "vision_ms", ms(e->times.vision));
         dh_jw_double(&w, "prefill_ms", ms(e->times.prefill));
         dh_jw_double(&w, "decode_ms", ms(e->times.decode));
+        dh_jw_double(&w, "wire_ms", ms(e->times.wire));
     }
     if (e->kind == DH_EVENT_DONE) {
         dh_jw_bool(&w, "ok", e->status == DH_OK);
@@ -302,15 +308,25 @@ static char *new_session_dir(void)
     return dh_buf_take(&path);
 }
 
+static void print_endpoint(const struct run *r)
+{
+    const struct dh_endpoint *e = dh_brain_get_endpoint(r->brain);
+    if (e && !r->app.json)
+        printf("model   %s at %s, asked as %s\n", e->s.model ? e->s.model : "?",
+               e->base, e->s.profile);
+}
+
 static enum dh_status open_policy(struct run *r)
 {
     char *text;
     size_t len;
     if (!r->o.script) {
         enum dh_status st = dh_app_brain(&r->brain, &r->model);
-        if (!st)
-            r->policy = dh_policy_model_create(r->brain);
-        return st;
+        if (st)
+            return st;
+        print_endpoint(r);
+        r->policy = dh_policy_model_create(r->brain);
+        return DH_OK;
     }
     enum dh_status st = dh_file_read(r->o.script, 1 << 24, &text, &len);
     if (!st) {
@@ -331,6 +347,8 @@ static enum dh_status open_trust(struct run *r)
         dh_desk_open(&r->desk, &r->trust, r->o.display, dh_buf_text(&audit),
                      r->source, dh_app_cancel(), &r->sink);
     dh_buf_finish(&audit);
+    if (!st)
+        dh_windows_limit(r->desk.windows, dh_screen_window(r->source));
     return st;
 }
 
@@ -531,6 +549,7 @@ static int run_task(struct run *r, const char *task)
         .policy = r->policy,
         .cancel = dh_app_cancel(),
         .a11y = r->desk.a11y,
+        .windows = r->desk.windows,
         .options = { .max_steps = r->o.max_steps,
                      .quiet_ns = r->o.quiet_ms * DH_MS,
                      .settle_ns = r->o.settle_ms * DH_MS,
@@ -539,8 +558,9 @@ static int run_task(struct run *r, const char *task)
                      .max_cost = r->o.max_cost,
                      .max_tokens = (int64_t)r->o.max_tokens,
                      .max_ns = (int64_t)(r->o.max_seconds * 1e9) },
-        .watch = { on_event, r->recorder ? dh_recorder_event : NULL },
-        .watch_user = { &p, r->recorder },
+        .watch = { on_event, dh_desk_event,
+                   r->recorder ? dh_recorder_event : NULL },
+        .watch_user = { &p, &r->desk, r->recorder },
         .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
         .wait_back = dh_desk_wait_back,
         .wait_user = &r->desk,

@@ -1,12 +1,13 @@
 #!/bin/sh
 # demo.sh - the agent with the embedded model, at real tasks in real programs.
 #
-#   tools/demo.sh [--check] [--model DIR] [NAME ...]
+#   tools/demo.sh [--check] [--serve] [--model DIR|URL] [NAME ...]
 #
 # Every task gets a private X server, a window manager and an empty home. The
 # model decides; a mechanical check judges. The sessions stay in demo-out/.
-# --check prints the counts of a test run as its last line. NAME picks tasks by
-# a part of their name.
+# --check prints the counts of a test run as its last line. --serve puts the
+# model behind `deskhand serve` and asks it over HTTP. NAME picks tasks by a part
+# of their name.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -49,7 +50,8 @@ one_task() {
 }
 
 if [ "${1:-}" = --inside ]; then
-    exec 2>&3 3>&- # the bus talks to stderr, and says nothing of use
+    # The bus and what it starts say nothing of use.
+    exec 1>&4 2>&3 3>&- 4>&-
     model=${3:-}
     one_task "$2"
     exit
@@ -57,10 +59,11 @@ fi
 
 # --- outside -------------------------------------------------------------------
 
-check='' model='' names=''
+check='' model='' names='' serve=''
 while [ $# -gt 0 ]; do
     case $1 in
     --check) check=yes ;;
+    --serve) serve=yes ;;
     --model) model="--model $2"; shift ;;
     -*) echo "demo.sh: unknown option $1" >&2; exit 2 ;;
     *) names="$names $1" ;;
@@ -80,7 +83,7 @@ wanted() {
     return 1
 }
 
-home='' task=''
+home='' task='' server=''
 # A program that was just killed may still be writing.
 remove_home() {
     tries=0
@@ -99,6 +102,7 @@ clean() {
         wait "$task" || :
     fi
     remove_home
+    [ -z "$server" ] || kill "$server" 2>/dev/null || :
 }
 trap clean EXIT
 trap 'exit 129' HUP
@@ -106,6 +110,20 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 rm -rf "$out"
 mkdir -p "$out"
+if [ -n "$serve" ]; then
+    # shellcheck disable=SC2086
+    "$program" serve --listen 127.0.0.1:0 $model >"$out/serve.log" 2>&1 &
+    server=$!
+    tries=0
+    until url=$(sed -n 's|^listening on \(http://[^,]*\),.*|\1|p' "$out/serve.log") &&
+        [ -n "$url" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { cat "$out/serve.log" >&2; exit 1; }
+        sleep 0.1
+    done
+    echo "the model is served at $url"
+    model="--model $url"
+fi
 passed=0 failed=0 table=''
 for file in assets/demo/*.task; do
     name=$(basename "$file" .task)
@@ -122,7 +140,7 @@ for file in assets/demo/*.task; do
         GSETTINGS_BACKEND=memory LC_ALL=C.UTF-8 \
         FONTCONFIG_FILE="$root/assets/demo/fonts.conf" \
         tests/x11/with_xvfb.sh --wm openbox -- \
-        sh -c 'exec dbus-run-session -- "$@" 3>&2 2>/dev/null' sh \
+        sh -c 'exec dbus-run-session -- "$@" 3>&2 4>&1 >/dev/null 2>&1' sh \
         "$0" --inside "$name" "$model" </dev/null &
     task=$!
     wait "$task" || status=$?

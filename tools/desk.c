@@ -9,6 +9,7 @@
 
 #include "agent/a11y.h"
 #include "agent/audit.h"
+#include "agent/event.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -268,6 +269,14 @@ enum dh_status dh_desk_open(struct dh_desk *d, const struct dh_desk_options *o,
                                   .user = d };
     *sink = dh_trust_create(*sink, &t);
     return DH_OK;
+}
+
+// Before the source is marked: the sign is no effect of the action.
+void dh_desk_event(void *user, const struct dh_event *e)
+{
+    struct dh_desk *d = user;
+    if (e->kind == DH_EVENT_ACT)
+        dh_sign_raise(d->sign);
 }
 
 void dh_desk_rest(struct dh_desk *d)

@@ -14,6 +14,7 @@
 
 struct dh_a11y;
 struct dh_audit;
+struct dh_event;
 struct dh_input_tap;
 struct dh_sign;
 struct dh_sink;
@@ -60,6 +61,8 @@ dh_desk_open(struct dh_desk *d, const struct dh_desk_options *o,
              const char *display, const char *audit, struct dh_source *source,
              struct dh_cancel *cancel, struct dh_sink **sink);
 void dh_desk_close(struct dh_desk *d);
+/* For dh_loop, a watcher: the sign is seen at each act. */
+void dh_desk_event(void *user, const struct dh_event *e);
 /* The sign says that nothing acts any more; what is left may take a while. */
 void dh_desk_rest(struct dh_desk *d);
 /* For dh_loop; user is the desk. */

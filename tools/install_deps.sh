@@ -4,6 +4,8 @@
 #   --demo  also what tools/demo.sh runs
 #   --fuzz  also clang and its runtime, where they can be had
 #   --bench also the programs that bench-io compares with, likewise
+#   --clients also node and npm, for the packages that talk to the server; the
+#           tests of those are left out without them, and npm is 400 packages
 #
 # Says nothing and changes nothing where all are there.
 set -eu
@@ -16,13 +18,15 @@ build='build-essential pkg-config
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev
+    libmicrohttpd-dev
     libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
 checks='xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
-    mount xterm groff-base zenity dbus-daemon at-spi2-core
+    mount xterm groff-base zenity dbus-daemon at-spi2-core curl
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-noto-core librsvg2-common dbus-x11'
 fuzz='clang libclang-rt-14-dev'
+clients='nodejs npm'
 bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'
 
 want="$build $checks"
@@ -32,6 +36,7 @@ for arg in "$@"; do
     --demo) want="$want $demo" ;;
     --fuzz) optional="$optional $fuzz" ;;
     --bench) optional="$optional $bench" ;;
+    --clients) optional="$optional $clients" ;;
     *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
     esac
 done

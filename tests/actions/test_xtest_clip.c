@@ -191,6 +191,18 @@ static struct dh_sink *sink_new(const struct dh_xtest_options *o)
     return sink;
 }
 
+// Its heir goes when nobody's is what it holds.
+static void sink_end(struct dh_sink *sink)
+{
+    Display *dpy;
+    dh_sink_destroy(sink);
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    XSetSelectionOwner(dpy, XInternAtom(dpy, "CLIPBOARD", False), None,
+                       CurrentTime);
+    XSetSelectionOwner(dpy, XA_PRIMARY, None, CurrentTime);
+    dh_x11_close(dpy);
+}
+
 // Somebody who had something in the clipboard before.
 static struct dh_owner *other_new(const char *text)
 {
@@ -236,7 +248,7 @@ static void check_paste(const char *name, const char *text, bool asked,
     check_holds("CLIPBOARD", "UTF8_STRING", "what was there");
     check_holds("PRIMARY", "UTF8_STRING", "what was there");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
 }
 
@@ -252,12 +264,40 @@ static void test_a_plain_text_is_pasted_where_that_is_asked_for(void)
 
 static void test_xterm_is_pasted_to_from_primary(void)
 {
-    check_paste("XTerm", ODD "\n", false, "[S-Insert]" ODD "\n");
+    check_paste("XTerm", ODD "\n", true, "[S-Insert]" ODD "\n");
 }
 
 static void test_other_terminals_take_ctrl_shift_v(void)
 {
-    check_paste("Gnome-terminal", ODD, false, "[C-S-v]" ODD);
+    check_paste("Gnome-terminal", ODD, true, "[C-S-v]" ODD);
+}
+
+static void test_to_a_terminal_a_sequence_is_keys(void)
+{
+    check_paste("XTerm", "e\xcc\x81", false, "<key><key>");
+}
+
+static void test_the_old_content_outlives_the_sink(void)
+{
+    struct paster p;
+    struct dh_diag why;
+    struct dh_owner *other = other_new("old");
+    struct dh_sink *sink = sink_new(NULL);
+    paster_init(&p, READS, "editor");
+    CHECK_INT(act(sink, ODD, false, NULL, &why), DH_OK);
+    paster_stop(&p);
+    dh_owner_destroy(other);
+    dh_sink_destroy(sink);
+    check_holds("CLIPBOARD", "UTF8_STRING", "old");
+    // The next one keeps what the heir has.
+    sink = sink_new(NULL);
+    paster_finish(&p);
+    paster_init(&p, READS, "editor");
+    CHECK_INT(act(sink, ODD, false, NULL, &why), DH_OK);
+    paster_stop(&p);
+    check_holds("CLIPBOARD", "UTF8_STRING", "old");
+    paster_finish(&p);
+    sink_end(sink);
 }
 
 static void test_a_plain_text_is_typed_and_the_clipboard_left_alone(void)
@@ -296,7 +336,7 @@ static void test_an_old_megabyte_is_put_back(void)
     CHECK_STR(dh_buf_text(&p.got), "[C-v]" ODD "[C-v]" ODD);
     check_holds("CLIPBOARD", "UTF8_STRING", old);
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
     dh_free(old);
 }
@@ -307,13 +347,13 @@ static void test_an_empty_clipboard_is_empty_again(void)
     struct dh_diag why;
     struct dh_sink *sink = sink_new(NULL);
     paster_init(&p, READS, "XTerm");
-    CHECK_INT(act(sink, ODD, false, NULL, &why), DH_OK);
+    CHECK_INT(act(sink, ODD, true, NULL, &why), DH_OK);
     paster_stop(&p);
     CHECK_STR(dh_buf_text(&p.got), "[S-Insert]" ODD);
+    sink_end(sink);
     CHECK_INT(XGetSelectionOwner(p.l.dpy, XA_PRIMARY), None);
     check_holds("CLIPBOARD", "UTF8_STRING", "(none)");
     paster_finish(&p);
-    dh_sink_destroy(sink);
 }
 
 static void test_who_takes_the_clipboard_meanwhile_keeps_it(void)
@@ -331,7 +371,7 @@ static void test_who_takes_the_clipboard_meanwhile_keeps_it(void)
     check_holds("CLIPBOARD", "UTF8_STRING", "new");
     paster_stop(&p);
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(later);
     dh_owner_destroy(other);
 }
@@ -350,13 +390,13 @@ static void test_what_is_no_text_is_not_lost_for_an_emoji(void)
         XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), 0, 0, 1, 1, 0, 0, 0);
     XSetSelectionOwner(dpy, clipboard, w, CurrentTime);
     XSync(dpy, False);
-    CHECK_INT(act(sink, "\xf0\x9f\x91\x8d", false, NULL, &why), DH_OK);
+    CHECK_INT(act(sink, "e\xcc\x81", false, NULL, &why), DH_OK);
     paster_stop(&p);
-    CHECK_STR(dh_buf_text(&p.got), "<key>");
+    CHECK_STR(dh_buf_text(&p.got), "<key><key>");
     CHECK_INT(XGetSelectionOwner(dpy, clipboard), w);
     dh_x11_close(dpy);
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
 }
 
 static void test_a_program_that_does_not_paste_gets_keys(void)
@@ -367,12 +407,13 @@ static void test_a_program_that_does_not_paste_gets_keys(void)
     paster_init(&p, NEVER_ASKS, "game");
     // Who watches the clipboard is not the program that is to paste.
     struct dh_owner *other = other_new("old");
-    CHECK_INT(act(sink, "a\xf0\x9f\x91\x8d", false, NULL, &why), DH_OK);
+    CHECK_INT(act(sink, "a\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd", false, NULL, &why),
+              DH_OK);
     paster_stop(&p);
-    CHECK_STR(dh_buf_text(&p.got), "[C-v]<key><key>");
+    CHECK_STR(dh_buf_text(&p.got), "[C-v]<key><key><key>");
     check_holds("CLIPBOARD", "UTF8_STRING", "old");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
 }
 
@@ -391,7 +432,7 @@ static void test_a_program_that_asks_and_never_reads_is_not_waited_for(void)
     CHECK_STR(dh_buf_text(&p.got), "[C-v]");
     check_holds("CLIPBOARD", "UTF8_STRING", "old");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
 }
 
@@ -411,7 +452,7 @@ static void test_a_paste_that_breaks_off_is_told(void)
     paster_stop(&p);
     check_holds("CLIPBOARD", "UTF8_STRING", "old");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
     dh_free(text);
 }
@@ -428,7 +469,7 @@ static void test_a_stop_comes_through_and_puts_the_old_content_back(void)
     CHECK_STR(dh_buf_text(&p.got), "[C-v]");
     check_holds("CLIPBOARD", "UTF8_STRING", "old");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
 }
 
@@ -455,7 +496,7 @@ static void test_a_secret_is_never_pasted(void)
     paster_stop(&p);
     CHECK_STR(dh_buf_text(&p.got), "<key><key><key>");
     paster_finish(&p);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_secrets_destroy(secrets);
 }
 
@@ -477,19 +518,19 @@ static void test_targets_that_do_not_fit_are_refused(void)
 static void test_what_suits_the_clipboard(void)
 {
     char text[256] = { 0 };
-    CHECK(dh_clip_suits(dh_str_of(ODD), true));
-    CHECK(dh_clip_suits(dh_str_of(ODD "\n"), true));
-    CHECK(!dh_clip_suits(dh_str_of(ODD "\nand"), true));
-    CHECK(!dh_clip_suits(dh_str_of("\t" ODD), true));
-    CHECK(!dh_clip_suits(dh_str_of("\xd0\x9f"), false));
+    CHECK(dh_clip_suits(dh_str_of(ODD), true, false));
+    CHECK(dh_clip_suits(dh_str_of(ODD "\n"), true, false));
+    CHECK(!dh_clip_suits(dh_str_of(ODD "\nand"), true, false));
+    CHECK(!dh_clip_suits(dh_str_of("\t" ODD), true, false));
+    CHECK(!dh_clip_suits(dh_str_of("\xd0\x9f"), false, false));
     memset(text, 'a', 200);
-    CHECK(!dh_clip_suits(dh_str_of(text), false));
+    CHECK(!dh_clip_suits(dh_str_of(text), false, false));
     text[200] = '\n';
     text[201] = 'b';
-    CHECK(dh_clip_suits(dh_str_of(text), false));
-    CHECK(!dh_clip_suits(dh_str_of(text), true));
+    CHECK(dh_clip_suits(dh_str_of(text), false, false));
+    CHECK(!dh_clip_suits(dh_str_of(text), true, false));
     text[100] = '\033';
-    CHECK(!dh_clip_suits(dh_str_of(text), false));
+    CHECK(!dh_clip_suits(dh_str_of(text), false, false));
 }
 
 // A real program of its own, whose only window gets the focus.
@@ -547,10 +588,16 @@ static void check_received(const char *program, const char *command)
     CHECK_STR(got, ODD "\n");
     dh_big_free(got);
     unlink(file);
+    // No window manager, so nobody knows who asks; before a chord, which may
+    // paste, the old content is back for all.
+    struct dh_action chord = { .op = DH_ACTION_KEY, .repeat = 1 };
+    chord.text = dh_strdup("shift+F12");
+    CHECK_INT(dh_sink_perform(sink, &chord, NULL, &why), DH_OK);
+    dh_action_finish(&chord);
     check_holds("CLIPBOARD", "UTF8_STRING", "old");
     kill(-pid, SIGTERM);
     waitpid(pid, NULL, 0);
-    dh_sink_destroy(sink);
+    sink_end(sink);
     dh_owner_destroy(other);
     dh_x11_close(dpy);
 }
@@ -574,6 +621,8 @@ DH_TESTS(DH_TEST(emoji_are_pasted_and_the_old_content_is_back),
          DH_TEST(a_plain_text_is_pasted_where_that_is_asked_for),
          DH_TEST(xterm_is_pasted_to_from_primary),
          DH_TEST(other_terminals_take_ctrl_shift_v),
+         DH_TEST(to_a_terminal_a_sequence_is_keys),
+         DH_TEST(the_old_content_outlives_the_sink),
          DH_TEST(a_plain_text_is_typed_and_the_clipboard_left_alone),
          DH_TEST(a_megabyte_arrives_in_pieces),
          DH_TEST(an_old_megabyte_is_put_back),

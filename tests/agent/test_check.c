@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "capture/frame.h"
+#include "capture/windows.h"
 #include "tests/dh_test.h"
 
 enum { W = 1024, H = 768 };
@@ -351,6 +352,80 @@ static void test_a_large_new_thing_upsets_a_plan(void)
     dh_frame_unref(now);
 }
 
+/* --- windows --- */
+
+static void add(struct dh_window_list *l, unsigned long id, const char *title)
+{
+    l->item[l->n].id = id;
+    snprintf(l->item[l->n++].title, sizeof l->item[0].title, "%s", title);
+}
+
+static void check_windows(const struct dh_window_list *before,
+                          const struct dh_window_list *after, const char *text)
+{
+    struct trial t;
+    trial_init(&t, "left_click 500 500");
+    t.check.windows_before = before;
+    t.check.windows_after = after;
+    trial_finish(&t, strcmp(text, "nothing changed") != 0, text);
+}
+
+static void test_windows_that_come_and_go_are_told(void)
+{
+    struct dh_window_list a = { .focus = 1 }, b = { .focus = 3 }, c = { 0 };
+    add(&a, 1, "Mail");
+    add(&a, 2, "Files");
+    add(&b, 1, "Mail");
+    add(&b, 2, "Files");
+    add(&b, 3, "Save as");
+    add(&b, 4, "Help");
+    check_windows(&a, &b, "a window opened: \"Save as\" and 1 more");
+    check_windows(&b, &a,
+                  "a window closed: \"Save as\" and 1 more; the focus is now "
+                  "on \"Mail\"");
+    c = a;
+    c.focus = 2;
+    check_windows(&a, &c, "the focus is now on \"Files\"");
+    check_windows(&a, &a, "nothing changed");
+    check_windows(NULL, &a, "nothing changed");
+    // None has it for a moment.
+    c.focus = 0;
+    check_windows(&a, &c, "nothing changed");
+}
+
+static void test_a_title_is_data(void)
+{
+    struct dh_window_list none = { 0 }, one = { 0 }, full = { 0 };
+    add(&one, 1,
+        "a\n\x1b[2J\"b\"\xc2\x9b\xe2\x80\xae"
+        "c\xff");
+    check_windows(&none, &one,
+                  "a window opened: \"a[2J\\\"b\\\"c\xef\xbf\xbd\"");
+    // Cut in front of a character, not in it.
+    one.n = 0;
+    add(&one, 1,
+        "0123456789012345678901234567890123456789"
+        "012345678901234567890123456789012345678\xc3\xa4 and on");
+    check_windows(&none, &one,
+                  "a window opened: \"0123456789012345678901234567890123456789"
+                  "012345678901234567890123456789012345678\"");
+    // What is not all of the windows tells of none.
+    for (unsigned i = 0; i < DH_WINDOWS_LISTED; i++)
+        add(&full, i + 1, "one of many");
+    check_windows(&none, &full, "nothing changed");
+}
+
+static void test_windows_do_not_hide_a_failure(void)
+{
+    struct dh_window_list none = { 0 }, one = { 0 };
+    struct trial t;
+    add(&one, 1, "Oops");
+    trial_init(&t, "type hello");
+    t.check.windows_before = &none;
+    t.check.windows_after = &one;
+    trial_finish(&t, true, "text did not appear; a window opened: \"Oops\"");
+}
+
 DH_TESTS(DH_TEST(success_says_nothing),
          DH_TEST(no_effect_is_told_for_what_should_have_one),
          DH_TEST(the_source_tells_where_to_look),
@@ -365,4 +440,6 @@ DH_TESTS(DH_TEST(success_says_nothing),
          DH_TEST(a_field_tells_what_appeared),
          DH_TEST(a_long_text_is_told_in_part),
          DH_TEST(a_password_field_tells_nothing),
+         DH_TEST(windows_that_come_and_go_are_told), DH_TEST(a_title_is_data),
+         DH_TEST(windows_do_not_hide_a_failure),
          DH_TEST(a_large_new_thing_upsets_a_plan));

@@ -14,124 +14,21 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "capture/frame.h"
-#include "capture/source.h"
-#include "capture/synth.h"
-#include "tests/agent/peer.h"
+#include "tests/agent/part.h"
 #include "tests/dh_test.h"
-
-// What a peer is to do, and what it saw.
-struct part {
-    const char *profile;       // told as owned_by; NULL: no list of models
-    const char *const *events; // of each answer, NULL ends
-    const char *name;          // of events, NULL: none
-    int fail_first, fail_code; // so many answers with this code and body
-    const char *fail_body;
-    char *bodies[PEER_REQUESTS];
-    int n_bodies;
-    bool no_end; // the stream goes on
-};
-
-static bool play(struct peer *p, int fd, const struct peer_request *r)
-{
-    struct part *part = p->user;
-    char text[512];
-    if (strncmp(r->head, "GET ", 4) == 0) {
-        snprintf(text, sizeof text,
-                 "{\"data\":[{\"id\":\"m3\",\"owned_by\":\"%s\"}]}",
-                 part->profile ? part->profile : "");
-        return part->profile ? peer_answer(fd, 200, "application/json", text)
-                             : peer_answer(fd, 404, "text/plain", "no");
-    }
-    CHECK(part->n_bodies < PEER_REQUESTS);
-    part->bodies[part->n_bodies++] = dh_strndup(r->body, r->len);
-    if (part->n_bodies <= part->fail_first)
-        return peer_answer(fd, part->fail_code, "application/json",
-                           part->fail_body);
-    bool ok = peer_stream(fd);
-    for (int i = 0; part->events[i] && ok; i++)
-        ok = peer_event(fd, part->name, part->events[i]);
-    for (int i = 0; part->no_end && i < 500 && ok; i++)
-        ok = peer_event(fd, part->name, part->events[0]) && peer_pause(p, 10);
-    return false;
-}
-
-static void part_finish(struct part *part)
-{
-    for (int i = 0; i < part->n_bodies; i++)
-        dh_free(part->bodies[i]);
-}
-
-static struct dh_brain *connect_with(const struct peer *p, const char *config)
-{
-    struct dh_endpoint_choice c = { .url = p->url };
-    struct dh_brain_options o = { .prompts_dir = "assets/prompts" };
-    struct dh_brain *b;
-    char *path = dh_path_join(dh_test_dir(), "config");
-    if (config) {
-        CHECK_INT(dh_file_write(path, config, strlen(config)), DH_OK);
-        c.config = path;
-        c.name = "t";
-    }
-    CHECK_INT(dh_endpoint_open(&o.endpoint, &c), DH_OK);
-    dh_free(path);
-    CHECK_INT(dh_brain_create(&b, &o), DH_OK);
-    return b;
-}
-
-static struct dh_frame *picture(int w, int h, uint64_t seed)
-{
-    struct dh_synth_options o = { .width = w, .height = h, .seed = seed };
-    struct dh_source *s;
-    struct dh_frame *f;
-    CHECK_INT(dh_synth_create(&s, &o), DH_OK);
-    CHECK_INT(dh_source_grab(s, &f), DH_OK);
-    dh_source_destroy(s);
-    return f;
-}
-
-// One decision about one picture.
-static enum dh_status decide(struct dh_brain *b, struct dh_decision *out)
-{
-    struct dh_policy *p = dh_policy_model_create(b);
-    struct dh_history h;
-    struct dh_frame *f = picture(280, 140, 1);
-    dh_history_init(&h, "Click it.");
-    memset(out, 0, sizeof *out);
-    enum dh_status st = p->ops->decide(p, &h, f, 0, NULL, out);
-    dh_history_finish(&h);
-    dh_frame_unref(f);
-    dh_policy_destroy(p);
-    return st;
-}
-
-static const char *const streamed[] = {
-    "{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}",
-    "{\"choices\":[{\"delta\":{\"reasoning_content\":\"It is there.\"}}]}",
-    "{\"choices\":[{\"delta\":{\"content\":\"Action: Click.\\n<tool_\"}}]}",
-    "{\"choices\":[{\"delta\":{\"content\":\"call>\\n{\\\"name\\\":\\\"computer"
-    "\\\",\\\"arguments\\\":{\\\"action\\\":\\\"left_click\\\",\\\"coordinate"
-    "\\\":[500,250]}\"}}]}",
-    "{\"choices\":[{\"delta\":{\"content\":\"\\n\"},\"finish_reason\":"
-    "\"stop\"}]}",
-    "{\"choices\":[],\"usage\":{\"prompt_tokens\":900,\"completion_tokens\":40,"
-    "\"prompt_tokens_details\":{\"cached_tokens\":800}}}",
-    "[DONE]",
-    NULL
-};
 
 static void test_an_action_comes_over_a_stream(void)
 {
     struct peer p;
-    struct part part = { .profile = "vllm", .events = streamed };
+    struct part part = { .profile = "vllm", .events = part_streamed };
     struct dh_decision d;
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, NULL);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, NULL);
     CHECK_STR(dh_brain_get_endpoint(b)->s.profile, "vllm");
     CHECK_STR(dh_brain_get_endpoint(b)->s.model, "m3");
-    CHECK_INT(decide(b, &d), DH_OK);
-    // One brace was missing when the answer ended: the parser repairs it.
-    CHECK(strstr(d.text, "[500,250]}"));
-    CHECK(strstr(d.text, "\n</tool_call>"));
+    CHECK_INT(part_decide(b, &d), DH_OK);
+    // The stop sequence took the tag, which is put back.
+    CHECK(strstr(d.text, "[500,250]}}\n</tool_call>"));
     CHECK_STR(d.reasoning, "It is there.");
     CHECK(strstr(d.wire, "\"reasoning_content\":\"It is there.\""));
     CHECK_INT(d.usage.prompt_tokens, 900);
@@ -165,12 +62,14 @@ static void test_the_connection_is_dropped_after_the_action(void)
                          .events = two_actions,
                          .no_end = true };
     struct dh_decision d;
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, NULL);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, NULL);
     int64_t start = dh_now_ns();
-    CHECK_INT(decide(b, &d), DH_OK);
+    CHECK_INT(part_decide(b, &d), DH_OK);
     CHECK(dh_now_ns() - start < 4 * DH_S);
     CHECK(strlen(d.text) < 200);
+    // Nobody told what it took, and it was not for nothing.
+    CHECK(d.usage.prompt_tokens > 300 && d.usage.answer_tokens > 10);
     dh_decision_finish(&d);
     dh_brain_destroy(b);
     part_finish(&part);
@@ -193,10 +92,11 @@ static void test_a_native_call_is_read_and_answered(void)
     struct dh_decision d;
     struct dh_answer a;
     struct dh_diag diag = { 0 };
-    struct dh_frame *f = picture(280, 140, 1), *g = picture(280, 140, 2);
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, NULL);
-    CHECK_INT(decide(b, &d), DH_OK);
+    struct dh_frame *f = part_picture(280, 140, 1),
+                    *g = part_picture(280, 140, 2);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, NULL);
+    CHECK_INT(part_decide(b, &d), DH_OK);
     CHECK_INT(dh_answer_parse(d.text, strlen(d.text), &a, &diag), DH_OK);
     CHECK_INT(a.n, 1);
     CHECK_INT(a.action[0].op, DH_ACTION_KEY);
@@ -248,10 +148,10 @@ static void test_messages_are_the_other_protocol(void)
     struct peer p;
     struct part part = { .events = messages, .name = "x" };
     struct dh_decision d;
-    peer_start(&p, play, &part);
+    peer_start(&p, part_play, &part);
     struct dh_brain *b =
-        connect_with(&p, "[t]\nurl=http://x/v1\nprofile=minimax-anthropic\n");
-    CHECK_INT(decide(b, &d), DH_OK);
+        part_connect(&p, "[t]\nurl=http://x/v1\nprofile=minimax-anthropic\n");
+    CHECK_INT(part_decide(b, &d), DH_OK);
     CHECK(strstr(d.text, "<tool_call>\n{\"name\":\"computer\",\"arguments\":"
                          "{\"action\":\"wait\"}}\n</tool_call>"));
     CHECK_STR(d.reasoning, "Hm.");
@@ -274,23 +174,48 @@ static void test_messages_are_the_other_protocol(void)
     peer_stop(&p);
 }
 
-/* --- what goes wrong --- */
+static void test_a_section_goes_before_what_a_server_tells(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm", .events = part_streamed };
+    struct dh_decision d;
+    char *prompt = dh_path_join(dh_test_dir(), "prompt"), config[4096];
+    CHECK_INT(dh_file_write(prompt, "Act well.\n", 10), DH_OK);
+    snprintf(config, sizeof config,
+             "[t]\nurl=http://x/v1\nmax-images=7\nthinking=disabled\n"
+             "prompt=%s\n",
+             prompt);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, config);
+    const struct dh_endpoint *e = dh_brain_get_endpoint(b);
+    CHECK_STR(e->name, "t");
+    CHECK_STR(e->s.profile, "vllm");
+    CHECK_INT(e->s.max_images, 7);
+    CHECK_INT(part_decide(b, &d), DH_OK);
+    CHECK(strstr(part.bodies[0], "\"chat_template_kwargs\":{\"thinking_mode\":"
+                                 "\"disabled\"}"));
+    CHECK(strstr(part.bodies[0], "{\"role\":\"system\",\"content\":\"Act "
+                                 "well.\"}"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(prompt);
+}
 
-#define QUICK                                                \
-    "[t]\nurl=http://x/v1\nprofile=minimax\nbackoff=0.001\n" \
-    "idle=0.4\ntotal=2\n"
+/* --- what goes wrong --- */
 
 static enum dh_status fail(int times, int code, const char *body, int *asked)
 {
     struct peer p;
-    struct part part = { .events = streamed,
+    struct part part = { .events = part_streamed,
                          .fail_first = times,
                          .fail_code = code,
                          .fail_body = body };
     struct dh_decision d;
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, QUICK);
-    enum dh_status st = decide(b, &d);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, PART_QUICK);
+    enum dh_status st = part_decide(b, &d);
     *asked = part.n_bodies;
     dh_decision_finish(&d);
     dh_brain_destroy(b);
@@ -315,6 +240,9 @@ static void test_errors_are_handled_as_they_mean(void)
           DH_OK, 2 },
         { 1, 200, "{\"error\":{\"message\":\"odd\"}}", DH_OK, 2 },
         { 99, 429, "storm", DH_ERR_IO, 6 },
+        { 99, 429,
+          "{\"error\":{\"message\":\"You exceeded your current quota\"}}",
+          DH_ERR_REFUSED, 1 },
         { 99, 401, "{\"error\":{\"message\":\"bad key\"}}", DH_ERR_REFUSED, 1 },
         { 99, 200, "{\"base_resp\":{\"status_code\":1008}}", DH_ERR_REFUSED,
           1 },
@@ -343,6 +271,53 @@ static void test_errors_are_handled_as_they_mean(void)
     }
 }
 
+static int pictures_in(const char *body)
+{
+    int n = 0;
+    for (const char *at = body; (at = strstr(at, "base64,")); at++)
+        n++;
+    return n;
+}
+
+// How many pictures the two tries have of a question with six of them.
+static void check_with_fewer(const char *body, int second)
+{
+    struct peer p;
+    struct part part = { .events = part_streamed,
+                         .fail_first = 1,
+                         .fail_code = 200,
+                         .fail_body = body };
+    struct dh_decision d;
+    struct dh_history h;
+    struct dh_frame *f = part_picture(280, 140, 9);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, PART_QUICK);
+    struct dh_policy *policy = dh_policy_model_create(b);
+    dh_history_init(&h, "Click it.");
+    for (int i = 0; i < 5; i++)
+        dh_history_add(&h, f, "x", "X.", NULL);
+    CHECK_INT(policy->ops->decide(policy, &h, f, 0, NULL, &d), DH_OK);
+    CHECK_INT(part.n_bodies, 2);
+    CHECK_INT(pictures_in(part.bodies[0]), 6);
+    CHECK_INT(pictures_in(part.bodies[1]), second);
+    dh_decision_finish(&d);
+    // From here on fewer are shown where it was too long.
+    bool fewer = second == 1;
+    CHECK_INT(dh_brain_get_profile(b)->keep_min, fewer ? 4 : 8);
+    dh_history_finish(&h);
+    dh_policy_destroy(policy);
+    dh_brain_destroy(b);
+    dh_frame_unref(f);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static void test_too_long_or_disliked_is_asked_with_fewer_pictures(void)
+{
+    check_with_fewer("{\"base_resp\":{\"status_code\":1039}}", 1);
+    check_with_fewer("{\"base_resp\":{\"status_code\":1026}}", 5);
+}
+
 static const char *const cut[] = {
     "{\"choices\":[{\"delta\":{\"content\":\"Action: Cli\"}}]}", NULL
 };
@@ -359,9 +334,9 @@ static void test_streams_that_break_are_errors(void)
         struct peer p;
         struct part part = { .events = broken[i] };
         struct dh_decision d;
-        peer_start(&p, play, &part);
-        struct dh_brain *b = connect_with(&p, QUICK "retries=1\n");
-        CHECK_INT(decide(b, &d), DH_ERR_IO);
+        peer_start(&p, part_play, &part);
+        struct dh_brain *b = part_connect(&p, PART_QUICK "retries=1\n");
+        CHECK_INT(part_decide(b, &d), DH_ERR_IO);
         CHECK_INT(part.n_bodies, 2);
         dh_brain_destroy(b);
         part_finish(&part);
@@ -379,9 +354,9 @@ static void test_a_stream_without_end_ends_in_time(void)
     struct part part = { .events = thinks_for_ever, .no_end = true };
     struct dh_decision d;
     int64_t start = dh_now_ns();
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, QUICK);
-    CHECK_INT(decide(b, &d), DH_ERR_TIMEOUT);
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, PART_QUICK);
+    CHECK_INT(part_decide(b, &d), DH_ERR_TIMEOUT);
     // One time-out is forgiven.
     CHECK_INT(part.n_bodies, 2);
     CHECK(dh_now_ns() - start < 30 * DH_S);
@@ -393,18 +368,40 @@ static void test_a_stream_without_end_ends_in_time(void)
 static void test_keys_are_nowhere_but_in_the_header(void)
 {
     struct peer p;
-    struct part part = { .events = streamed };
+    struct part part = { .events = part_streamed };
     struct dh_decision d;
     char config[4096], *key = dh_path_join(dh_test_dir(), "key");
     CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
     CHECK_INT(chmod(key, 0600), 0);
-    snprintf(config, sizeof config, QUICK "key-file=%s\n", key);
-    peer_start(&p, play, &part);
-    struct dh_brain *b = connect_with(&p, config);
-    CHECK_INT(decide(b, &d), DH_OK);
+    peer_start(&p, part_play, &part);
+    snprintf(config, sizeof config, PART_QUICK "url=%s/v1\nkey-file=%s\n",
+             p.url, key);
+    struct dh_brain *b = part_connect(&p, config);
+    CHECK_INT(part_decide(b, &d), DH_OK);
     CHECK(p.saw_key);
     CHECK(!strstr(part.bodies[0], "very-secret"));
     CHECK(!strstr(d.wire, "very-secret"));
+    dh_decision_finish(&d);
+    dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+    dh_free(key);
+}
+
+static void test_a_key_goes_to_no_other_host(void)
+{
+    struct peer p;
+    struct part part = { .events = part_streamed };
+    struct dh_decision d;
+    char config[4096], *key = dh_path_join(dh_test_dir(), "key");
+    CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
+    CHECK_INT(chmod(key, 0600), 0);
+    peer_start(&p, part_play, &part);
+    snprintf(config, sizeof config, PART_QUICK "key-file=%s\n", key);
+    // The section's url is http://x, the address beside it this server.
+    struct dh_brain *b = part_connect(&p, config);
+    CHECK_INT(part_decide(b, &d), DH_OK);
+    CHECK(!p.saw_key);
     dh_decision_finish(&d);
     dh_brain_destroy(b);
     part_finish(&part);
@@ -444,8 +441,8 @@ static bool remember(struct peer *p, int fd, const struct peer_request *r)
              "{\"cached_tokens\":%zu}}}",
              len / 4, same / 4);
     bool ok = peer_stream(fd);
-    for (int i = 0; streamed[i] && i < 5 && ok; i++)
-        ok = peer_event(fd, NULL, streamed[i]);
+    for (int i = 0; part_streamed[i] && i < 5 && ok; i++)
+        ok = peer_event(fd, NULL, part_streamed[i]);
     ok = ok && peer_event(fd, NULL, usage) && peer_event(fd, NULL, "[DONE]");
     return false;
 }
@@ -455,11 +452,11 @@ static void test_most_of_a_hundred_steps_is_cached(void)
     struct peer p;
     struct cache c = { 0 };
     struct dh_history h;
-    struct dh_frame *f = picture(560, 280, 0);
+    struct dh_frame *f = part_picture(560, 280, 0);
     double prompt = 0, cached = 0;
     peer_start(&p, remember, &c);
     struct dh_brain *b =
-        connect_with(&p, "[t]\nurl=http://x/v1\nprofile=vllm\nmodel=m3\n"
+        part_connect(&p, "[t]\nurl=http://x/v1\nprofile=vllm\nmodel=m3\n"
                          "check-tokens=no\n");
     struct dh_policy *policy = dh_policy_model_create(b);
     dh_history_init(&h, "Do it all.");
@@ -473,7 +470,7 @@ static void test_most_of_a_hundred_steps_is_cached(void)
         dh_history_set_wire(&h, d.wire);
         dh_decision_finish(&d);
         dh_frame_unref(f);
-        f = picture(560, 280, (uint64_t)i + 1);
+        f = part_picture(560, 280, (uint64_t)i + 1);
     }
     printf("100 steps: %.0f tokens, %.1f %% of them cached\n", prompt,
            100 * cached / prompt);
@@ -490,8 +487,11 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(the_connection_is_dropped_after_the_action),
          DH_TEST(a_native_call_is_read_and_answered),
          DH_TEST(messages_are_the_other_protocol),
+         DH_TEST(a_section_goes_before_what_a_server_tells),
          DH_TEST(errors_are_handled_as_they_mean),
+         DH_TEST(too_long_or_disliked_is_asked_with_fewer_pictures),
          DH_TEST(streams_that_break_are_errors),
          DH_TEST(a_stream_without_end_ends_in_time),
          DH_TEST(keys_are_nowhere_but_in_the_header),
+         DH_TEST(a_key_goes_to_no_other_host),
          DH_TEST(most_of_a_hundred_steps_is_cached));

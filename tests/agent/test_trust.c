@@ -257,6 +257,37 @@ static void test_lists_are_held_against_the_real_window(void)
     desk_finish(&d);
 }
 
+// Of a window that was chosen, its dialog belongs to it, and what covers it
+// does not; nor do keys go anywhere else.
+static void test_nothing_is_done_outside_of_the_chosen_window(void)
+{
+    struct desk d;
+    desk_init(&d, DH_TRUST_FREE);
+    dh_windows_limit(d.windows, d.notes);
+    desk_open(&d);
+    CHECK_DONE(&d, "left_click 50 50", DH_OK);
+    CHECK_DONE(&d, "left_click 450 50", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "left_click 350 350", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "left_click_drag 50 50 450 50", DH_ERR_REFUSED);
+    CHECK_DONE(&d, "type x", DH_OK);
+    focus(&d, d.terminal);
+    CHECK_DONE(&d, "type x", DH_ERR_REFUSED);
+    Window cover = show_window(d.dpy, 100, "Bank", "bank");
+    CHECK_DONE(&d, "left_click 50 50", DH_OK);
+    CHECK_DONE(&d, "left_click 150 50", DH_ERR_REFUSED);
+    XSetTransientForHint(d.dpy, cover, d.notes);
+    focus(&d, cover);
+    CHECK_DONE(&d, "left_click 150 50", DH_OK);
+    CHECK_DONE(&d, "type x", DH_OK);
+    // Windows that name each other belong to nobody else.
+    XSetTransientForHint(d.dpy, cover, d.terminal);
+    XSetTransientForHint(d.dpy, d.terminal, cover);
+    XSync(d.dpy, False);
+    CHECK_DONE(&d, "left_click 150 50", DH_ERR_REFUSED);
+    check_audit(&d, "\"by\":\"window\"", true);
+    desk_finish(&d);
+}
+
 static void test_rules_that_say_nothing_are_errors(void)
 {
     struct dh_trust_rule r;
@@ -359,6 +390,51 @@ static void test_a_log_that_leads_elsewhere_is_not_opened(void)
     CHECK_INT(dh_audit_open(&a, path), DH_ERR_IO);
     CHECK_INT(dh_audit_open(&a, "/dev/null"), DH_ERR_IO);
     dh_free(path);
+}
+
+static unsigned long corner_of(Display *dpy)
+{
+    XImage *img =
+        XGetImage(dpy, DefaultRootWindow(dpy), 1, 1, 1, 1, AllPlanes, ZPixmap);
+    CHECK(img);
+    unsigned long rgb = XGetPixel(img, 0, 0) & 0xffffff;
+    XDestroyImage(img);
+    return rgb;
+}
+
+static Window top_of(Display *dpy)
+{
+    Window root, parent, *child = NULL;
+    unsigned n = 0;
+    CHECK(XQueryTree(dpy, DefaultRootWindow(dpy), &root, &parent, &child, &n));
+    Window top = n ? child[n - 1] : None;
+    XFree(child);
+    return top;
+}
+
+static void test_the_sign_is_raised_over_newer_windows(void)
+{
+    Display *dpy = XOpenDisplay(NULL);
+    struct dh_sign *sign;
+    CHECK(dpy);
+    CHECK_INT(dh_sign_create(&sign, NULL, "Pause stops"), DH_OK);
+    CHECK_INT(corner_of(dpy), 0x2f7de1);
+    Window w = show_window(dpy, 0, "Film", "player");
+    CHECK_INT(corner_of(dpy), 0xffffff);
+    dh_sign_raise(sign);
+    CHECK_INT(corner_of(dpy), 0x2f7de1);
+    // Once it is on top, its order is left as it is.
+    Window before = top_of(dpy);
+    dh_sign_raise(sign);
+    CHECK(top_of(dpy) == before && before != w);
+    // A person has it: that is what is raised.
+    dh_sign_show(sign, DH_SIGN_PERSON);
+    XRaiseWindow(dpy, w);
+    XSync(dpy, False);
+    dh_sign_raise(sign);
+    CHECK_INT(corner_of(dpy), 0x2f943f);
+    dh_sign_destroy(sign);
+    XCloseDisplay(dpy);
 }
 
 static void test_the_sign_lets_clicks_through(void)
@@ -580,11 +656,13 @@ DH_TESTS(DH_TEST(a_person_takes_over_and_hands_back),
          DH_TEST(guard_asks_before_what_is_risky),
          DH_TEST(free_never_asks_and_still_refuses),
          DH_TEST(lists_are_held_against_the_real_window),
+         DH_TEST(nothing_is_done_outside_of_the_chosen_window),
          DH_TEST(rules_that_say_nothing_are_errors),
          DH_TEST(consent_is_for_one_window),
          DH_TEST(a_chord_in_parts_is_refused),
          DH_TEST(too_many_actions_are_held_back),
          DH_TEST(the_log_is_private_and_keeps_no_secrets),
          DH_TEST(a_log_that_leads_elsewhere_is_not_opened),
+         DH_TEST(the_sign_is_raised_over_newer_windows),
          DH_TEST(the_sign_lets_clicks_through),
          DH_TEST(orders_on_the_screen_do_not_arrive));

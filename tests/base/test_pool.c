@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/thread.h"
 #include "tests/dh_test.h"
 
 #define N 1000
@@ -84,6 +85,47 @@ static void test_many_short_runs_lose_nothing(void)
     dh_pool_destroy(pool);
 }
 
+struct caller {
+    struct dh_pool *pool;
+    long sum;
+};
+
+static void add_up(void *arg, size_t begin, size_t end, int worker)
+{
+    atomic_long *sums = arg;
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        atomic_fetch_add(&sums[i % 8], (long)i);
+}
+
+static void call_often(void *arg)
+{
+    struct caller *c = arg;
+    for (int r = 0; r < 300; r++) {
+        atomic_long sums[8] = { 0 };
+        dh_pool_run(c->pool, 1000, 10, add_up, sums);
+        for (int i = 0; i < 8; i++)
+            c->sum += sums[i];
+    }
+}
+
+static void test_callers_take_turns(void)
+{
+    struct dh_pool *pool;
+    struct caller c[3];
+    struct dh_thread t[3];
+    CHECK_INT(dh_pool_create(&pool, 2), DH_OK);
+    for (int i = 0; i < 3; i++) {
+        c[i] = (struct caller){ pool, 0 };
+        CHECK_INT(dh_thread_start(&t[i], "caller", call_often, &c[i]), DH_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        dh_thread_join(&t[i]);
+        CHECK_INT(c[i].sum, 300L * 999 * 1000 / 2);
+    }
+    dh_pool_destroy(pool);
+}
+
 static void test_edges_of_creation(void)
 {
     struct dh_pool *pool = NULL;
@@ -98,4 +140,5 @@ static void test_edges_of_creation(void)
 }
 
 DH_TESTS(DH_TEST(result_is_the_same_for_any_number_of_threads),
-         DH_TEST(many_short_runs_lose_nothing), DH_TEST(edges_of_creation));
+         DH_TEST(many_short_runs_lose_nothing), DH_TEST(callers_take_turns),
+         DH_TEST(edges_of_creation));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/extensions/XTest.h>
@@ -157,16 +158,15 @@ static void test_an_answer_to_a_question_takes_nothing(void)
 }
 
 // The stop key while the agent holds keys and a program has grabbed all input.
-static void test_the_stop_key_works_inside_a_grab(void)
+static void stop_inside_a_grab(int mode)
 {
     struct desk d;
     desk_init(&d, 0);
     Window root = DefaultRootWindow(d.agent);
-    CHECK_INT(XGrabKeyboard(d.agent, root, False, GrabModeAsync, GrabModeAsync,
-                            CurrentTime),
+    CHECK_INT(XGrabKeyboard(d.agent, root, False, mode, mode, CurrentTime),
               GrabSuccess);
-    CHECK_INT(XGrabPointer(d.agent, root, False, 0, GrabModeAsync,
-                           GrabModeAsync, None, None, CurrentTime),
+    CHECK_INT(XGrabPointer(d.agent, root, False, 0, mode, mode, None, None,
+                           CurrentTime),
               GrabSuccess);
     KeyCode ctrl = XKeysymToKeycode(d.agent, XK_Control_L);
     XTestFakeKeyEvent(d.agent, ctrl, True, 0);
@@ -178,6 +178,17 @@ static void test_the_stop_key_works_inside_a_grab(void)
     XSync(d.agent, False);
     dh_person_key(&d.person, XK_Pause, false);
     desk_finish(&d);
+}
+
+static void test_the_stop_key_works_inside_a_grab(void)
+{
+    stop_inside_a_grab(GrabModeAsync);
+}
+
+// Such a grab keeps all events in the server until the program asks for more.
+static void test_the_stop_key_works_inside_a_frozen_grab(void)
+{
+    stop_inside_a_grab(GrabModeSync);
 }
 
 static void test_an_unknown_key_is_an_error(void)
@@ -245,10 +256,46 @@ static void test_windows_are_told_apart(void)
     XCloseDisplay(dpy);
 }
 
+static void test_the_programs_windows_are_listed(void)
+{
+    Display *dpy = XOpenDisplay(NULL);
+    struct dh_windows *w;
+    struct dh_window_list l;
+    CHECK(dpy);
+    Window root = DefaultRootWindow(dpy), list[2];
+    list[0] = show_window(dpy, 50, "Notes", "pad", 0);
+    list[1] = show_window(dpy, 300, "ada@box", "term", 0);
+    XSetWindowAttributes menu = { .override_redirect = True };
+    Window m = show_window(dpy, 500, "Menu", "pad", 0);
+    XChangeWindowAttributes(dpy, m, CWOverrideRedirect, &menu);
+    XSetInputFocus(dpy, list[1], RevertToNone, CurrentTime);
+    XSync(dpy, False);
+    CHECK_INT(dh_windows_create(&w, NULL), DH_OK);
+    CHECK_INT(dh_windows_list(w, &l), DH_OK);
+    CHECK_INT(l.n, 2);
+    CHECK_STR(l.item[0].title, "Notes");
+    CHECK(l.item[1].id == list[1] && l.focus == list[1]);
+    // A manager knows better.
+    Atom clients = XInternAtom(dpy, "_NET_CLIENT_LIST", False);
+    XChangeProperty(dpy, root, clients, XA_WINDOW, 32, PropModeReplace,
+                    (unsigned char *)list, 1);
+    XSync(dpy, False);
+    CHECK_INT(dh_windows_list(w, &l), DH_OK);
+    CHECK_INT(l.n, 1);
+    XDestroyWindow(dpy, list[0]);
+    XSync(dpy, False);
+    CHECK_INT(dh_windows_list(w, &l), DH_ERR_NOTFOUND);
+    XDeleteProperty(dpy, root, clients);
+    dh_windows_destroy(w);
+    XCloseDisplay(dpy);
+}
+
 DH_TESTS(DH_TEST(a_persons_mouse_takes_the_desktop),
          DH_TEST(the_agents_own_input_takes_nothing), DH_TEST(a_key_hands_back),
          DH_TEST(a_short_visit_is_not_missed),
          DH_TEST(quiet_hands_back_where_asked),
          DH_TEST(an_answer_to_a_question_takes_nothing),
          DH_TEST(the_stop_key_works_inside_a_grab),
-         DH_TEST(an_unknown_key_is_an_error), DH_TEST(windows_are_told_apart));
+         DH_TEST(the_stop_key_works_inside_a_frozen_grab),
+         DH_TEST(an_unknown_key_is_an_error), DH_TEST(windows_are_told_apart),
+         DH_TEST(the_programs_windows_are_listed));

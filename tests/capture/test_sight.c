@@ -69,6 +69,33 @@ static void test_an_unchanged_screen_is_the_same_frame(void)
     XCloseDisplay(painter);
 }
 
+// A change between two looks is told, however it falls.
+static void test_a_wait_ends_with_a_change(void)
+{
+    Display *painter = painter_or_skip();
+    bool changed;
+    paint_all(painter, 0x102030);
+    struct dh_source *s = screen_with(true, false, NULL);
+    dh_frame_unref(grab(s));
+    int64_t start = dh_now_ns();
+    CHECK_INT(dh_source_wait(s, start + 50 * DH_MS, NULL, &changed), DH_OK);
+    CHECK(!changed);
+    CHECK(dh_now_ns() - start >= 50 * DH_MS);
+    for (unsigned i = 1; i <= 20; i++) {
+        paint(painter, 10 * (int)i, 10, 30, 30, i);
+        CHECK_INT(dh_source_wait(s, dh_now_ns() + 10 * DH_S, NULL, &changed),
+                  DH_OK);
+        CHECK(changed);
+        struct dh_frame *f = grab(s);
+        check_pixel(f, 10 * (int)i + 1, 11, i);
+        dh_frame_unref(f);
+    }
+    CHECK_INT(dh_source_wait(s, 0, NULL, &changed), DH_OK);
+    CHECK(!changed);
+    dh_source_destroy(s);
+    XCloseDisplay(painter);
+}
+
 static void test_only_what_changed_is_fetched(void)
 {
     Display *painter = painter_or_skip();
@@ -377,6 +404,7 @@ static void test_costs_are_near_those_of_the_bare_requests(void)
 
 DH_TESTS(DH_TEST(costs_are_near_those_of_the_bare_requests),
          DH_TEST(an_unchanged_screen_is_the_same_frame),
+         DH_TEST(a_wait_ends_with_a_change),
          DH_TEST(only_what_changed_is_fetched),
          DH_TEST(parts_make_the_same_picture_as_the_whole),
          DH_TEST(so_they_do_with_the_pointer),

@@ -157,7 +157,9 @@ static void test_h264_keeps_colours(void)
  * is padded with black, a larger one cut. */
 static void test_odd_times_and_sizes(void)
 {
-    struct dh_video_out_options o = { 64, 48, base_ns, true };
+    struct dh_video_out_options o = {
+        .width = 64, .height = 48, .base_ns = base_ns, .lossless = true
+    };
     struct dh_video_out *v;
     CHECK_INT(dh_video_out_create(&v, video_path(), &o), DH_OK);
     static const struct {

@@ -1,14 +1,14 @@
 #!/bin/sh
 # typing.sh - does typed text arrive byte for byte, and how fast, beside xdotool.
 #
-#   typing.sh [-n N] [-k LAYOUT] [-c] [-o] RECEIVER
+#   typing.sh [-n N] [-k LAYOUT] [-g] [-c] [-o] RECEIVER
 #
 # Run it under with_xvfb.sh --wm openbox. RECEIVER: xterm, zenity (GTK),
 # featherpad (Qt) or chromium. LAYOUT is setxkbmap's, e.g. us, de or us,ru;
-# -g makes its second group the one in force; -c turns Caps Lock on; -o leaves xdotool out.
-# Each text is typed N times into a fresh program and what the program then
-# holds is compared. Prints a row: receiver, layout, and for each tool how many
-# were exact and the characters per second of the typing itself.
+# -g makes its second group the one in force; -c turns Caps Lock on; -o leaves
+# xdotool out. A text (TEXT) is typed N times and what the program then holds is
+# compared. Prints a row: receiver, layout, and for each tool how many were exact
+# and the characters per second, from the start of the tool to its end.
 set -eu
 
 n=20 layout=us caps='' only='' group=''
@@ -53,11 +53,12 @@ focused() {
 not_focused() { ! focused "$1"; }
 same() { cmp -s "$dir/want" "$dir/got"; }
 start() {
-    rm -f "$dir/got" "$dir/got.ready"
+    rm -f "$dir/got" "$dir/lines"
+    lines=0
     case $receiver in
     xterm)
-        xterm -u8 -e sh -c ': >"$1.ready"; IFS= read -r l; printf %s "$l" >"$1.new"
-            mv "$1.new" "$1"' sh "$dir/got" 2>/dev/null &
+        xterm -u8 -e sh -c ': >"$1"; while IFS= read -r l; do
+            printf "%s\n" "$l" >>"$1"; done' sh "$dir/lines" 2>/dev/null &
         ;;
     zenity)
         (zenity --entry --text t >"$dir/out" 2>/dev/null
@@ -82,29 +83,49 @@ H
     pid=$!
     wait_for focused "$receiver"
     [ "$receiver" != chromium ] || wait_for title_is ready
-    [ "$receiver" != xterm ] || wait_for test -e "$dir/got.ready"
+    [ "$receiver" != xterm ] || wait_for test -e "$dir/lines"
     # A toolkit maps its window before its entry has the focus.
     sleep "${READY:-0.4}"
 }
 title() { xdotool getwindowname "$(xdotool getwindowfocus)"; }
 title_is() { title | grep -q "^$1"; }
-finish() { # the program hands over what it holds
+shows_it() { [ "$(title)" = "<$text>" ]; }
+press() { "$B/deskhand" act "$@"; }
+has_line() { [ "$(wc -l <"$dir/lines")" -gt $lines ]; }
+finish() { # the program hands over what it holds, and is empty again
     case $receiver in
-    xterm | zenity)
-        "$B/deskhand" act "key Return"
+    xterm)
+        press "key Return"
+        wait_for has_line || :
+        tail -n +$((lines + 1)) "$dir/lines" | tr -d '\n' >"$dir/got"
+        lines=$(wc -l <"$dir/lines")
+        ;;
+    zenity)
+        press "key Return"
         wait_for test -e "$dir/got" || :
         ;;
     featherpad)
-        sleep 0.3
-        setxkbmap -layout us
-        "$B/deskhand" act "key ctrl+s"
-        wait_for test -s "$dir/file.txt" || :
-        sleep 0.2
-        tr -d '\n' <"$dir/file.txt" >"$dir/got"
+        press "key ctrl+s"
+        tries=40
+        until tr -d '\n' <"$dir/file.txt" >"$dir/got"; same || [ $tries = 0 ]
+        do
+            tries=$((tries - 1))
+            sleep 0.02
+        done
+        press "key ctrl+a" "key BackSpace"
         ;;
     chromium)
-        sleep 0.3
+        tries=40
+        until shows_it || [ $tries = 0 ]; do
+            tries=$((tries - 1))
+            sleep 0.02
+        done
         title | sed 's/^<//; s/>$//' | tr -d '\n' >"$dir/got"
+        # It takes no chord of a letter that no group of the layout has.
+        case $layout in gr | ru) setxkbmap -layout us ;; esac
+        press "key ctrl+a" "key BackSpace"
+        case $layout in gr | ru) setxkbmap -layout "$layout" ;; esac
+        wait_for title_is '<>' || :
         ;;
     esac
 }
@@ -116,15 +137,20 @@ stop() {
 }
 now() { date +%s%N; }
 type_deskhand() { "$B/deskhand" act "type $text"; }
-type_xdotool() { xdotool type --delay "${DELAY:-12}" -- "$text"; }
+type_xdotool() { xdotool type -- "$text"; }
+type_xdotool0() { xdotool type --delay 0 -- "$text"; }
 
+begin() {
+    start || { echo "$receiver did not start" >&2; exit 1; }
+}
 run() { # tool
     exact=0 ns=0 i=0
+    setxkbmap -layout "$layout"
+    [ "$receiver" = zenity ] || begin
+    [ -z "$group" ] || xdotool key ISO_Next_Group
     while [ $i -lt "$n" ]; do
         i=$((i + 1))
-        setxkbmap -layout "$layout"
-        start || { echo "$receiver did not start" >&2; exit 1; }
-        [ -z "$group" ] || xdotool key ISO_Next_Group
+        [ "$receiver" != zenity ] || begin
         [ -z "$caps" ] || xdotool key Caps_Lock
         from=$(now)
         "type_$1"
@@ -135,14 +161,15 @@ run() { # tool
         elif [ -n "${SHOW:-}" ]; then
             echo "$1 $layout: $(cat "$dir/got" 2>/dev/null || echo none)" >&2
         fi
-        stop
+        [ "$receiver" != zenity ] || stop
     done
-    chars=$(printf '%s' "$text" | wc -m)
-    printf '  %s %s/%s %s c/s' "$1" "$exact" "$n" \
-        $((chars * n * 1000000000 / (ns + 1)))
+    [ "$receiver" = zenity ] || stop
+    [ -z "$group" ] || xdotool key ISO_Next_Group
+    printf ' | %3s/%s %4s/s' "$exact" "$n" \
+        $(($(printf '%s' "$text" | wc -m) * n * 1000000000 / (ns + 1)))
 }
 
-printf '%-10s %-6s%s' "$receiver" "$layout" "${caps:+ caps}${group:+ 2nd}"
+printf '%-10s %-11s' "$receiver" "$layout${caps:+ caps}${group:+ 2nd}"
 run deskhand
-[ -n "$only" ] || run xdotool
+[ -n "$only" ] || { run xdotool; run xdotool0; }
 echo
