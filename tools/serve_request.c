@@ -12,12 +12,15 @@
 // Parts, calls and texts that one request may have.
 #define MAX_PARTS    4096
 #define MAX_MESSAGES 4096
+// Of all its pictures: a small file may be a large picture.
+#define MAX_PIXELS   ((int64_t)64 << 20)
 
 struct reader {
     struct dh_serve_request *r;
     const struct dh_serve_limits *limits;
     struct dh_diag *diag;
     enum dh_status status;
+    int64_t pixels; // of the pictures so far
 };
 
 DH_PRINTF(3, 4)
@@ -82,6 +85,10 @@ static bool add_picture(struct reader *x, const char *type,
                     "a picture (%.20s) cannot be read: %.80s", type,
                     read ? diag.text : "it is no base64");
     r->images[r->n_images++] = f;
+    x->pixels += (int64_t)f->width * f->height;
+    if (x->pixels > MAX_PIXELS)
+        return fail(x, DH_ERR_RANGE, "more than %d million pixels",
+                    (int)(MAX_PIXELS / 1000000));
     return add_part(x, DH_PART_IMAGE, NULL);
 }
 
