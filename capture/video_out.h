@@ -25,8 +25,8 @@ struct dh_video_out_options {
     int64_t base_ns;   /* the frame time that is 0 in the video */
     int64_t frame_ms;  /* how long each is shown; 0: until the next one */
     bool lossless;
-    bool mp4; /* for other programs' decoders: MP4, H.264 with halved colours;
-               * whole only once it was ended */
+    bool mp4;  /* for other programs' decoders: MP4, H.264 with halved colours;
+                * whole only once it was ended */
     bool fast; /* H.264 in half the time, and a larger file */
 };
 
