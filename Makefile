@@ -121,8 +121,9 @@ test: $(patsubst %,$(B)/test-%,$(FOLDERS)) $(B)/deskhand
 FUZZ_SECONDS ?= 60
 $(B)/fuzz-%: $(B)/tests/fuzz/fuzz_%.o $(call libs,agent)
 	$(SAY) '  LINK $@'
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LIBS)
 .PRECIOUS: $(B)/tests/fuzz/fuzz_%.o
+$(B)/fuzz-request: $(B)/tools/serve_request.o
 
 fuzz:
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
