@@ -133,22 +133,33 @@ bool dh_xfocus_drain(struct dh_xtest *x, const struct dh_xfocus *f,
     return dh_x11_trap_end(x->dpy) && answered;
 }
 
-// The window manager's own window, which has the focus when nobody else has.
-static Window manager_window(Display *dpy)
+static Window read_check(Display *dpy, Window of)
 {
     Window w = None;
     Atom type, check = XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False);
     int format;
     unsigned long n = 0, rest;
     unsigned char *p = NULL;
-    if (XGetWindowProperty(dpy, DefaultRootWindow(dpy), check, 0, 1, False,
-                           XA_WINDOW, &type, &format, &n, &rest, &p))
+    if (XGetWindowProperty(dpy, of, check, 0, 1, False, XA_WINDOW, &type,
+                           &format, &n, &rest, &p))
         return None;
     if (n && type == XA_WINDOW && format == 32)
         memcpy(&w, p, sizeof w);
     if (p)
         XFree(p);
     return w;
+}
+
+// The window manager's own window, which has the focus when nobody else has. It
+// names itself (EWMH); what a manager that died left behind names nobody.
+static Window manager_window(Display *dpy)
+{
+    Window w = read_check(dpy, DefaultRootWindow(dpy));
+    if (!w)
+        return None;
+    dh_x11_trap_begin(dpy);
+    bool alive = read_check(dpy, w) == w;
+    return dh_x11_trap_end(dpy) && alive ? w : None;
 }
 
 // A window that has gone meanwhile says nothing any more.

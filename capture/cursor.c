@@ -47,7 +47,7 @@ enum dh_status dh_cursor_read(Display *dpy, struct dh_cursor *out)
 {
     XFixesCursorImage *img = XFixesGetCursorImage(dpy);
     if (!img) {
-        dh_warn("the X server did not give the picture of the pointer");
+        dh_info("the X server did not give the picture of the pointer");
         return DH_ERR_IO;
     }
     *out = (struct dh_cursor){ .x = img->x - img->xhot,
