@@ -281,6 +281,8 @@ static void test_text_waits_for_a_window_that_gets_the_focus(void)
     XSetClassHint(dpy, d.l.win, &hint);
     XChangeProperty(dpy, root, check, XA_WINDOW, 32, PropModeReplace,
                     (unsigned char *)&frame, 1);
+    XChangeProperty(dpy, frame, check, XA_WINDOW, 32, PropModeReplace,
+                    (unsigned char *)&frame, 1);
     XMapWindow(dpy, frame);
     XSync(dpy, False);
     XSetInputFocus(dpy, frame, RevertToParent, CurrentTime);
