@@ -220,7 +220,8 @@ static void print_end(const struct dh_demo_result *r, const char *dir,
         printf("%d place%s may not be found again by look or name\n", r->doubts,
                r->doubts == 1 ? "" : "s");
     if (r->secrets)
-        printf("%d secret text%s not written down; a replay has to be given "
+        printf("%d secret text%s not written down; whoever plays it again has "
+               "to give "
                "%s\n",
                r->secrets, r->secrets == 1 ? " was" : "s were",
                r->secrets == 1 ? "it" : "them");
@@ -334,7 +335,7 @@ static int run(int argc, char **argv)
 const struct dh_command dh_cmd_record = {
     "record",
     "NAME",
-    "Record what you do on the desktop, to be looked at and played again",
+    "Record what you do on the desktop, step by step",
     "  deskhand record invoice --task \"Enter the invoice in the form.\"\n"
     "  deskhand record ./demo --exclude keepass --exclude Bank\n"
     "\n"
