@@ -21,13 +21,15 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/thread.h"
+#include "capture/video_in.h"
 #include "model/reply.h"
 
 enum dh_serve_api { DH_SERVE_CHAT, DH_SERVE_MESSAGES };
 
 /* --- requests --- */
 
-#define DH_SERVE_MAX_STOPS 16
+#define DH_SERVE_MAX_STOPS  16
+#define DH_SERVE_MAX_VIDEOS 8
 
 /* One question; all of it is owned. */
 struct dh_serve_request {
@@ -41,6 +43,9 @@ struct dh_serve_request {
     size_t n_parts, n_calls;
     struct dh_frame **images;
     size_t n_images;
+    struct dh_video_sample samples[DH_SERVE_MAX_VIDEOS];
+    struct dh_brain_video videos[DH_SERVE_MAX_VIDEOS]; /* views of them */
+    size_t n_videos;
     struct dh_json *tools; /* in the form of struct dh_prompt, or NULL */
     const char *stop[DH_SERVE_MAX_STOPS];
     int n_stop;

@@ -1,5 +1,7 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/mem.h"
@@ -11,6 +13,7 @@
 
 // Parts, calls and texts that one request may have.
 #define MAX_PARTS    4096
+#define MAX_FRAMES   768 // of a video
 #define MAX_MESSAGES 4096
 // Of all its pictures: a small file may be a large picture.
 #define MAX_PIXELS   ((int64_t)64 << 20)
@@ -92,18 +95,97 @@ static bool add_picture(struct reader *x, const char *type,
     return add_part(x, DH_PART_IMAGE, NULL);
 }
 
-// "data:image/png;base64,...". The server fetches nothing by itself.
-static bool add_url(struct reader *x, const char *url)
+// A file that is in memory alone; -1 where there is none to be had.
+static int file_of(const struct dh_buf *bytes)
+{
+    int fd = memfd_create("video", MFD_CLOEXEC);
+    size_t done = 0;
+    while (fd >= 0 && done < bytes->len) {
+        ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+        if (n <= 0) {
+            close(fd);
+            return -1;
+        }
+        done += (size_t)n;
+    }
+    return fd;
+}
+
+static enum dh_status read_video(const struct reader *x,
+                                 const struct dh_buf *bytes, double fps,
+                                 struct dh_video_sample *out)
+{
+    struct dh_video_sampling how = { .fps = fps,
+                                     .max_frames = MAX_FRAMES,
+                                     .max_pixels = MAX_PIXELS - x->pixels };
+    char path[64];
+    int fd = file_of(bytes);
+    if (fd < 0)
+        return DH_ERR_NOMEM;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    enum dh_status st = dh_video_sample_read(out, path, &how);
+    close(fd);
+    return st;
+}
+
+static bool add_video(struct reader *x, struct dh_str base64, double fps)
+{
+    struct dh_serve_request *r = x->r;
+    struct dh_buf bytes;
+    enum dh_status st = DH_ERR_FORMAT;
+    if (r->n_videos == DH_SERVE_MAX_VIDEOS)
+        return fail(x, DH_ERR_RANGE, "more than %d videos",
+                    DH_SERVE_MAX_VIDEOS);
+    struct dh_video_sample *v = &r->samples[r->n_videos];
+    dh_buf_init(&bytes, x->limits->body);
+    if (dh_base64_read(&bytes, base64.p, base64.n) && bytes.len)
+        st = read_video(x, &bytes, DH_CLAMP(fps, 0.2, 5), v);
+    dh_buf_finish(&bytes);
+    if (st)
+        return fail(x, st == DH_ERR_RANGE ? st : DH_ERR_FORMAT,
+                    "a video cannot be read: %s", dh_status_name(st));
+    r->videos[r->n_videos++] =
+        (struct dh_brain_video){ v->frames, v->seconds, (int)v->n };
+    x->pixels += (int64_t)v->n * v->frames[0]->width * v->frames[0]->height;
+    return add_part(x, DH_PART_VIDEO, NULL);
+}
+
+// "data:image/png;base64,...": its type and what is behind the comma. The
+// server fetches nothing by itself.
+static bool read_data_url(struct reader *x, const char *url, char type[64],
+                          struct dh_str *base64)
 {
     struct dh_str s = dh_str_of(url);
     ptrdiff_t comma = dh_str_find(s, ",", 0);
     if (!dh_str_starts(s, "data:") || comma < 0 ||
         !dh_str_ends(dh_str_sub(s, 0, (size_t)comma), ";base64"))
         return fail(x, DH_ERR_FORMAT,
-                    "a picture must come as a data: address in base64");
+                    "pictures and videos must come as data: "
+                    "addresses in base64");
+    snprintf(type, 64, "%.*s", (int)DH_MIN(comma - 5, 60), s.p + 5);
+    *base64 = dh_str_sub(s, (size_t)comma + 1, s.n);
+    return true;
+}
+
+static bool add_url(struct reader *x, const char *url)
+{
     char type[64];
-    snprintf(type, sizeof type, "%.*s", (int)DH_MIN(comma - 5, 60), s.p + 5);
-    return add_picture(x, type, dh_str_sub(s, (size_t)comma + 1, s.n));
+    struct dh_str base64;
+    return read_data_url(x, url, type, &base64) && add_picture(x, type, base64);
+}
+
+static double fps_of(const struct dh_json *o)
+{
+    const struct dh_json *fps = dh_json_find(o, "fps");
+    return fps && dh_json_number(fps) > 0 ? dh_json_number(fps) : 1;
+}
+
+static bool add_video_url(struct reader *x, const struct dh_json *o)
+{
+    char type[64];
+    struct dh_str base64;
+    return read_data_url(x, text_of(o, "url"), type, &base64) &&
+           add_video(x, base64, fps_of(o));
 }
 
 static bool read_item(struct reader *x, const struct dh_json *e)
@@ -117,9 +199,14 @@ static bool read_item(struct reader *x, const struct dh_json *e)
         return add_url(x, is_kind(url, DH_JSON_OBJECT)
                               ? text_of(url, "url")
                               : text_of(e, "image_url"));
-    if (strcmp(type, "image") == 0) {
+    if (strcmp(type, "video_url") == 0)
+        return add_video_url(x, dh_json_find(e, "video_url"));
+    if (strcmp(type, "image") == 0 || strcmp(type, "video") == 0) {
         if (strcmp(text_of(source, "type"), "base64") != 0)
-            return fail(x, DH_ERR_FORMAT, "a picture must come as base64");
+            return fail(x, DH_ERR_FORMAT,
+                        "pictures and videos must come as base64");
+        if (type[0] == 'v')
+            return add_video(x, dh_str_of(text_of(source, "data")), fps_of(e));
         return add_picture(x, text_of(source, "media_type"),
                            dh_str_of(text_of(source, "data")));
     }
@@ -457,11 +544,21 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
     return dh_hash_bytes(both, sizeof both);
 }
 
+static uint64_t hash_video(const struct dh_brain_video *v)
+{
+    uint64_t h = 1;
+    for (int i = 0; i < v->n; i++) {
+        uint64_t frame = dh_frame_hash(v->frames[i]);
+        h = mix(h, &frame, sizeof frame);
+    }
+    return h;
+}
+
 // What a slot compares to find the timeline that has most of a prompt.
 static void hash_messages(struct dh_serve_request *r)
 {
     uint64_t h = 1;
-    size_t image = 0;
+    size_t image = 0, video = 0;
     dh_array(r->hashes, r->n_messages);
     for (size_t i = 0; i < r->n_messages; i++) {
         const struct dh_message *m = &r->messages[i];
@@ -469,7 +566,9 @@ static void hash_messages(struct dh_serve_request *r)
         for (size_t k = 0; k < m->n_parts; k++) {
             const char *text = m->parts[k].text;
             uint64_t part = text ? dh_hash_bytes(text, strlen(text))
-                                 : dh_frame_hash(r->images[image++]);
+                            : m->parts[k].kind == DH_PART_VIDEO
+                                ? hash_video(&r->videos[video++])
+                                : dh_frame_hash(r->images[image++]);
             h = mix(h, &part, sizeof part);
         }
         r->hashes[i] = h;
@@ -513,6 +612,8 @@ void dh_serve_request_finish(struct dh_serve_request *r)
         dh_frame_unref(r->images[i]);
     for (size_t i = 0; i < r->n_calls; i++)
         dh_json_free(r->arguments[i]);
+    for (size_t i = 0; i < r->n_videos; i++)
+        dh_video_sample_finish(&r->samples[i]);
     dh_free(r->messages);
     dh_free(r->parts);
     dh_free(r->calls);

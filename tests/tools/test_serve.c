@@ -22,6 +22,7 @@
 #include "capture/png.h"
 #include "capture/source.h"
 #include "capture/synth.h"
+#include "capture/video_out.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
 
@@ -544,6 +545,45 @@ static void test_the_end_ends_what_is_under_way(void)
 
 /* --- our own client --- */
 
+static void test_a_clip_is_asked_about_over_http(void)
+{
+    struct served s;
+    struct said here, there;
+    struct dh_synth_options so = { .width = 168, .height = 112, .seed = 9 };
+    struct dh_video_out_options vo = { .width = 168, .height = 112 };
+    struct dh_source *source;
+    struct dh_video_out *v;
+    char *path = dh_path_join(dh_test_dir(), "clip.mkv");
+    CHECK_INT(dh_synth_create(&source, &so), DH_OK);
+    CHECK_INT(dh_video_out_create(&v, path, &vo), DH_OK);
+    for (int i = 0; i < 4; i++) {
+        struct dh_frame *f;
+        CHECK_INT(dh_source_grab(source, &f), DH_OK);
+        f->time_ns = (i + 1) * DH_S;
+        CHECK_INT(dh_video_out_write(v, f, NULL), DH_OK);
+        dh_frame_unref(f);
+    }
+    CHECK_INT(dh_video_out_end(v), DH_OK);
+    dh_video_out_destroy(v);
+    dh_source_destroy(source);
+    RUN(&here, "ask", "--json", "--video", path, "What?");
+    serve(&s, NULL);
+    RUN(&there, "ask", "--json", "--model", s.url, "--video", path, "What?");
+    CHECK_INT(here.status, 0);
+    CHECK_INT(there.status, 0);
+    // The same frames, so the same number of tokens.
+    const char *at = strstr(here.out, "\"prompt_tokens\":");
+    CHECK(at);
+    char want[64];
+    snprintf(want, sizeof want, "%.*s", (int)strcspn(at, ",}"), at);
+    printf("%s\n", want);
+    CHECK(strstr(there.out, want));
+    said_finish(&here);
+    said_finish(&there);
+    serve_end(&s);
+    dh_free(path);
+}
+
 static void test_our_client_asks_it_as_it_asks_a_folder(void)
 {
     struct served s;
@@ -588,4 +628,5 @@ DH_TESTS(DH_TEST(a_chat_is_answered), DH_TEST(a_stream_says_the_same),
          DH_TEST(a_client_that_goes_away_frees_its_slot),
          DH_TEST(slow_clients_keep_nobody_waiting),
          DH_TEST(a_full_queue_says_so), DH_TEST(the_end_ends_what_is_under_way),
-         DH_TEST(our_client_asks_it_as_it_asks_a_folder));
+         DH_TEST(our_client_asks_it_as_it_asks_a_folder),
+         DH_TEST(a_clip_is_asked_about_over_http));
