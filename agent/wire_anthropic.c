@@ -13,14 +13,27 @@ struct draft {
     struct dh_json_writer w;
     size_t image, video;
     const char *answer_to; // an assistant message that may hold calls
+    bool mark;             // the block that is written is the last one
 };
+
+// Anthropic's own service keeps what stands before such a mark, and the next
+// question finds it there; other servers need none.
+static void end_block(struct draft *d)
+{
+    if (d->mark) {
+        dh_jw_object(&d->w, "cache_control");
+        dh_jw_text(&d->w, "type", "ephemeral");
+        dh_jw_end_object(&d->w);
+    }
+    dh_jw_end_object(&d->w);
+}
 
 static void put_text_block(struct draft *d, const char *text)
 {
     dh_jw_object(&d->w, NULL);
     dh_jw_text(&d->w, "type", "text");
     dh_jw_text(&d->w, "text", text);
-    dh_jw_end_object(&d->w);
+    end_block(d);
 }
 
 static void put_media_block(struct draft *d, const struct dh_wire_media *m,
@@ -39,7 +52,7 @@ static void put_media_block(struct draft *d, const struct dh_wire_media *m,
     dh_jw_raw(&d->w, "data", dh_buf_text(&data));
     dh_buf_finish(&data);
     dh_jw_end_object(&d->w);
-    dh_jw_end_object(&d->w);
+    end_block(d);
 }
 
 static void put_part(struct draft *d, const struct dh_part *p)
@@ -108,8 +121,14 @@ static void put_message(struct draft *d, const struct dh_message *m)
                m->role == DH_ROLE_ASSISTANT ? "assistant" : "user");
     dh_jw_array(&d->w, "content");
     answer_calls(d);
-    for (size_t i = 0; i < m->n_parts; i++)
+    const struct dh_brain_request *r = d->q->r;
+    bool last = m == &r->messages[r->n_messages - 1] &&
+                strcmp(d->q->e->s.profile, "anthropic") == 0;
+    for (size_t i = 0; i < m->n_parts; i++) {
+        d->mark = last && i + 1 == m->n_parts;
         put_part(d, &m->parts[i]);
+    }
+    d->mark = false;
     dh_jw_end_array(&d->w);
     dh_jw_end_object(&d->w);
 }

@@ -586,7 +586,9 @@ static struct dh_size screen_size(const struct run_options *o)
     screen.region = o->region;
     screen.output = o->output;
     screen.window = o->window;
-    if (!dh_screen_create(&source, &screen) && !dh_source_grab(source, &frame))
+    bool there = o->display || getenv("DISPLAY");
+    if (there && !dh_screen_create(&source, &screen) &&
+        !dh_source_grab(source, &frame))
         size = (struct dh_size){ frame->width, frame->height };
     else
         dh_warn("no screen to measure; 1920 x 1080 is assumed");

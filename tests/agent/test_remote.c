@@ -203,6 +203,32 @@ static void test_a_section_goes_before_what_a_server_tells(void)
     dh_free(prompt);
 }
 
+// One mark, behind the newest picture: what stands before it is kept.
+static void test_the_end_of_a_question_is_marked_for_one_cache(void)
+{
+    static const char *const profiles[] = { "anthropic", "minimax-anthropic" };
+    for (size_t i = 0; i < DH_COUNTOF(profiles); i++) {
+        struct peer p;
+        struct part part = { .events = messages, .name = "x" };
+        struct dh_decision d;
+        char config[128];
+        snprintf(config, sizeof config, "[t]\nurl=http://x/v1\nprofile=%s\n",
+                 profiles[i]);
+        peer_start(&p, part_play, &part);
+        struct dh_brain *b = part_connect(&p, config);
+        CHECK_INT(part_decide(b, &d), DH_OK);
+        const char *mark = strstr(part.bodies[0],
+                                  "\"cache_control\":{\"type\":\"ephemeral\"}");
+        CHECK((mark != NULL) == (i == 0));
+        CHECK(!mark || (!strstr(mark + 1, "cache_control") &&
+                        !strstr(mark, "\"type\":\"text\"")));
+        dh_decision_finish(&d);
+        dh_brain_destroy(b);
+        part_finish(&part);
+        peer_stop(&p);
+    }
+}
+
 /* --- what goes wrong --- */
 
 static enum dh_status fail(int times, int code, const char *body, int *asked)
@@ -487,6 +513,7 @@ DH_TESTS(DH_TEST(an_action_comes_over_a_stream),
          DH_TEST(the_connection_is_dropped_after_the_action),
          DH_TEST(a_native_call_is_read_and_answered),
          DH_TEST(messages_are_the_other_protocol),
+         DH_TEST(the_end_of_a_question_is_marked_for_one_cache),
          DH_TEST(a_section_goes_before_what_a_server_tells),
          DH_TEST(errors_are_handled_as_they_mean),
          DH_TEST(too_long_or_disliked_is_asked_with_fewer_pictures),
