@@ -220,7 +220,7 @@ static void test_the_end_of_a_question_is_marked_for_one_cache(void)
         const char *mark = strstr(part.bodies[0],
                                   "\"cache_control\":{\"type\":\"ephemeral\"}");
         CHECK((mark != NULL) == (i == 0));
-        CHECK(!mark || (!strstr(mark + 1, "cache_control") &&
+        CHECK(!mark || (!strstr(mark + 2, "cache_control") &&
                         !strstr(mark, "\"type\":\"text\"")));
         dh_decision_finish(&d);
         dh_brain_destroy(b);
