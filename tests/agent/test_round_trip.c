@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,34 @@ static struct dh_sink *hands(void)
     return sink;
 }
 
+// Where a drag began is asked of the server after the press; on a busy machine
+// the pointer has gone on a little by then.
+static void check_lines(const char *got, const char *want)
+{
+    static const char drag[] = "left_click_drag ";
+    while (*got && *want) {
+        size_t n = strcspn(got, "\n"), m = strcspn(want, "\n");
+        if (strncmp(want, drag, sizeof drag - 1) == 0) {
+            char *a, *b;
+            CHECK(strncmp(got, drag, sizeof drag - 1) == 0);
+            long x = strtol(got + sizeof drag - 1, &a, 10);
+            long u = strtol(want + sizeof drag - 1, &b, 10);
+            long y = strtol(a, &a, 10), v = strtol(b, &b, 10);
+            CHECK_NEAR((double)x, (double)u, 20);
+            CHECK_NEAR((double)y, (double)v, 20);
+            n = (size_t)(got + n - a);
+            m = (size_t)(want + m - b);
+            got = a;
+            want = b;
+        }
+        CHECK_INT(n, m);
+        CHECK_MEM(got, want, n);
+        got += n + (got[n] == '\n');
+        want += m + (want[m] == '\n');
+    }
+    CHECK_STR(got, want);
+}
+
 static void check_trip(const char *layout, const char *const *lines, int n)
 {
     static struct trip first, again; // not of a thread's stack
@@ -153,14 +182,14 @@ static void check_trip(const char *layout, const char *const *lines, int n)
     }
     press_stop(first.l.dpy);
     read_rest(&first);
-    CHECK_STR(dh_buf_text(&first.text), dh_buf_text(&wanted));
+    check_lines(dh_buf_text(&first.text), dh_buf_text(&wanted));
     trip_init(&again);
     for (int i = 0; i < first.n; i++)
         perform(&again, sink, &first.did[i]);
     press_stop(again.l.dpy);
     read_rest(&again);
     CHECK_STR(dh_buf_text(&again.raw), dh_buf_text(&first.raw));
-    CHECK_STR(dh_buf_text(&again.text), dh_buf_text(&wanted));
+    check_lines(dh_buf_text(&again.text), dh_buf_text(&wanted));
     dh_sink_destroy(sink);
     dh_buf_finish(&wanted);
     trip_finish(&again);
