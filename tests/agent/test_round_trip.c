@@ -91,8 +91,7 @@ static bool read_until(struct trip *t, int64_t until)
         if (e.kind == DH_INPUT_KEY)
             dh_buf_printf(&t->raw, "key %d %d\n", e.code, e.down);
         else if (e.kind == DH_INPUT_BUTTON || e.kind == DH_INPUT_SCROLL)
-            dh_buf_printf(&t->raw, "button %d %d at %d,%d\n", e.code, e.down,
-                          e.at.x, e.at.y);
+            dh_buf_printf(&t->raw, "button %d %d\n", e.code, e.down);
         dh_reduce_feed(t->reduce, &e, ++t->number, false);
     }
     return false;
