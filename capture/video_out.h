@@ -11,10 +11,10 @@ struct dh_frame;
 
 /*
  * One file being written, Matroska unless mp4 is asked for: H.264 (x264, all
- * colours kept, constant quality) where this FFmpeg has it, else or on request
- * FFV1 without loss. Frames are shown from their time on, in milliseconds; a
- * key frame comes at least every 10 s. A file that is cut short plays up to
- * about its last second.
+ * colours kept, constant quality, or on request without loss) where this FFmpeg
+ * has it, else FFV1, which loses nothing. Frames are shown from their time on,
+ * in milliseconds; a key frame comes at least every 10 s. A file that is cut
+ * short plays up to about its last second.
  *
  * It belongs to one thread at a time.
  */
@@ -54,7 +54,7 @@ DH_MUST_USE enum dh_status dh_video_out_end(struct dh_video_out *v);
 /* NULL is allowed. Without an end before, the file is as if cut short. */
 void dh_video_out_destroy(struct dh_video_out *v);
 
-/* The encoder in use, "libx264" or "ffv1". */
+/* The encoder in use: "libx264", "libx264rgb" or "ffv1". */
 const char *dh_video_out_codec(const struct dh_video_out *v);
 
 #endif

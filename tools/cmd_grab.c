@@ -26,7 +26,7 @@ static const struct dh_opt grab_opts[] = {
       "Look at most so often a second (default: 30)", 1, DH_FILM_MAX_FPS,
       NULL },
     { "lossless", 0, DH_OPT_BOOL, offsetof(struct grab_options, lossless), NULL,
-      "Film without loss (FFV1) in place of H.264", 0, 0, NULL },
+      "Film without loss, each pixel as it was", 0, 0, NULL },
     { 0 },
 };
 
@@ -119,8 +119,9 @@ const struct dh_command dh_cmd_grab = {
     "  deskhand grab --window calculator sums.png\n"
     "  deskhand grab --video --seconds 10 film.mkv\n"
     "\n"
-    "A picture is written as PNG, a film as Matroska with H.264 or, without\n"
-    "loss, FFV1. A still screen costs next to nothing while it is filmed.",
+    "A picture is written as PNG, a film as Matroska with H.264. A still "
+    "screen\n"
+    "costs next to nothing while it is filmed.",
     { grab_opts, dh_screen_opts, dh_app_opts },
     run,
 };
