@@ -34,7 +34,7 @@ struct screen {
     Window root;
     struct dh_rect region; // empty: the whole screen
     char *output;          // NULL: the whole screen
-    struct dh_window window;
+    struct dh_screen_window window;
     struct dh_layout_watch watch;
     bool cursor;
     struct dh_frame_pool *pool; // where the ring cannot be used
@@ -113,7 +113,7 @@ static bool events_note(struct screen *s)
         else if (dh_layout_watch_note(&s->watch, &e))
             dh_ring_forget(&s->ring);
         else
-            dh_window_note(&s->window, &e);
+            dh_screen_window_note(&s->window, &e);
     }
     if (damaged)
         damage_renew(s);
@@ -165,7 +165,7 @@ static enum dh_status shot_find(struct screen *s, struct dh_shot *out)
     if (st)
         return st;
     if (s->window.id) {
-        st = dh_window_shot(&s->window, out);
+        st = dh_screen_window_shot(&s->window, out);
         if (!st)
             s->place = (struct dh_point){ out->area.x, out->area.y };
         return st;
@@ -580,7 +580,7 @@ static void screen_destroy(struct dh_source *source)
 {
     struct screen *s = screen_of(source);
     if (s->dpy) {
-        dh_window_close(&s->window);
+        dh_screen_window_close(&s->window);
         dh_stage_finish(&s->stage);
         dh_ring_finish(&s->ring);
         dh_x11_close(s->dpy);
@@ -646,7 +646,7 @@ static enum dh_status screen_open(struct screen *s,
         st = area_find(s, &area);
     }
     if (!st && o->window)
-        st = dh_window_open(&s->window, s->dpy, o->window);
+        st = dh_screen_window_open(&s->window, s->dpy, o->window);
     return st;
 }
 

@@ -110,8 +110,8 @@ static bool composite_probe(Display *dpy)
            (major > 0 || minor >= 2);
 }
 
-enum dh_status dh_window_open(struct dh_window *w, Display *dpy,
-                              const char *which)
+enum dh_status dh_screen_window_open(struct dh_screen_window *w, Display *dpy,
+                                     const char *which)
 {
     if (!composite_probe(dpy)) {
         dh_error("the X server has no COMPOSITE extension, which pictures of "
@@ -131,18 +131,18 @@ enum dh_status dh_window_open(struct dh_window *w, Display *dpy,
         dh_error("the X server does not give the window 0x%lx", id);
         return DH_ERR_NOTFOUND;
     }
-    *w = (struct dh_window){ .dpy = dpy, .id = id };
+    *w = (struct dh_screen_window){ .dpy = dpy, .id = id };
     return DH_OK;
 }
 
-static void pixmap_free(struct dh_window *w)
+static void pixmap_free(struct dh_screen_window *w)
 {
     if (w->pixmap && !dh_x11_is_lost(w->dpy))
         XFreePixmap(w->dpy, w->pixmap);
     w->pixmap = None;
 }
 
-void dh_window_close(struct dh_window *w)
+void dh_screen_window_close(struct dh_screen_window *w)
 {
     if (!w->id)
         return;
@@ -157,7 +157,7 @@ void dh_window_close(struct dh_window *w)
     w->id = None;
 }
 
-bool dh_window_note(struct dh_window *w, const XEvent *e)
+bool dh_screen_window_note(struct dh_screen_window *w, const XEvent *e)
 {
     if (!w->id || e->xany.window != w->id)
         return false;
@@ -170,7 +170,7 @@ bool dh_window_note(struct dh_window *w, const XEvent *e)
     return e->type != DestroyNotify;
 }
 
-static enum dh_status shot_failed(struct dh_window *w, const char *why)
+static enum dh_status shot_failed(struct dh_screen_window *w, const char *why)
 {
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
@@ -182,7 +182,8 @@ static enum dh_status shot_failed(struct dh_window *w, const char *why)
     return DH_ERR_IO;
 }
 
-enum dh_status dh_window_shot(struct dh_window *w, struct dh_shot *out)
+enum dh_status dh_screen_window_shot(struct dh_screen_window *w,
+                                     struct dh_shot *out)
 {
     XWindowAttributes a = { 0 };
     Window child;

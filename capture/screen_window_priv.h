@@ -11,7 +11,7 @@
 #include "capture/screen_stage_priv.h"
 
 /* Zeroed: none. The display outlives it. */
-struct dh_window {
+struct dh_screen_window {
     Display *dpy;
     Window id;
     Pixmap pixmap; /* its pixels now; 0: to be asked for */
@@ -23,14 +23,15 @@ struct dh_window {
  * title, case ignored, and have the server keep its pixels to itself.
  * DH_ERR_NOTFOUND; DH_ERR_UNSUPPORTED without the COMPOSITE extension.
  */
-DH_MUST_USE enum dh_status dh_window_open(struct dh_window *w, Display *dpy,
-                                          const char *which);
-void dh_window_close(struct dh_window *w);
+DH_MUST_USE enum dh_status dh_screen_window_open(struct dh_screen_window *w,
+                                                 Display *dpy,
+                                                 const char *which);
+void dh_screen_window_close(struct dh_screen_window *w);
 /* Its size or its being there may have changed. False: about something else. */
-bool dh_window_note(struct dh_window *w, const XEvent *e);
+bool dh_screen_window_note(struct dh_screen_window *w, const XEvent *e);
 /* All of it. DH_ERR_CLOSED: it, or the server, has gone for good; DH_ERR_IO: it
  * is not shown now. */
-DH_MUST_USE enum dh_status dh_window_shot(struct dh_window *w,
-                                          struct dh_shot *out);
+DH_MUST_USE enum dh_status dh_screen_window_shot(struct dh_screen_window *w,
+                                                 struct dh_shot *out);
 
 #endif

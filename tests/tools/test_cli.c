@@ -11,9 +11,10 @@
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
 
-static const char *const commands[] = { "run",  "locate", "ask",     "grab",
-                                        "act",  "tokens", "inspect", "forward",
-                                        "eval", "doctor", "bench",   "view" };
+static const char *const commands[] = { "run",   "locate", "ask",     "grab",
+                                        "act",   "tokens", "inspect", "forward",
+                                        "eval",  "doctor", "bench",   "view",
+                                        "serve", "record" };
 
 static void test_help_lists_every_command(void)
 {
