@@ -34,9 +34,9 @@ enum job { JOB_NONE, JOB_OFFER, JOB_RESTORE, JOB_QUIT };
 
 struct selection {
     Atom name;
-    bool ours;    // we own it
-    bool had_old; // somebody owned it before us
-    char *old;    // what it held; NULL: nothing, or nothing that we could keep
+    _Atomic bool ours; // we own it; others take it at any time
+    bool had_old;      // somebody owned it before us
+    char *old; // what it held; NULL: nothing, or nothing that we could keep
     size_t old_n;
 };
 

@@ -131,6 +131,7 @@ stage_asan() {
     # shellcheck disable=SC2086
     count 'tests asan' env B=build/asan DH_TEST_SECONDS=180 \
         ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:allocator_may_return_null=1 \
+        LSAN_OPTIONS="print_suppressions=0:suppressions=$PWD/tests/lsan.supp" \
         UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
         tests/run.sh $FOLDERS
 }

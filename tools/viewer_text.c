@@ -49,6 +49,7 @@ enum dh_status dh_viewer_fonts_open(struct dh_viewer_fonts *f, int px)
     f->bold =
         f->plain ? font_open("sans-serif:bold:fontformat=TrueType", px) : NULL;
     f->mono = f->bold ? font_open("monospace:fontformat=TrueType", px) : NULL;
+    FcFini(); // nothing more is looked for
     return f->mono ? DH_OK : DH_ERR_NOTFOUND;
 }
 
