@@ -176,7 +176,8 @@ static void test_a_clip_goes_as_mp4(void)
     "\"role\":\"assistant\",\"content\":[{\"type\":\"text\","              \
     "\"text\":\"two\"}]},{\"role\":\"user\",\"content\":[{"                \
     "\"type\":\"image\",\"source\":{\"type\":\"base64\","                  \
-    "\"media_type\":\"image/jpeg\",\"data\":\"*\"}}]}]}"
+    "\"media_type\":\"image/jpeg\",\"data\":\"*\"},"                       \
+    "\"cache_control\":{\"type\":\"ephemeral\"}}]}]}"
 
 // A question of three turns, one of them pruned, as it is sent. The pictures
 // are cut out: a JPEG is libjpeg's affair.
