@@ -215,6 +215,7 @@ static void test_the_mouse_clicks_twice_drags_and_scrolls(void)
         dh_sleep_for(20 * DH_MS);
     }
     dh_person_button(&s.person, 1, false);
+    XSync(s.person.dpy, False);
     // Xvfb's mouse has no wheel, XTest's has.
     for (int i = 0; i < 6; i++)
         XTestFakeButtonEvent(l.dpy, 5, i % 2 == 0, 0);
