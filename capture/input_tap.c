@@ -66,7 +66,10 @@ static bool key_is(struct dh_input_tap *t, int code, KeySym wanted)
 
 static void note_input(struct dh_input_tap *t, const XIRawEvent *e)
 {
-    if (dh_input_devices_is_xtest(&t->devices, e->sourceid))
+    // Each comes once more of its master: a desktop that was handed back
+    // between the two would be taken again.
+    if (e->deviceid != e->sourceid ||
+        dh_input_devices_is_xtest(&t->devices, e->sourceid))
         return;
     bool key = e->evtype == XI_RawKeyPress;
     if (key && key_is(t, e->detail, t->stop_key)) {
