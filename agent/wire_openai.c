@@ -25,14 +25,12 @@ static void put_text_part(struct draft *d, const char *text)
 
 static void put_url(struct draft *d, const struct dh_wire_media *m)
 {
-    struct dh_buf url;
-    dh_buf_init(&url, (size_t)128 << 20);
-    dh_buf_printf(&url, "\"data:%s;base64,", m->type);
-    dh_buf_puts(&url, m->base64);
-    dh_buf_putc(&url, '"');
+    struct dh_buf *out = d->w.out;
     // Base64 needs no escapes, and escaping would cost a pass over megabytes.
-    dh_jw_raw(&d->w, "url", dh_buf_text(&url));
-    dh_buf_finish(&url);
+    dh_jw_raw(&d->w, "url", "\"data:");
+    dh_buf_printf(out, "%s;base64,", m->type);
+    dh_buf_put(out, m->base64, m->len);
+    dh_buf_putc(out, '"');
 }
 
 static void put_media_part(struct draft *d, const struct dh_wire_media *m,
@@ -120,7 +118,8 @@ static void put_message(struct draft *d, const struct dh_message *m)
     answer_calls(d);
     if (m->role == DH_ROLE_ASSISTANT && m->wire) {
         dh_jw_raw(&d->w, NULL, m->wire);
-        d->answer_to = m->wire;
+        // As put_calls writes it; most messages hold none, and need no parser.
+        d->answer_to = strstr(m->wire, "\"tool_calls\":") ? m->wire : NULL;
         return;
     }
     dh_jw_object(&d->w, NULL);
