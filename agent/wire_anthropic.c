@@ -122,10 +122,9 @@ static void put_message(struct draft *d, const struct dh_message *m)
     dh_jw_array(&d->w, "content");
     answer_calls(d);
     const struct dh_brain_request *r = d->q->r;
-    bool last = m == &r->messages[r->n_messages - 1] &&
-                strcmp(d->q->e->s.profile, "anthropic") == 0;
+    bool last = m == &r->messages[r->n_messages - 1];
     for (size_t i = 0; i < m->n_parts; i++) {
-        d->mark = last && i + 1 == m->n_parts;
+        d->mark = last && d->q->e->s.mark_cache && i + 1 == m->n_parts;
         put_part(d, &m->parts[i]);
     }
     d->mark = false;
