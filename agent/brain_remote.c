@@ -25,6 +25,7 @@
 #define MEDIA_MAX  ((size_t)32 << 20)
 #define VIDEO_SIDE 1008 // as the vendor reads text in it (actions.md 4.3)
 #define EVENT_MAX  ((size_t)8 << 20)
+#define AUTH_MAX   9000 // of the header with the key
 #define WAIT_MAX   (60 * DH_S)
 #define LOOK       (50 * DH_MS) // how long a stop may go unnoticed
 
@@ -349,8 +350,9 @@ static void exchange_end(struct talk *t)
     dh_http_response_finish(&t->response);
 }
 
+// The key stands in `auth`, for the caller to wipe.
 static const char *const *make_headers(const struct remote *b,
-                                       char text[3][9000], const char *list[4])
+                                       char auth[AUTH_MAX], const char *list[4])
 {
     const struct dh_endpoint *e = endpoint_of(b);
     bool anthropic = e->s.protocol == DH_PROTOCOL_ANTHROPIC;
@@ -360,12 +362,12 @@ static const char *const *make_headers(const struct remote *b,
         list[n++] = "anthropic-version: 2023-06-01";
     if (e->key) {
         // The vendor takes keys of either kind in either header.
-        snprintf(text[0], sizeof text[0],
+        snprintf(auth, AUTH_MAX,
                  anthropic && dh_str_starts(dh_str_of(e->key), "sk-")
                      ? "x-api-key: %s"
                      : "Authorization: Bearer %s",
                  e->key);
-        list[n++] = text[0];
+        list[n++] = auth;
     }
     list[n] = NULL;
     return list;
@@ -382,7 +384,7 @@ static char *address(const struct remote *b, const char *path)
 static enum dh_status send_question(struct talk *t)
 {
     struct remote *b = t->b;
-    char text[3][9000], *url = address(b, b->wire->path);
+    char auth[AUTH_MAX], *url = address(b, b->wire->path);
     const char *list[4];
     struct dh_buf body;
     dh_buf_init(&body, BODY_MAX);
@@ -398,7 +400,7 @@ static enum dh_status send_question(struct talk *t)
     } else {
         struct dh_http_request r = {
             .url = url,
-            .headers = make_headers(b, text, list),
+            .headers = make_headers(b, auth, list),
             .body = body.data,
             .len = body.len,
             .cancel = t->r->cancel,
@@ -407,7 +409,7 @@ static enum dh_status send_question(struct talk *t)
         };
         st = dh_http_send(b->http, &r, &t->response);
     }
-    memset(text, 0, sizeof text);
+    explicit_bzero(auth, sizeof auth);
     dh_buf_finish(&body);
     dh_free(url);
     return st;
@@ -725,14 +727,14 @@ static enum dh_status take_models(struct remote *b, const struct dh_json *o)
 static enum dh_status look_around(struct remote *b)
 {
     struct dh_endpoint *e = b->brain.endpoint;
-    char text[3][9000], *url = address(b, "/models");
+    char auth[AUTH_MAX], *url = address(b, "/models");
     const char *list[4];
     struct dh_http_response a;
     struct dh_diag diag = { 0 };
     struct dh_http_request r = { .url = url,
-                                 .headers = make_headers(b, text, list) };
+                                 .headers = make_headers(b, auth, list) };
     enum dh_status st = dh_http_send(b->http, &r, &a);
-    memset(text, 0, sizeof text);
+    explicit_bzero(auth, sizeof auth);
     if (st && st != DH_ERR_CANCELLED) {
         dh_error("endpoint %s: %s", e->name, a.why.text);
     } else if (!st && (a.code == 401 || a.code == 403)) {
