@@ -278,11 +278,16 @@ static void add_label(struct dh_a11y_place *p, const struct dh_a11y_label *l)
     p->n_labels = last + 1;
 }
 
-static void look_at(struct around *c, AtspiAccessible *a, const char *name)
+static void look_at(struct around *c, AtspiAccessible *a)
 {
+    char name[sizeof c->node->name] = "";
     AtspiRole role = atspi_accessible_get_role(a, NULL);
     if (a == c->hit)
         c->index = c->equal;
+    // A name may be one more call to the program.
+    if (role != c->role && !is_label(role))
+        return;
+    put(name, sizeof name, atspi_accessible_get_name(a, NULL));
     if (role == c->role && !strcmp(name, c->node->name))
         c->equal++;
     if (a == c->hit || !name[0] || !is_label(role))
@@ -297,11 +302,9 @@ static void look_at(struct around *c, AtspiAccessible *a, const char *name)
 
 static void look_around(struct around *c, AtspiAccessible *a, int depth)
 {
-    char name[sizeof c->node->name] = "";
     if (depth == MAX_DEPTH || over(c->s))
         return;
-    put(name, sizeof name, atspi_accessible_get_name(a, NULL));
-    look_at(c, a, name);
+    look_at(c, a);
     int n = atspi_accessible_get_child_count(a, NULL);
     for (int i = 0; i < n && !over(c->s); i++) {
         AtspiAccessible *in = atspi_accessible_get_child_at_index(a, i, NULL);

@@ -294,15 +294,9 @@ static void take_token(struct writer *w, int32_t id)
         w->ended = true;
         return;
     }
-    size_t before = w->text.len, keep;
+    size_t before = w->text.len;
     dh_tokenizer_decode(w->b->tokenizer, id, &w->text);
-    if (dh_one_call_is_over(&w->call, dh_buf_text(&w->text), w->text.len,
-                            &keep)) {
-        w->text.data[w->text.len = keep] = '\0';
-        w->enough = true;
-    }
-    if (w->r->on_text && w->text.len > before &&
-        !w->r->on_text(w->r->user, w->text.data + before, w->text.len - before))
+    if (dh_one_call_take(&w->call, &w->text, before, w->r->on_text, w->r->user))
         w->enough = true;
 }
 

@@ -25,6 +25,7 @@
 #define MEDIA_MAX  ((size_t)32 << 20)
 #define VIDEO_SIDE 1008 // as the vendor reads text in it (actions.md 4.3)
 #define EVENT_MAX  ((size_t)8 << 20)
+#define AUTH_MAX   9000 // of the header with the key
 #define WAIT_MAX   (60 * DH_S)
 #define LOOK       (50 * DH_MS) // how long a stop may go unnoticed
 
@@ -32,6 +33,7 @@
 struct kept {
     struct dh_frame *frame;
     char *base64;
+    size_t len; // of base64
     int side;
     bool wanted;
 };
@@ -62,11 +64,21 @@ static enum dh_status encode(const struct remote *b, const struct dh_frame *f,
     return s->png ? dh_png_encode(f, out) : dh_jpeg_encode(f, s->quality, out);
 }
 
+// Without slack, since a picture is kept for many questions.
+static char *base64_of(const struct dh_buf *bytes, size_t *len)
+{
+    struct dh_buf text;
+    dh_buf_init(&text, (bytes->len + 2) / 3 * 4);
+    dh_base64_put(&text, bytes->data, bytes->len);
+    *len = text.len;
+    return dh_buf_take(&text);
+}
+
 static enum dh_status keep_picture(struct remote *b, struct dh_frame *f,
                                    struct kept *k)
 {
     struct dh_frame *small = NULL;
-    struct dh_buf bytes, text;
+    struct dh_buf bytes;
     struct dh_size size = { f->width, f->height };
     enum dh_status st = DH_OK;
     dh_endpoint_picture_tokens(endpoint_of(b), &size.w, &size.h);
@@ -75,18 +87,15 @@ static enum dh_status keep_picture(struct remote *b, struct dh_frame *f,
     dh_buf_init(&bytes, MEDIA_MAX);
     if (!st)
         st = encode(b, small ? small : f, &bytes);
-    dh_buf_init(&text, 2 * MEDIA_MAX);
-    if (!st)
-        dh_base64_put(&text, bytes.data, bytes.len);
+    if (!st) {
+        *k = (struct kept){ .frame = dh_frame_ref(f),
+                            .side = DH_MAX(size.w, size.h),
+                            .wanted = true };
+        k->base64 = base64_of(&bytes, &k->len);
+    }
     dh_buf_finish(&bytes);
     dh_frame_unref(small);
-    if (st) {
-        dh_buf_finish(&text);
-        return st;
-    }
-    *k = (struct kept){ dh_frame_ref(f), dh_buf_take(&text),
-                        DH_MAX(size.w, size.h), true };
-    return DH_OK;
+    return st;
 }
 
 static struct kept *find_kept(struct remote *b, const struct dh_frame *f)
@@ -140,16 +149,17 @@ static enum dh_status make_images(struct remote *b,
         out[i] = (struct dh_wire_media){
             .type = endpoint_of(b)->s.png ? "image/png" : "image/jpeg",
             .base64 = k->base64,
+            .len = k->len,
             .side = k->side,
         };
     }
     return DH_OK;
 }
 
-// The texts that `out` points to are the caller's.
+// The base64 in `out` is the caller's to free.
 static enum dh_status make_videos(const struct remote *b,
                                   const struct dh_brain_request *r,
-                                  char **base64, struct dh_wire_media *out)
+                                  struct dh_wire_media *out)
 {
     if (r->n_videos && endpoint_of(b)->s.protocol == DH_PROTOCOL_ANTHROPIC) {
         dh_error("endpoint %s: this protocol has no videos; send pictures",
@@ -158,16 +168,14 @@ static enum dh_status make_videos(const struct remote *b,
     }
     int side = DH_MIN(endpoint_of(b)->s.max_side, VIDEO_SIDE);
     for (size_t i = 0; i < r->n_videos; i++) {
-        struct dh_buf bytes, text;
+        struct dh_buf bytes;
         dh_buf_init(&bytes, BODY_MAX);
-        dh_buf_init(&text, 2 * BODY_MAX);
         enum dh_status st = dh_clip_encode(&r->videos[i], side, &bytes,
                                            &out[i].side, &out[i].fps);
-        if (!st)
-            dh_base64_put(&text, bytes.data, bytes.len);
-        dh_buf_finish(&bytes);
         out[i].type = "video/mp4";
-        out[i].base64 = base64[i] = dh_buf_take(&text);
+        if (!st)
+            out[i].base64 = base64_of(&bytes, &out[i].len);
+        dh_buf_finish(&bytes);
         if (st)
             return st;
     }
@@ -342,8 +350,9 @@ static void exchange_end(struct talk *t)
     dh_http_response_finish(&t->response);
 }
 
+// The key stands in `auth`, for the caller to wipe.
 static const char *const *make_headers(const struct remote *b,
-                                       char text[3][9000], const char *list[4])
+                                       char auth[AUTH_MAX], const char *list[4])
 {
     const struct dh_endpoint *e = endpoint_of(b);
     bool anthropic = e->s.protocol == DH_PROTOCOL_ANTHROPIC;
@@ -353,12 +362,12 @@ static const char *const *make_headers(const struct remote *b,
         list[n++] = "anthropic-version: 2023-06-01";
     if (e->key) {
         // The vendor takes keys of either kind in either header.
-        snprintf(text[0], sizeof text[0],
+        snprintf(auth, AUTH_MAX,
                  anthropic && dh_str_starts(dh_str_of(e->key), "sk-")
                      ? "x-api-key: %s"
                      : "Authorization: Bearer %s",
                  e->key);
-        list[n++] = text[0];
+        list[n++] = auth;
     }
     list[n] = NULL;
     return list;
@@ -375,23 +384,23 @@ static char *address(const struct remote *b, const char *path)
 static enum dh_status send_question(struct talk *t)
 {
     struct remote *b = t->b;
-    char text[3][9000], *url = address(b, b->wire->path);
+    char auth[AUTH_MAX], *url = address(b, b->wire->path);
     const char *list[4];
     struct dh_buf body;
     dh_buf_init(&body, BODY_MAX);
     b->wire->question(&t->q, &body);
     t->text_bytes = body.len;
     for (size_t i = t->q.skip_images; i < t->r->n_images; i++)
-        t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.images[i].base64));
+        t->text_bytes -= DH_MIN(t->text_bytes, t->q.images[i].len);
     for (size_t i = 0; i < t->r->n_videos; i++)
-        t->text_bytes -= DH_MIN(t->text_bytes, strlen(t->q.videos[i].base64));
+        t->text_bytes -= DH_MIN(t->text_bytes, t->q.videos[i].len);
     enum dh_status st = DH_ERR_RANGE;
     if (body.overflow) {
         dh_error("the question is larger than %zu MiB", BODY_MAX >> 20);
     } else {
         struct dh_http_request r = {
             .url = url,
-            .headers = make_headers(b, text, list),
+            .headers = make_headers(b, auth, list),
             .body = body.data,
             .len = body.len,
             .cancel = t->r->cancel,
@@ -400,7 +409,7 @@ static enum dh_status send_question(struct talk *t)
         };
         st = dh_http_send(b->http, &r, &t->response);
     }
-    memset(text, 0, sizeof text);
+    explicit_bzero(auth, sizeof auth);
     dh_buf_finish(&body);
     dh_free(url);
     return st;
@@ -633,17 +642,15 @@ static enum dh_status ask(struct dh_brain *brain,
     const struct dh_endpoint_settings *s = &endpoint_of(b)->s;
     struct dh_wire_media *images;
     int64_t start = dh_now_ns();
-    char **clips; // base64
     // Our own server tells what its model needs.
     int max_tokens = r->max_answer_tokens ? r->max_answer_tokens
                      : s->form            ? brain->profile.max_answer_tokens
                                           : s->max_tokens;
     dh_array(images, r->n_images + r->n_videos);
-    dh_array(clips, r->n_videos);
     struct dh_wire_media *videos = images + r->n_images;
     enum dh_status st = make_images(b, r, images);
     if (!st)
-        st = make_videos(b, r, clips, videos);
+        st = make_videos(b, r, videos);
     struct talk t = {
         .b = b,
         .r = r,
@@ -665,8 +672,7 @@ static enum dh_status ask(struct dh_brain *brain,
         exchange_end(&t);
     }
     for (size_t i = 0; i < r->n_videos; i++)
-        dh_free(clips[i]);
-    dh_free(clips);
+        dh_free(videos[i].base64);
     dh_free(images);
     return st;
 }
@@ -721,14 +727,14 @@ static enum dh_status take_models(struct remote *b, const struct dh_json *o)
 static enum dh_status look_around(struct remote *b)
 {
     struct dh_endpoint *e = b->brain.endpoint;
-    char text[3][9000], *url = address(b, "/models");
+    char auth[AUTH_MAX], *url = address(b, "/models");
     const char *list[4];
     struct dh_http_response a;
     struct dh_diag diag = { 0 };
     struct dh_http_request r = { .url = url,
-                                 .headers = make_headers(b, text, list) };
+                                 .headers = make_headers(b, auth, list) };
     enum dh_status st = dh_http_send(b->http, &r, &a);
-    memset(text, 0, sizeof text);
+    explicit_bzero(auth, sizeof auth);
     if (st && st != DH_ERR_CANCELLED) {
         dh_error("endpoint %s: %s", e->name, a.why.text);
     } else if (!st && (a.code == 401 || a.code == 403)) {

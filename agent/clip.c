@@ -31,11 +31,6 @@ static struct dh_size size_of(const struct dh_brain_video *v, int max_side)
     return (struct dh_size){ DH_MAX(2, even_w), DH_MAX(2, even_h) };
 }
 
-static void release(void *frame)
-{
-    dh_frame_unref(frame);
-}
-
 // The same pixels, made smaller where they are too large, at another time.
 static enum dh_status write_at(struct dh_video_out *out, struct dh_frame *f,
                                struct dh_size to, double seconds)
@@ -49,7 +44,7 @@ static enum dh_status write_at(struct dh_video_out *out, struct dh_frame *f,
         small = dh_frame_ref(f);
     }
     dh_frame_wrap(&timed, small->pixels, small->width, small->height,
-                  small->stride, release, small);
+                  small->stride, dh_frame_unref_item, small);
     timed->time_ns = (int64_t)(seconds * (double)DH_S);
     dh_frame_publish(timed);
     enum dh_status st = dh_video_out_write(out, timed, NULL);

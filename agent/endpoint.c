@@ -132,6 +132,9 @@ static bool set_profile(struct dh_endpoint_settings *s, const char *name)
         // Servers of one's own have the cap that they are started with.
         p.max_images = vendor ? p.max_images : 30;
     }
+    // OpenAI's own models refuse the older name, others the newer one.
+    p.completion_tokens = vendor || dh_str_is(n, "openai");
+    p.root = vendor;
     if (vendor) {
         p.url = dh_str_is(n, "minimax") ? "https://api.minimax.io/v1"
                                         : "https://api.minimax.io/anthropic/v1";
@@ -146,6 +149,7 @@ static bool set_profile(struct dh_endpoint_settings *s, const char *name)
         p.url = "https://api.anthropic.com/v1";
         p.think_by = DH_THINK_FIELD;
         p.thinking = DH_THINKING_DISABLED;
+        p.mark_cache = true;
     }
     if (dh_str_is(n, "anthropic") || dh_str_is(n, "minimax-anthropic"))
         p.protocol = DH_PROTOCOL_ANTHROPIC;

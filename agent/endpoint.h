@@ -37,6 +37,10 @@ struct dh_endpoint_settings {
     const char *prompt; /* file with the instructions; NULL: those for M3 */
     int protocol, think_by, coord, thinking; /* the enums; enum dh_thinking */
     bool png, tell_side, stop, stream, check_tokens, form;
+    /* No options, the profile alone says so. */
+    bool root;              /* it knows the role root */
+    bool completion_tokens; /* max_completion_tokens is the limit's name */
+    bool mark_cache;        /* what it should keep has to be marked */
     int quality, max_side, max_images, max_tokens, retries;
     double temperature, top_p, idle_s, total_s;
     double backoff; /* seconds before the first retry */

@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -112,8 +111,7 @@ static bool is_request_id(struct dh_str name)
                                          "trace-id", "minimax-request-id",
                                          "x-trace-id" };
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
-        if (name.n == strlen(names[i]) &&
-            strncasecmp(name.p, names[i], name.n) == 0)
+        if (dh_str_is_nocase(name, names[i]))
             return true;
     }
     return false;
@@ -198,26 +196,16 @@ static struct curl_slist *make_headers(const struct dh_http_request *r)
     return list;
 }
 
-DH_PRINTF(2, 3)
-static void say(struct exchange *x, const char *fmt, ...)
-{
-    va_list ap;
-    if (x->out->why.text[0])
-        return;
-    va_start(ap, fmt);
-    vsnprintf(x->out->why.text, sizeof x->out->why.text, fmt, ap);
-    va_end(ap);
-}
-
 // DH_OK: go on.
 static enum dh_status look(struct exchange *x)
 {
     int64_t now = dh_now_ns();
+    struct dh_diag *why = &x->out->why;
     if (dh_cancel_is_set(x->h->o.cancel) || dh_cancel_is_set(x->r->cancel))
         return DH_ERR_CANCELLED;
     if (now - x->start > x->h->o.total_ns) {
-        say(x, "no complete answer within %.0f s",
-            (double)x->h->o.total_ns / 1e9);
+        dh_diag_set(why, 0, "no complete answer within %.0f s",
+                    (double)x->h->o.total_ns / 1e9);
         return DH_ERR_TIMEOUT;
     }
     // Sending counts as well: a large picture on a slow line is no silence.
@@ -228,8 +216,8 @@ static enum dh_status look(struct exchange *x)
         x->last = now;
     }
     if (now - x->last > x->h->o.idle_ns) {
-        say(x, "the server was silent for %.0f s",
-            (double)x->h->o.idle_ns / 1e9);
+        dh_diag_set(why, 0, "the server was silent for %.0f s",
+                    (double)x->h->o.idle_ns / 1e9);
         return DH_ERR_TIMEOUT;
     }
     return DH_OK;
@@ -244,10 +232,12 @@ static bool was_connected(struct exchange *x)
 
 static enum dh_status status_of(struct exchange *x, CURLcode code)
 {
+    struct dh_diag *why = &x->out->why;
     if (x->enough)
         return DH_OK;
     if (x->too_large) {
-        say(x, "the answer is larger than %zu MiB", x->h->o.max_bytes >> 20);
+        dh_diag_set(why, 0, "the answer is larger than %zu MiB",
+                    x->h->o.max_bytes >> 20);
         return DH_ERR_RANGE;
     }
     const char *detail =
@@ -255,29 +245,32 @@ static enum dh_status status_of(struct exchange *x, CURLcode code)
     switch ((int)code) {
     case CURLE_OK: return DH_OK;
     case CURLE_OPERATION_TIMEDOUT:
-        say(x, "no connection within %.0f s; is the address right?",
-            (double)x->h->o.connect_ns / 1e9);
+        dh_diag_set(why, 0,
+                    "no connection within %.0f s; is the address right?",
+                    (double)x->h->o.connect_ns / 1e9);
         return DH_ERR_TIMEOUT;
     case CURLE_COULDNT_CONNECT:
-        say(x, "%s; is the server running?", detail);
+        dh_diag_set(why, 0, "%s; is the server running?", detail);
         break;
     case CURLE_COULDNT_RESOLVE_HOST:
-        say(x, "%s; is the address right?", detail);
+        dh_diag_set(why, 0, "%s; is the address right?", detail);
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
-        say(x, "%s; a certificate of your own is trusted with --ca-file",
-            detail);
+        dh_diag_set(why, 0,
+                    "%s; a certificate of your own is trusted with --ca-file",
+                    detail);
         break;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         if (was_connected(x)) {
-            say(x, "what answers there speaks no HTTP: %s", detail);
+            dh_diag_set(why, 0, "what answers there speaks no HTTP: %s",
+                        detail);
             break;
         }
-        say(x, "the address is not one of HTTP: %s", detail);
+        dh_diag_set(why, 0, "the address is not one of HTTP: %s", detail);
         return DH_ERR_USAGE;
     case CURLE_OUT_OF_MEMORY: return DH_ERR_NOMEM;
-    default: say(x, "%s", detail); break;
+    default: dh_diag_set(why, 0, "%s", detail); break;
     }
     return DH_ERR_IO;
 }
@@ -365,7 +358,7 @@ bool dh_http_same_host(const char *a, const char *b)
         char *p = NULL, *q = NULL;
         same = !curl_url_get(u, parts[i], &p, CURLU_DEFAULT_PORT) &&
                !curl_url_get(v, parts[i], &q, CURLU_DEFAULT_PORT) &&
-               strcasecmp(p, q) == 0;
+               dh_str_is_nocase(dh_str_of(p), q);
         curl_free(p);
         curl_free(q);
     }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "actions/parse.h"
-#include "base/mem.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 // The closing tag follows its object closely, or there is none.
@@ -36,8 +36,9 @@ static void find_call(struct dh_one_call *c, const char *text, size_t len)
     }
 }
 
-bool dh_one_call_is_over(struct dh_one_call *c, const char *text, size_t len,
-                         size_t *keep)
+// It goes on behind the first call, which ends at *keep.
+static bool is_over(struct dh_one_call *c, const char *text, size_t len,
+                    size_t *keep)
 {
     static const char tag[] = "</tool_call>";
     if (!c->stream)
@@ -54,4 +55,18 @@ bool dh_one_call_is_over(struct dh_one_call *c, const char *text, size_t len,
     size_t end = (size_t)at + sizeof tag - 1;
     *keep = c->whole + end;
     return dh_str_trim(dh_str_sub(rest, end, rest.n)).n > 0;
+}
+
+bool dh_one_call_take(struct dh_one_call *c, struct dh_buf *text, size_t before,
+                      bool (*on_text)(void *user, const char *piece,
+                                      size_t len),
+                      void *user)
+{
+    size_t keep;
+    bool over = is_over(c, dh_buf_text(text), text->len, &keep);
+    if (over)
+        text->data[text->len = keep] = '\0';
+    if (on_text && text->len > before)
+        over |= !on_text(user, text->data + before, text->len - before);
+    return over;
 }

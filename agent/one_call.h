@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 struct dh_answer_stream;
+struct dh_buf;
 
 struct dh_one_call {
     struct dh_answer_stream *stream; /* NULL: not looked for */
@@ -15,11 +16,15 @@ struct dh_one_call {
 void dh_one_call_init(struct dh_one_call *c, bool wanted);
 void dh_one_call_finish(struct dh_one_call *c);
 /*
- * `text` is all of the answer so far. True once it goes on behind its first
- * whole call and the call's closing tag, *keep being the length up to there. A
- * server that ends by itself after the tag is so never cut short of its usage.
+ * `text` is all of the answer so far, the piece from `before` on being new.
+ * Once it goes on behind its first whole call and the call's closing tag it is
+ * cut there. A server that ends by itself after the tag is so never cut short
+ * of its usage. What stays of the piece is told on_text, which may be NULL.
+ * True: it was cut, or on_text returned false; nothing more is wanted.
  */
-bool dh_one_call_is_over(struct dh_one_call *c, const char *text, size_t len,
-                         size_t *keep);
+bool dh_one_call_take(struct dh_one_call *c, struct dh_buf *text, size_t before,
+                      bool (*on_text)(void *user, const char *piece,
+                                      size_t len),
+                      void *user);
 
 #endif

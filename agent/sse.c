@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/str.h"
 
 void dh_sse_init(struct dh_sse *s, size_t max_event, dh_sse_fn fn, void *user)
 {
@@ -27,27 +27,22 @@ enum dh_status dh_sse_status(const struct dh_sse *s)
     return large ? DH_ERR_RANGE : DH_OK;
 }
 
-static bool is_field(const char *line, size_t len, const char *name)
-{
-    return len == strlen(name) && memcmp(line, name, len) == 0;
-}
-
 static void take_line(struct dh_sse *s)
 {
     const char *line = dh_buf_text(&s->line);
     size_t n = s->line.len;
     const char *colon = memchr(line, ':', n);
-    size_t name = colon ? (size_t)(colon - line) : n;
+    struct dh_str name = { line, colon ? (size_t)(colon - line) : n };
     const char *value = colon ? colon + 1 : line + n;
     if (colon && value < line + n && *value == ' ')
         value++;
     size_t len = (size_t)(line + n - value);
-    if (is_field(line, name, "data")) {
+    if (dh_str_is(name, "data")) {
         if (s->has_data)
             dh_buf_putc(&s->data, '\n');
         dh_buf_put(&s->data, value, len);
         s->has_data = true;
-    } else if (is_field(line, name, "event")) {
+    } else if (dh_str_is(name, "event")) {
         dh_buf_clear(&s->name);
         dh_buf_put(&s->name, value, len);
     }

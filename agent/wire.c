@@ -33,15 +33,9 @@ void dh_wire_answer_finish(struct dh_wire_answer *a)
 
 void dh_wire_take_text(struct dh_wire_answer *a, const char *text)
 {
-    size_t n = strlen(text), keep, before = a->text.len;
-    dh_buf_put(&a->text, text, n);
-    if (dh_one_call_is_over(&a->one, dh_buf_text(&a->text), a->text.len,
-                            &keep)) {
-        a->text.data[a->text.len = keep] = '\0';
-        a->enough = true;
-    }
-    if (a->on_text && a->text.len > before &&
-        !a->on_text(a->user, a->text.data + before, a->text.len - before))
+    size_t before = a->text.len;
+    dh_buf_puts(&a->text, text);
+    if (dh_one_call_take(&a->one, &a->text, before, a->on_text, a->user))
         a->enough = true;
 }
 

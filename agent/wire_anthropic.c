@@ -12,7 +12,7 @@ struct draft {
     const struct dh_wire_question *q;
     struct dh_json_writer w;
     size_t image, video;
-    const char *answer_to; // an assistant message that may hold calls
+    const char *answer_to; // an assistant message that may hold calls, or NULL
     bool mark;             // the block that is written is the last one
 };
 
@@ -39,18 +39,16 @@ static void put_text_block(struct draft *d, const char *text)
 static void put_media_block(struct draft *d, const struct dh_wire_media *m,
                             const char *kind)
 {
-    struct dh_buf data;
+    struct dh_buf *out = d->w.out;
     dh_jw_object(&d->w, NULL);
     dh_jw_text(&d->w, "type", kind);
     dh_jw_object(&d->w, "source");
     dh_jw_text(&d->w, "type", "base64");
     dh_jw_text(&d->w, "media_type", m->type);
-    dh_buf_init(&data, (size_t)128 << 20);
-    dh_buf_putc(&data, '"');
-    dh_buf_puts(&data, m->base64);
-    dh_buf_putc(&data, '"');
-    dh_jw_raw(&d->w, "data", dh_buf_text(&data));
-    dh_buf_finish(&data);
+    // Base64 needs no escapes, and escaping would cost a pass over megabytes.
+    dh_jw_raw(&d->w, "data", "\"");
+    dh_buf_put(out, m->base64, m->len);
+    dh_buf_putc(out, '"');
     dh_jw_end_object(&d->w);
     end_block(d);
 }
@@ -113,7 +111,9 @@ static void put_message(struct draft *d, const struct dh_message *m)
 {
     if (m->role == DH_ROLE_ASSISTANT && m->wire) {
         dh_jw_raw(&d->w, NULL, m->wire);
-        d->answer_to = m->wire;
+        // As message() writes it; most hold no calls, and need no parser.
+        bool calls = strstr(m->wire, "\"type\":\"tool_use\"") != NULL;
+        d->answer_to = calls ? m->wire : NULL;
         return;
     }
     dh_jw_object(&d->w, NULL);
@@ -122,10 +122,9 @@ static void put_message(struct draft *d, const struct dh_message *m)
     dh_jw_array(&d->w, "content");
     answer_calls(d);
     const struct dh_brain_request *r = d->q->r;
-    bool last = m == &r->messages[r->n_messages - 1] &&
-                strcmp(d->q->e->s.profile, "anthropic") == 0;
+    bool last = m == &r->messages[r->n_messages - 1];
     for (size_t i = 0; i < m->n_parts; i++) {
-        d->mark = last && i + 1 == m->n_parts;
+        d->mark = last && d->q->e->s.mark_cache && i + 1 == m->n_parts;
         put_part(d, &m->parts[i]);
     }
     d->mark = false;

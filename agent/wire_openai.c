@@ -25,14 +25,12 @@ static void put_text_part(struct draft *d, const char *text)
 
 static void put_url(struct draft *d, const struct dh_wire_media *m)
 {
-    struct dh_buf url;
-    dh_buf_init(&url, (size_t)128 << 20);
-    dh_buf_printf(&url, "\"data:%s;base64,", m->type);
-    dh_buf_puts(&url, m->base64);
-    dh_buf_putc(&url, '"');
+    struct dh_buf *out = d->w.out;
     // Base64 needs no escapes, and escaping would cost a pass over megabytes.
-    dh_jw_raw(&d->w, "url", dh_buf_text(&url));
-    dh_buf_finish(&url);
+    dh_jw_raw(&d->w, "url", "\"data:");
+    dh_buf_printf(out, "%s;base64,", m->type);
+    dh_buf_put(out, m->base64, m->len);
+    dh_buf_putc(out, '"');
 }
 
 static void put_media_part(struct draft *d, const struct dh_wire_media *m,
@@ -66,18 +64,14 @@ static void put_part(struct draft *d, const struct dh_part *p)
 
 // M3's template has a place of its own for what outranks the instructions; the
 // vendor's API and our server know it.
-static bool knows_root(const struct dh_endpoint_settings *s)
-{
-    return s->form || dh_str_starts(dh_str_of(s->profile), "minimax");
-}
-
 static const char *role_name(const struct draft *d, enum dh_role role)
 {
+    const struct dh_endpoint_settings *s = &d->q->e->s;
     switch (role) {
     case DH_ROLE_ASSISTANT: return "assistant";
     case DH_ROLE_USER: return "user";
     case DH_ROLE_TOOL: return "tool";
-    case DH_ROLE_ROOT: return knows_root(&d->q->e->s) ? "root" : "system";
+    case DH_ROLE_ROOT: return s->root || s->form ? "root" : "system";
     case DH_ROLE_SYSTEM:
     case DH_ROLE_DEVELOPER: break;
     }
@@ -120,7 +114,8 @@ static void put_message(struct draft *d, const struct dh_message *m)
     answer_calls(d);
     if (m->role == DH_ROLE_ASSISTANT && m->wire) {
         dh_jw_raw(&d->w, NULL, m->wire);
-        d->answer_to = m->wire;
+        // As put_calls writes it; most messages hold none, and need no parser.
+        d->answer_to = strstr(m->wire, "\"tool_calls\":") ? m->wire : NULL;
         return;
     }
     dh_jw_object(&d->w, NULL);
@@ -173,12 +168,8 @@ static void put_settings(struct draft *d)
         dh_jw_double(&d->w, "temperature", s->temperature);
     if (s->top_p >= 0)
         dh_jw_double(&d->w, "top_p", s->top_p);
-    // OpenAI's own models refuse the older name, others the newer one.
     dh_jw_i64(&d->w,
-              strcmp(s->profile, "openai") == 0 ||
-                      dh_str_starts(dh_str_of(s->profile), "minimax")
-                  ? "max_completion_tokens"
-                  : "max_tokens",
+              s->completion_tokens ? "max_completion_tokens" : "max_tokens",
               d->q->max_tokens);
     dh_jw_bool(&d->w, "stream", s->stream);
     if (s->stream) {

@@ -26,7 +26,8 @@
 /* A picture or video as base64, ready to be sent. */
 struct dh_wire_media {
     const char *type; /* "image/jpeg", "video/mp4" */
-    const char *base64;
+    char *base64;
+    size_t len; /* of base64 */
     int side;   /* longest, in pixels */
     double fps; /* of a video; 0: a picture */
 };
