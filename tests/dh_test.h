@@ -34,6 +34,10 @@ void dh_check_mem(const char *file, int line, const char *expr, const void *got,
 DH_NORETURN void dh_test_skip(const char *why);
 /* A fresh empty folder that the runner removes after the test. */
 const char *dh_test_dir(void);
+/* A path in it, freed with dh_free. */
+char *dh_test_path(const char *name);
+/* The same, of a new file with this text that only its owner may read. */
+char *dh_test_file(const char *name, const char *text);
 
 #define CHECK(cond) \
     ((cond) ? (void)0 : dh_check_failed(__FILE__, __LINE__, #cond))

@@ -20,9 +20,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 #define MAX_FILES  256
 #define MAX_JOBS   16
@@ -128,6 +131,19 @@ void dh_test_skip(const char *why)
 const char *dh_test_dir(void)
 {
     return test_dir;
+}
+
+char *dh_test_path(const char *name)
+{
+    return dh_path_join(test_dir, name);
+}
+
+char *dh_test_file(const char *name, const char *text)
+{
+    char *path = dh_test_path(name);
+    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
+    CHECK_INT(chmod(path, 0600), 0);
+    return path;
 }
 
 // ---- starting and ending tests ---------------------------------------------

@@ -2,7 +2,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -483,12 +482,9 @@ static void test_a_secret_is_never_pasted(void)
     struct paster p;
     struct dh_diag why;
     struct dh_secrets *secrets;
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/dh-clip-%d", (int)getpid());
-    CHECK_INT(dh_file_write(path, "pw=abc\n", 7), DH_OK);
-    CHECK_INT(chmod(path, 0600), 0);
+    char *path = dh_test_file("secrets", "pw=abc\n");
     CHECK_INT(dh_secrets_read(&secrets, path), DH_OK);
-    unlink(path);
+    dh_free(path);
     struct dh_xtest_options o = { .secrets = secrets };
     struct dh_sink *sink = sink_new(&o);
     paster_init(&p, READS, "editor");

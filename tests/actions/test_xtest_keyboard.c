@@ -211,22 +211,18 @@ static void test_a_modifier_that_another_program_holds_is_put_back(void)
     desk_finish(&d);
 }
 
-static void write_secrets(char path[64], mode_t mode)
+static char *write_secrets(void)
 {
-    const char *text = "# for tests\npw=Aa=1 !\n";
-    snprintf(path, 64, "/tmp/dh-secrets-%d", (int)getpid());
-    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
-    CHECK_INT(chmod(path, mode), 0);
+    return dh_test_file("secrets", "# for tests\npw=Aa=1 !\n");
 }
 
 static void test_a_secret_is_typed_and_an_unknown_one_is_named(void)
 {
-    char path[64];
+    char *path = write_secrets();
     struct desk d;
     struct dh_diag why;
     struct dh_xtest_options o = { 0 };
     struct dh_secrets *secrets;
-    write_secrets(path, 0600);
     CHECK_INT(dh_secrets_read(&secrets, path), DH_OK);
     o.secrets = secrets;
     desk_init(&d, "us", &o);
@@ -237,17 +233,18 @@ static void test_a_secret_is_typed_and_an_unknown_one_is_named(void)
     check_typed(&d, "");
     desk_finish(&d);
     dh_secrets_destroy(secrets);
-    unlink(path);
+    dh_free(path);
 }
 
 static void test_a_secret_file_that_others_can_read_is_refused(void)
 {
-    char path[64];
+    char *path = write_secrets();
     struct dh_secrets *secrets;
-    write_secrets(path, 0640);
+    CHECK_INT(chmod(path, 0640), 0);
     CHECK_INT(dh_secrets_read(&secrets, path), DH_ERR_REFUSED);
     unlink(path);
     CHECK_INT(dh_secrets_read(&secrets, path), DH_ERR_NOTFOUND);
+    dh_free(path);
 }
 
 // As a window manager that is late: the focus is on what is left of a window

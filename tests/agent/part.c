@@ -7,7 +7,6 @@
 #include "agent/endpoint.h"
 #include "agent/history.h"
 #include "agent/policy.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "capture/frame.h"
 #include "capture/source.h"
@@ -49,9 +48,8 @@ struct dh_brain *part_connect(const struct peer *p, const char *config)
     struct dh_endpoint_choice c = { .url = p->url };
     struct dh_brain_options o = { .prompts_dir = "assets/prompts" };
     struct dh_brain *b;
-    char *path = dh_path_join(dh_test_dir(), "config");
+    char *path = config ? dh_test_file("config", config) : NULL;
     if (config) {
-        CHECK_INT(dh_file_write(path, config, strlen(config)), DH_OK);
         c.config = path;
         c.name = "t";
     }

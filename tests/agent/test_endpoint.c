@@ -2,21 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/estimate.h"
 #include "agent/profile.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "tests/dh_test.h"
-
-static char *file(const char *name, const char *text)
-{
-    char *path = dh_path_join(dh_test_dir(), name);
-    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
-    CHECK_INT(chmod(path, 0600), 0);
-    return path;
-}
 
 static void test_addresses_mean_what_they_should(void)
 {
@@ -46,7 +36,7 @@ static void test_addresses_mean_what_they_should(void)
 
 static void test_a_section_is_laid_over_its_profile(void)
 {
-    char *key = file("key", "sk-abc\n");
+    char *key = dh_test_file("key", "sk-abc\n");
     char text[8192];
     snprintf(text, sizeof text,
              "# mine\n[other]\nurl = http://no.where/v1\n\n"
@@ -57,7 +47,7 @@ static void test_a_section_is_laid_over_its_profile(void)
     // Options without a value are written out in a file.
     char *flag = strstr(text, "no-stop");
     memcpy(flag, "stop=no", 7);
-    char *config = file("config", text);
+    char *config = dh_test_file("config", text);
     struct dh_endpoint *e;
     struct dh_endpoint_choice c = { .name = "cluster", .config = config };
     CHECK_INT(dh_endpoint_open(&e, &c), DH_OK);
@@ -83,9 +73,10 @@ static void test_a_section_is_laid_over_its_profile(void)
 
 static void test_what_is_wrong_is_refused(void)
 {
-    char *config = file("bad", "[a]\nurl = http://x/v1\nmax-images = many\n"
-                               "[b]\nprofile = gpt\n[c]\nurl = ftp://x\n");
-    char *empty = file("empty", " \n");
+    char *config =
+        dh_test_file("bad", "[a]\nurl = http://x/v1\nmax-images = many\n"
+                            "[b]\nprofile = gpt\n[c]\nurl = ftp://x\n");
+    char *empty = dh_test_file("empty", " \n");
     struct dh_endpoint *e;
     struct dh_endpoint_choice bad[] = {
         { .name = "a", .config = config },

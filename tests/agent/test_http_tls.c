@@ -9,7 +9,6 @@
 
 #include "agent/http.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "tests/dh_test.h"
 
@@ -113,7 +112,7 @@ static enum dh_status ask(bool trusted, struct dh_http_response *out)
                                            NULL };
     struct server s;
     struct dh_http *h;
-    char *ca = dh_path_join(dh_test_dir(), "cert.pem");
+    char *ca = dh_test_path("cert.pem");
     struct dh_http_options o = { .total_ns = 20 * DH_S,
                                  .ca_file = trusted ? ca : NULL };
     server_start(&s, serves_a_page, STDIN_FILENO);
@@ -184,7 +183,7 @@ static void hold_http2(const char *frames, size_t n)
     struct server s;
     struct dh_http *h;
     struct dh_http_response a;
-    char *ca = dh_path_join(dh_test_dir(), "cert.pem");
+    char *ca = dh_test_path("cert.pem");
     struct dh_http_options o = { .idle_ns = 3 * DH_S,
                                  .total_ns = 10 * DH_S,
                                  .ca_file = ca };

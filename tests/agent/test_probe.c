@@ -7,7 +7,6 @@
 #include "agent/brain.h"
 #include "agent/endpoint.h"
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "tests/agent/peer.h"
@@ -76,10 +75,10 @@ static char *probe(struct server *s, const char *more)
     struct peer p;
     struct dh_brain *b;
     struct dh_buf out;
-    char config[512], *path = dh_path_join(dh_test_dir(), "config");
+    char config[512];
     snprintf(config, sizeof config,
              "[t]\nurl=http://x/v1\nprofile=vllm\nretries=0\n%s", more);
-    CHECK_INT(dh_file_write(path, config, strlen(config)), DH_OK);
+    char *path = dh_test_file("config", config);
     peer_start(&p, play, s);
     struct dh_endpoint_choice c = { .url = p.url, .name = "t", .config = path };
     struct dh_brain_options o = { .prompts_dir = "assets/prompts" };

@@ -1,16 +1,11 @@
 #include "agent/profile.h"
 
-#include <string.h>
-
-#include "base/file.h"
 #include "base/mem.h"
 #include "tests/dh_test.h"
 
 static void put(const char *name, const char *text)
 {
-    char *path = dh_path_join(dh_test_dir(), name);
-    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
-    dh_free(path);
+    dh_free(dh_test_file(name, text));
 }
 
 static enum dh_status load(struct dh_profile *p, const char *json)

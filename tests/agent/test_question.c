@@ -116,7 +116,7 @@ static void test_a_clip_goes_as_mp4(void)
     struct dh_brain_answer a;
     struct dh_video_sample back;
     struct dh_video_sampling how = { .fps = 2, .max_frames = 10 };
-    char *path = dh_path_join(dh_test_dir(), "back.mp4");
+    char *path = dh_test_path("back.mp4");
     size_t len;
     for (int i = 0; i < 4; i++)
         f[i] = part_picture(1500, 750, (uint64_t)i);

@@ -25,11 +25,6 @@
 #define DH_LOG_TAG "test"
 #include "base/log.h"
 
-static char *in_dir(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
 // Of 320x200, each picture unlike the one before.
 static struct dh_source *moving(void)
 {
@@ -237,7 +232,7 @@ static void check_head(const char *dir, const char *task, const char *reason,
 
 static void test_a_session_holds_all_that_was_told(void)
 {
-    char *dir = in_dir("s");
+    char *dir = dh_test_path("s");
     struct lines l;
     enum dh_loop_end end;
     CHECK_INT(record(dir, moving(), "Click.",
@@ -261,7 +256,7 @@ static void test_a_session_holds_all_that_was_told(void)
 
 static void test_equal_pictures_are_kept_once(void)
 {
-    char *dir = in_dir("s");
+    char *dir = dh_test_path("s");
     struct lines l;
     enum dh_loop_end end;
     CHECK_INT(record(dir, still(), "Click.",
@@ -286,7 +281,7 @@ static void test_equal_pictures_are_kept_once(void)
 // The picture in the folder is, to the last pixel, what was seen.
 static void test_pictures_are_exact(void)
 {
-    char *dir = in_dir("s"), *path = in_dir("s/frames/000002.png");
+    char *dir = dh_test_path("s"), *path = dh_test_path("s/frames/000002.png");
     struct dh_source *s = moving();
     struct dh_frame *seen, *kept;
     enum dh_loop_end end;
@@ -308,7 +303,7 @@ static void test_pictures_are_exact(void)
 
 static void test_the_page_shows_hostile_text_as_text(void)
 {
-    char *dir = in_dir("s");
+    char *dir = dh_test_path("s");
     struct lines l;
     enum dh_loop_end end;
     CHECK_INT(record(dir, moving(), HOSTILE,
@@ -339,7 +334,7 @@ static void test_the_page_shows_hostile_text_as_text(void)
 
 static void test_a_folder_in_use_is_refused(void)
 {
-    char *dir = in_dir("s"), *file = in_dir("s/precious");
+    char *dir = dh_test_path("s"), *file = dh_test_path("s/precious");
     struct dh_recorder *r = NULL;
     struct dh_recorder_options o = { .dir = dir, .kind = "agent", .task = "t" };
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
@@ -355,10 +350,9 @@ static void test_a_folder_in_use_is_refused(void)
 
 static void test_a_folder_that_cannot_be_made_is_an_error(void)
 {
-    char *file = in_dir("file"), *dir = in_dir("file/s");
+    char *file = dh_test_file("file", "x"), *dir = dh_test_path("file/s");
     struct dh_recorder *r = NULL;
     struct dh_recorder_options o = { .dir = dir, .kind = "agent", .task = "t" };
-    CHECK_INT(dh_file_write(file, "x", 1), DH_OK);
     CHECK_INT(dh_recorder_create(&r, &o), DH_ERR_IO);
     CHECK(!r);
     dh_free(file);
@@ -378,7 +372,7 @@ static void count_errors(void *user, enum dh_log_level level, const char *tag,
 // A disk of so many KiB of this process's own; it goes away with the process.
 static char *small_disk(int kib)
 {
-    char *dir = in_dir("disk");
+    char *dir = dh_test_path("disk");
     char size[32];
     snprintf(size, sizeof size, "size=%dk", kib);
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
@@ -438,7 +432,7 @@ static void test_a_full_disk_with_a_video_does_so_too(void)
 // A run that was killed: the header is there without an end.
 static void test_a_session_that_was_cut_short_says_so(void)
 {
-    char *dir = in_dir("s");
+    char *dir = dh_test_path("s");
     struct dh_recorder *r;
     struct dh_recorder_options o = { .dir = dir, .kind = "agent", .task = "t" };
     CHECK_INT(dh_recorder_create(&r, &o), DH_OK);

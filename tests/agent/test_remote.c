@@ -1,7 +1,6 @@
 // The brain behind an endpoint, against servers that answer well and badly.
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "actions/parse.h"
 #include "agent/brain.h"
@@ -10,7 +9,6 @@
 #include "agent/policy.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "capture/frame.h"
@@ -179,8 +177,7 @@ static void test_a_section_goes_before_what_a_server_tells(void)
     struct peer p;
     struct part part = { .profile = "vllm", .events = part_streamed };
     struct dh_decision d;
-    char *prompt = dh_path_join(dh_test_dir(), "prompt"), config[4096];
-    CHECK_INT(dh_file_write(prompt, "Act well.\n", 10), DH_OK);
+    char *prompt = dh_test_file("prompt", "Act well.\n"), config[4096];
     snprintf(config, sizeof config,
              "[t]\nurl=http://x/v1\nmax-images=7\nthinking=disabled\n"
              "prompt=%s\n",
@@ -396,9 +393,7 @@ static void test_keys_are_nowhere_but_in_the_header(void)
     struct peer p;
     struct part part = { .events = part_streamed };
     struct dh_decision d;
-    char config[4096], *key = dh_path_join(dh_test_dir(), "key");
-    CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
-    CHECK_INT(chmod(key, 0600), 0);
+    char config[4096], *key = dh_test_file("key", "sk-very-secret");
     peer_start(&p, part_play, &part);
     snprintf(config, sizeof config, PART_QUICK "url=%s/v1\nkey-file=%s\n",
              p.url, key);
@@ -419,9 +414,7 @@ static void test_a_key_goes_to_no_other_host(void)
     struct peer p;
     struct part part = { .events = part_streamed };
     struct dh_decision d;
-    char config[4096], *key = dh_path_join(dh_test_dir(), "key");
-    CHECK_INT(dh_file_write(key, "sk-very-secret", 14), DH_OK);
-    CHECK_INT(chmod(key, 0600), 0);
+    char config[4096], *key = dh_test_file("key", "sk-very-secret");
     peer_start(&p, part_play, &part);
     snprintf(config, sizeof config, PART_QUICK "key-file=%s\n", key);
     // The section's url is http://x, the address beside it this server.

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "capture/frame.h"
@@ -38,21 +37,14 @@
     "{\"n\":10,\"t\":61,\"k\":\"mark\",\"text\":\"no action\"}\n"       \
     "{\"n\":11,\"t\":70,\"k\":\"end\",\"reason\":\"done\"}\n"
 
-static char *in_dir(const char *name)
+static void write_file(const char *name, const char *text)
 {
-    return dh_path_join(dh_test_dir(), name);
-}
-
-static void write_file(const char *name, const char *text, size_t len)
-{
-    char *path = in_dir(name);
-    CHECK_INT(dh_file_write(path, text, len), DH_OK);
-    dh_free(path);
+    dh_free(dh_test_file(name, text));
 }
 
 static void append(const char *text)
 {
-    char *path = in_dir("events.jsonl");
+    char *path = dh_test_path("events.jsonl");
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     CHECK(fd >= 0);
     CHECK_INT(write(fd, text, strlen(text)), strlen(text));
@@ -63,7 +55,7 @@ static void append(const char *text)
 static void write_picture(const char *name)
 {
     struct dh_frame *f;
-    char *frames = in_dir("frames"), *path = dh_path_join(frames, name);
+    char *frames = dh_test_path("frames"), *path = dh_path_join(frames, name);
     CHECK_INT(dh_path_mkdirs(frames), DH_OK);
     CHECK_INT(dh_frame_create(&f, NULL, 64, 48), DH_OK);
     memset(f->pixels, 90, f->stride * 48);
@@ -76,8 +68,8 @@ static void write_picture(const char *name)
 
 static void write_session(const char *lines)
 {
-    write_file("session.json", HEAD, strlen(HEAD));
-    write_file("events.jsonl", lines, strlen(lines));
+    write_file("session.json", HEAD);
+    write_file("events.jsonl", lines);
     write_picture("000001.png");
     write_picture("000002.png");
 }
@@ -254,7 +246,7 @@ static void test_another_version_is_opened_and_said(void)
     write_session(LINES);
     const char *head = "{\"format\":\"deskhand-session\",\"version\":7,"
                        "\"task\":{\"new\":1},\"ended\":3}";
-    write_file("session.json", head, strlen(head));
+    write_file("session.json", head);
     struct dh_session_reader *s = opened();
     check_noted(s, "version 7");
     CHECK_STR(dh_session_info(s)->task, "");
@@ -287,7 +279,7 @@ static void test_missing_pictures_are_said(void)
     struct dh_diag diag = { 0 };
     struct dh_frame *f;
     write_session(LINES);
-    char *path = in_dir("frames/000002.png");
+    char *path = dh_test_path("frames/000002.png");
     CHECK_INT(unlink(path), 0);
     struct dh_session_reader *s = opened();
     check_noted(s, "frames/000002.png is missing");
@@ -309,7 +301,8 @@ static void test_links_and_pipes_are_refused(void)
     struct dh_frame *f;
     write_session(LINES);
     write_picture("real.png");
-    char *one = in_dir("frames/000001.png"), *two = in_dir("frames/000002.png");
+    char *one = dh_test_path("frames/000001.png"),
+         *two = dh_test_path("frames/000002.png");
     CHECK_INT(unlink(one) | unlink(two), 0);
     CHECK_INT(symlink("real.png", one), 0);
     CHECK_INT(mkfifo(two, 0600), 0);
@@ -325,7 +318,7 @@ static void test_links_and_pipes_are_refused(void)
 static void test_a_linked_event_file_is_refused(void)
 {
     write_session(LINES);
-    char *lines = in_dir("events.jsonl");
+    char *lines = dh_test_path("events.jsonl");
     CHECK_INT(unlink(lines), 0);
     CHECK_INT(symlink("/etc/passwd", lines), 0);
     struct dh_session_reader *s = opened();
@@ -362,7 +355,7 @@ static void test_a_session_that_is_written_grows(void)
 {
     const char *head = "{\"format\":\"deskhand-session\",\"version\":1}";
     bool grew;
-    write_file("session.json", head, strlen(head));
+    write_file("session.json", head);
     struct dh_session_reader *s = opened();
     check_noted(s, "still running");
     append("{\"n\":1,\"t\":5,\"k\":\"answer\",\"raw\":\"a\"}\n{\"n\":2,\"t");
@@ -375,7 +368,7 @@ static void test_a_session_that_is_written_grows(void)
     CHECK_INT(dh_session_read_more(s, &grew), DH_OK);
     CHECK(grew);
     steps_of(s, 2);
-    write_file("session.json", HEAD, strlen(HEAD));
+    write_file("session.json", HEAD);
     CHECK_INT(dh_session_read_more(s, &grew), DH_OK);
     CHECK(grew);
     CHECK_STR(dh_session_info(s)->ended, "done");
@@ -389,7 +382,7 @@ static void test_a_file_that_shrinks_is_no_end(void)
     bool grew;
     write_session(LINES);
     struct dh_session_reader *s = opened();
-    char *path = in_dir("events.jsonl");
+    char *path = dh_test_path("events.jsonl");
     // The same file, which a rename would not be.
     CHECK_INT(truncate(path, 10), 0);
     CHECK(!dh_session_json(s, 3, &diag));

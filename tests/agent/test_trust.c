@@ -88,7 +88,7 @@ static void desk_init(struct desk *d, enum dh_trust_mode mode)
     d->notes = show_window(d->dpy, 0, "Notes", "pad");
     d->terminal = show_window(d->dpy, 400, "ada@box", "xterm");
     focus(d, d->notes);
-    d->audit_path = dh_path_join(dh_test_dir(), "log/audit.jsonl");
+    d->audit_path = dh_test_path("log/audit.jsonl");
     CHECK_INT(dh_windows_create(&d->windows, NULL), DH_OK);
     CHECK_INT(dh_audit_open(&d->audit, d->audit_path), DH_OK);
     dh_buf_init(&d->did, 1 << 16);
@@ -385,7 +385,7 @@ static void test_the_log_is_private_and_keeps_no_secrets(void)
 static void test_a_log_that_leads_elsewhere_is_not_opened(void)
 {
     struct dh_audit *a;
-    char *path = dh_path_join(dh_test_dir(), "link");
+    char *path = dh_test_path("link");
     CHECK_INT(symlink("/dev/null", path), 0);
     CHECK_INT(dh_audit_open(&a, path), DH_ERR_IO);
     CHECK_INT(dh_audit_open(&a, "/dev/null"), DH_ERR_IO);

@@ -9,11 +9,6 @@
 #include "base/mem.h"
 #include "tests/dh_test.h"
 
-static char *in_dir(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
 static void check_content(const char *path, const char *want)
 {
     char *data;
@@ -37,7 +32,7 @@ static int entries_in(const char *path)
 
 static void test_write_replaces_whole_and_leaves_nothing_beside(void)
 {
-    char *path = in_dir("f");
+    char *path = dh_test_path("f");
     CHECK_INT(dh_file_write(path, "old and longer", 14), DH_OK);
     CHECK_INT(dh_file_write(path, "new", 3), DH_OK);
     check_content(path, "new");
@@ -51,7 +46,7 @@ static void test_write_replaces_whole_and_leaves_nothing_beside(void)
 static void test_write_on_a_full_disk_keeps_the_old_file(void)
 {
     static char big[100000];
-    char *path = in_dir("f");
+    char *path = dh_test_path("f");
     CHECK_INT(dh_file_write(path, "old", 3), DH_OK);
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit, small;
@@ -68,14 +63,14 @@ static void test_write_on_a_full_disk_keeps_the_old_file(void)
 
 static void test_write_into_no_folder_is_not_found(void)
 {
-    char *path = in_dir("none/f");
+    char *path = dh_test_path("none/f");
     CHECK_INT(dh_file_write(path, "x", 1), DH_ERR_NOTFOUND);
     dh_free(path);
 }
 
 static void test_read_holds_its_limit(void)
 {
-    char *path = in_dir("f"), *data = NULL;
+    char *path = dh_test_path("f"), *data = NULL;
     size_t len = 7;
     CHECK_INT(dh_file_write(path, "12345", 5), DH_OK);
     CHECK_INT(dh_file_read(path, 4, &data, &len), DH_ERR_RANGE);
@@ -91,7 +86,7 @@ static void test_read_says_what_is_wrong(void)
 {
     char *data;
     size_t len;
-    char *missing = in_dir("missing");
+    char *missing = dh_test_path("missing");
     CHECK_INT(dh_file_read(missing, 10, &data, &len), DH_ERR_NOTFOUND);
     CHECK_INT(dh_file_read(dh_test_dir(), 10, &data, &len), DH_ERR_IO);
     dh_free(missing);
@@ -133,7 +128,7 @@ static void test_read_survives_each_failing_allocation(void)
 
 static void test_map_shows_the_bytes(void)
 {
-    char *path = in_dir("f"), *empty = in_dir("empty");
+    char *path = dh_test_path("f"), *empty = dh_test_path("empty");
     struct dh_map map = { 0 };
     dh_map_close(&map);
     CHECK_INT(dh_file_write(path, "bytes", 5), DH_OK);
@@ -185,7 +180,8 @@ static void test_paths_join_and_split(void)
 
 static void test_mkdirs_makes_parents_once(void)
 {
-    char *path = in_dir("a/b//c/"), *file = in_dir("f"), *below = in_dir("f/x");
+    char *path = dh_test_path("a/b//c/"), *file = dh_test_path("f"),
+         *below = dh_test_path("f/x");
     CHECK_INT(dh_path_mkdirs(path), DH_OK);
     CHECK_INT(dh_path_mkdirs(path), DH_OK);
     CHECK(dh_path_is_dir(path));

@@ -71,7 +71,7 @@ static void log_many(void *arg)
 
 static void test_lines_of_threads_do_not_mix(void)
 {
-    char *path = dh_path_join(dh_test_dir(), "log");
+    char *path = dh_test_path("log");
     int old = dup(STDERR_FILENO);
     CHECK(freopen(path, "w", stderr));
     struct dh_thread t[3];

@@ -132,7 +132,7 @@ static void test_picture_is_told_by_its_bytes(void)
 {
     struct dh_buf b;
     struct dh_frame *f;
-    char *path = dh_path_join(dh_test_dir(), "photo.png");
+    char *path = dh_test_path("photo.png");
     jpeg_make(&b, 0);
     CHECK_INT(dh_file_write(path, b.data, b.len), DH_OK);
     CHECK_INT(dh_picture_read(path, &f), DH_OK);

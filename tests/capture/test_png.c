@@ -8,7 +8,6 @@
 #include <png.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "capture/frame.h"
@@ -50,7 +49,7 @@ static void test_round_trip_is_exact(void)
 
 static void test_file_round_trip(void)
 {
-    char *path = dh_path_join(dh_test_dir(), "a.png");
+    char *path = dh_test_path("a.png");
     struct dh_frame *f = synth_frame(100, 80), *back;
     CHECK_INT(dh_png_write(path, f), DH_OK);
     CHECK_INT(dh_png_write(path, f), DH_OK);

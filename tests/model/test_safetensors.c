@@ -30,7 +30,7 @@ static void check_logged(const char *part)
 
 static void write_in_dir(const char *name, const void *data, size_t len)
 {
-    char *path = dh_path_join(dh_test_dir(), name);
+    char *path = dh_test_path(name);
     CHECK_INT(dh_file_write(path, data, len), DH_OK);
     dh_free(path);
 }
@@ -187,7 +187,7 @@ static void test_truncated_files_are_refused_at_every_length(void)
     size_t len;
     struct dh_safetensors *st;
     write_raw("model.safetensors", TWO_TENSORS, 28);
-    char *path = dh_path_join(dh_test_dir(), "model.safetensors");
+    char *path = dh_test_path("model.safetensors");
     CHECK_INT(dh_file_read(path, 4096, &data, &len), DH_OK);
     dh_free(path);
     for (size_t n = 1; n < len; n++) {
@@ -260,8 +260,8 @@ static void test_bad_indexes_are_refused(void)
 static void test_shards_hold_what_one_file_holds(void)
 {
     struct dh_safetensors *one, *many;
-    char *a = dh_path_join(dh_test_dir(), "one");
-    char *b = dh_path_join(dh_test_dir(), "many");
+    char *a = dh_test_path("one");
+    char *b = dh_test_path("many");
     CHECK_INT(dh_path_mkdirs(a), DH_OK);
     CHECK_INT(dh_path_mkdirs(b), DH_OK);
     dh_checkpoint_write(a, &(struct dh_checkpoint_spec){ .config = NULL });

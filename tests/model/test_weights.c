@@ -39,7 +39,7 @@ static void check_logged(const char *part)
 static void open_written(const char *sub, const struct dh_checkpoint_spec *spec,
                          struct loaded *l)
 {
-    char *dir = dh_path_join(dh_test_dir(), sub), *text;
+    char *dir = dh_test_path(sub), *text;
     char *path = dh_path_join(dir, "config.json");
     size_t len;
     struct dh_diag diag = { 0 };

@@ -20,11 +20,6 @@
 #define MAX_ARGS   32
 #define MAX_OUTPUT ((size_t)64 << 20)
 
-static char *output_file(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
 static char *program_path(void)
 {
     const char *build = getenv("B");
@@ -37,8 +32,8 @@ static void become(const char *path, const char *const *args)
     for (int i = 0; args[i] && i < MAX_ARGS; i++)
         argv[i + 1] = dh_strdup(args[i]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int out = open(output_file("out"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    int err = open(output_file("err"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int out = open(dh_test_path("out"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int err = open(dh_test_path("err"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int in = open("/dev/null", O_RDONLY);
     if (in < 0 || out < 0 || err < 0)
         _exit(126);
@@ -52,7 +47,7 @@ static void become(const char *path, const char *const *args)
 pid_t program_start(const char *const *args)
 {
     char *path = program_path();
-    char *out = output_file("out");
+    char *out = dh_test_path("out");
     // What the last one said must not be taken for this one's.
     remove(out);
     pid_t pid = fork();
@@ -66,7 +61,7 @@ pid_t program_start(const char *const *args)
 
 static char *read_output(const char *name)
 {
-    char *path = output_file(name), *text;
+    char *path = dh_test_path(name), *text;
     size_t len;
     CHECK_INT(dh_file_read(path, MAX_OUTPUT, &text, &len), DH_OK);
     dh_free(path);
@@ -75,7 +70,7 @@ static char *read_output(const char *name)
 
 int program_saw(const char *text)
 {
-    char *path = output_file("out");
+    char *path = dh_test_path("out");
     bool found = false;
     for (int i = 0; i < 200 && !found; i++) {
         dh_sleep_for(50 * DH_MS);

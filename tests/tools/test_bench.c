@@ -125,7 +125,7 @@ static void test_what_is_wrong_is_said(void)
 // returned.
 static char *adopt_orphans(void)
 {
-    char *tmp = dh_path_join(dh_test_dir(), "tmp");
+    char *tmp = dh_test_path("tmp");
     CHECK_INT(dh_path_mkdirs(tmp), DH_OK);
     setenv("TMPDIR", tmp, 1);
     CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
@@ -163,7 +163,7 @@ static pid_t start_long_run(const char *on)
                                  on ? "--display" : NULL,
                                  on,
                                  NULL };
-    char *path = dh_path_join(dh_test_dir(), "err");
+    char *path = dh_test_path("err");
     bool begun = false;
     remove(path);
     pid_t pid = program_start(args);

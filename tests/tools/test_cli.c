@@ -120,8 +120,8 @@ static void test_usage_errors_exit_with_2(void)
 static void test_the_manual_is_clean(void)
 {
     struct said s;
-    char *path = dh_path_join(dh_test_dir(), "deskhand.1");
-    char *log = dh_path_join(dh_test_dir(), "warnings");
+    char *path = dh_test_path("deskhand.1");
+    char *log = dh_test_path("warnings");
     RUN(&s, "help", "--man");
     CHECK_SAID(&s, 0, ".TH DESKHAND 1", "");
     for (size_t i = 0; i < DH_COUNTOF(commands); i++) {

@@ -19,20 +19,13 @@
 #include "tests/x11/listener.h"
 #include "tests/x11/person.h"
 
-static char *write_script(const char *text)
-{
-    char *path = dh_path_join(dh_test_dir(), "script");
-    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
-    return path;
-}
-
 static void test_the_stop_key_ends_the_run(void)
 {
     struct dh_listener l;
     struct dh_person person;
     struct said s;
-    char *script = write_script("left_mouse_down 500 500\nwait 60\n");
-    char *audit = dh_path_join(dh_test_dir(), "audit.jsonl");
+    char *script = dh_test_file("script", "left_mouse_down 500 500\nwait 60\n");
+    char *audit = dh_test_path("audit.jsonl");
     const char *const args[] = {
         "run",  "--no-record",       "--audit", audit, "--script",
         script, "--settle-ms=60000", "x",       NULL
@@ -65,8 +58,9 @@ static void test_without_a_person_what_is_risky_is_refused(void)
 {
     struct dh_listener l;
     struct said s;
-    char *script = write_script("key alt+F4\ntype \"sudo rm -rf /\\n\"\n"
-                                "key ctrl+alt+BackSpace\n");
+    char *script =
+        dh_test_file("script", "key alt+F4\ntype \"sudo rm -rf /\\n\"\n"
+                               "key ctrl+alt+BackSpace\n");
     dh_listener_init(&l);
     RUN(&s, "run", "--no-record", "--quiet-ms=10", "--script", script, "x");
     CHECK_SAID(&s, 0, "nobody can be asked (--mode free does not ask)", "");
@@ -81,7 +75,7 @@ static void test_without_a_person_what_is_risky_is_refused(void)
 static void test_rules_and_keys_are_checked(void)
 {
     struct said s;
-    char *script = write_script("done\n");
+    char *script = dh_test_file("script", "done\n");
     RUN(&s, "run", "--no-record", "--deny=bank", "--script", script, "x");
     CHECK_SAID(&s, 2, "", "--deny=bank: window:TITLE PART");
     said_finish(&s);
@@ -114,8 +108,8 @@ static void check_answer(const char *answer, const char *typed)
     struct dh_listener l;
     struct dh_buf said;
     int fd, status;
-    char *script = write_script("type \"sudo ls\"\n");
-    char *audit = dh_path_join(dh_test_dir(), "audit.jsonl");
+    char *script = dh_test_file("script", "type \"sudo ls\"\n");
+    char *audit = dh_test_path("audit.jsonl");
     const char *build = getenv("B");
     char *path = dh_path_join(build ? build : "build/release", "deskhand");
     dh_listener_init(&l);

@@ -18,23 +18,11 @@
 #include "tests/tools/program.h"
 #include "tests/x11/listener.h"
 
-static char *in_dir(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
-static char *write_script(const char *text)
-{
-    char *path = in_dir("script");
-    CHECK_INT(dh_file_write(path, text, strlen(text)), DH_OK);
-    return path;
-}
-
 static void test_grab_saves_the_screen(void)
 {
     struct said s;
     struct dh_frame *f;
-    char *path = in_dir("a.png");
+    char *path = dh_test_path("a.png");
     Display *dpy = XOpenDisplay(NULL);
     CHECK(dpy != NULL);
     paint_all(dpy, 0x336699);
@@ -59,7 +47,7 @@ static void test_grab_saves_the_screen(void)
 static void test_grab_says_why_it_cannot(void)
 {
     struct said s;
-    char *path = in_dir("no/such/folder.png");
+    char *path = dh_test_path("no/such/folder.png");
     RUN(&s, "grab", path);
     CHECK_SAID(&s, 1, "", "folder.png");
     said_finish(&s);
@@ -72,7 +60,7 @@ static void test_grab_says_why_it_cannot(void)
 static void test_grab_films_the_screen(void)
 {
     struct said s;
-    char *path = in_dir("a.mkv"), *lost = in_dir("no/such/a.mkv");
+    char *path = dh_test_path("a.mkv"), *lost = dh_test_path("no/such/a.mkv");
     RUN(&s, "grab", "--video", "--seconds=0.3", "--json", path);
     CHECK_SAID(&s, 0, "\"written\":2,", "");
     said_finish(&s);
@@ -152,9 +140,10 @@ static void test_a_script_runs_and_leaves_a_session(void)
 {
     struct dh_listener l;
     struct said s;
-    char *script = write_script("left_click 500 500\ntype hello\n");
-    char *dir = in_dir("session"), *page = in_dir("session/index.html");
-    char *video = in_dir("session/video.mkv");
+    char *script = dh_test_file("script", "left_click 500 500\ntype hello\n");
+    char *dir = dh_test_path("session"),
+         *page = dh_test_path("session/index.html");
+    char *video = dh_test_path("session/video.mkv");
     dh_listener_init(&l);
     RUN(&s, "run", "--script", script, "--session", dir, "--quiet-ms=20",
         "Say hello.");
@@ -181,8 +170,8 @@ static void test_a_script_runs_and_leaves_a_session(void)
 static void test_a_run_tells_programs_in_json(void)
 {
     struct said s;
-    char *script = write_script("left_click 500 500\n");
-    char *state = in_dir("state");
+    char *script = dh_test_file("script", "left_click 500 500\n");
+    char *state = dh_test_path("state");
     setenv("XDG_STATE_HOME", state, 1);
     RUN(&s, "run", "--json", "--script", script, "--quiet-ms=20", "a \"task\"");
     CHECK_SAID(&s, 0, "{\"event\":\"start\"", "");
@@ -200,7 +189,7 @@ static void test_a_run_tells_programs_in_json(void)
 static void check_unsolved(const char *text, int status, const char *out)
 {
     struct said s;
-    char *script = write_script(text);
+    char *script = dh_test_file("script", text);
     RUN(&s, "run", "--no-record", "--max-steps=3", "--quiet-ms=10", "--script",
         script, "x");
     CHECK_SAID(&s, status, out, NULL);
@@ -223,7 +212,8 @@ static void test_a_task_that_is_not_solved_exits_with_3(void)
 static void test_text_of_a_model_is_printed_harmless(void)
 {
     struct said s;
-    char *script = write_script(
+    char *script = dh_test_file(
+        "script",
         "raw Action: \x1b]0;evil\x07 \xc2\x9b\xc3\xa4 <tool_call>{\"name\":"
         "\"computer\",\"arguments\":{\"action\":\"key\",\"text\":\"a\"}}"
         "</tool_call>\nraw {\"action\":\"\x1b[31mred\"}\n");
@@ -241,8 +231,8 @@ static void check_signal(int sig)
 {
     struct dh_listener l;
     struct said s;
-    char *script = write_script("left_mouse_down 500 500\nwait 60\n");
-    char *dir = in_dir("session");
+    char *script = dh_test_file("script", "left_mouse_down 500 500\nwait 60\n");
+    char *dir = dh_test_path("session");
     const char *const args[] = { "run",       "--script", script,
                                  "--session", dir,        "--settle-ms=60000",
                                  "x",         NULL };
@@ -257,7 +247,7 @@ static void check_signal(int sig)
     CHECK_SAID(&s, 4, "stopped after 2 steps", "stopping");
     said_finish(&s);
     CHECK_INT(dh_listener_held(&l), 0);
-    char *path = in_dir("session/session.json"), *head;
+    char *path = dh_test_path("session/session.json"), *head;
     size_t len;
     CHECK_INT(dh_file_read(path, 1 << 20, &head, &len), DH_OK);
     CHECK(strstr(head, "\"reason\":\"stopped\""));
@@ -282,7 +272,7 @@ static void test_a_display_that_goes_away_is_an_error(void)
 {
     struct server server;
     struct said s;
-    char *script = write_script("wait 60\n");
+    char *script = dh_test_file("script", "wait 60\n");
     server_start(&server, "640x480x24", NULL);
     const char *const args[] = { "run",
                                  "--no-record",
@@ -305,7 +295,8 @@ static void test_a_display_that_goes_away_is_an_error(void)
 static void test_without_a_display_it_says_so(void)
 {
     struct said s;
-    char *script = write_script("done\n"), *png = in_dir("a.png");
+    char *script = dh_test_file("script", "done\n"),
+         *png = dh_test_path("a.png");
     for (int named = 0; named < 2; named++) {
         const char *err = named ? "\":98765\"" : "DISPLAY is not set";
         if (named)
@@ -408,9 +399,9 @@ static pid_t terminal_start(Display *dpy, const char *shell)
 static void test_a_script_types_into_a_terminal(void)
 {
     struct said s;
-    char *script = write_script("left_click 100 100\nwait 0.5\n"
-                                "type \"Ada & Grace\\n\"\n");
-    char *name = in_dir("typed"), *video = in_dir("session");
+    char *script = dh_test_file("script", "left_click 100 100\nwait 0.5\n"
+                                          "type \"Ada & Grace\\n\"\n");
+    char *name = dh_test_path("typed"), *video = dh_test_path("session");
     char shell[4200];
     Display *dpy = XOpenDisplay(NULL);
     CHECK(dpy != NULL);

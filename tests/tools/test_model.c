@@ -21,11 +21,6 @@
 #define VOCAB 256 // of the small checkpoint
 #define IMAGE 250 // its placeholder
 
-static char *in_dir(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
 static void put_file(const char *path, const void *data, size_t len)
 {
     CHECK_INT(dh_file_write(path, data, len), DH_OK);
@@ -33,7 +28,7 @@ static void put_file(const char *path, const void *data, size_t len)
 
 static char *checkpoint(const struct dh_checkpoint_spec *spec)
 {
-    char *dir = in_dir("model");
+    char *dir = dh_test_path("model");
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
     dh_checkpoint_write(dir, spec);
     return dir;
@@ -159,7 +154,7 @@ static void test_a_bad_configuration_is_refused(void)
 static void test_a_checkpoint_without_a_tokenizer_cannot_talk(void)
 {
     struct dh_checkpoint_spec spec = { 0 };
-    char *dir = checkpoint(&spec), *png = in_dir("a.png");
+    char *dir = checkpoint(&spec), *png = dh_test_path("a.png");
     struct said s;
     write_picture(png, 64, 48);
     RUN(&s, "inspect", dir);
@@ -232,7 +227,7 @@ static void test_an_absurd_picture_is_refused(void)
                                          { 0x7fffffff, 0x7fffffff },
                                          { 1, 2000000000 },
                                          { 30000, 30000 } };
-    char *png = in_dir("a.png");
+    char *png = dh_test_path("a.png");
     struct said s;
     for (size_t i = 0; i < DH_COUNTOF(sizes); i++) {
         write_claim(png, sizes[i][0], sizes[i][1]);
@@ -246,7 +241,7 @@ static void test_an_absurd_picture_is_refused(void)
 static void test_what_is_no_picture_is_refused(void)
 {
     static const char text[] = "not a picture at all\n";
-    char *name = in_dir("a.png"), *missing = in_dir("missing.png");
+    char *name = dh_test_path("a.png"), *missing = dh_test_path("missing.png");
     struct said s;
     put_file(name, text, sizeof text);
     RUN(&s, "locate", name, "OK");
@@ -270,7 +265,7 @@ static void test_what_is_no_picture_is_refused(void)
 
 static char *talker(void)
 {
-    char *dir = in_dir("model");
+    char *dir = dh_test_path("model");
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
     talker_write(dir, "{\"name\":\"tiny\",\"developer\":\"Act.\","
                       "\"thinking\":\"disabled\",\"history\":\"summary\","
@@ -281,7 +276,7 @@ static char *talker(void)
 
 static void test_locate_prints_a_pixel_of_the_picture(void)
 {
-    char *dir = talker(), *png = in_dir("a.png"), *end;
+    char *dir = talker(), *png = dh_test_path("a.png"), *end;
     struct said s;
     write_picture(png, 300, 200);
     RUN(&s, "locate", "--model", dir, png, "Click OK.");
@@ -302,7 +297,7 @@ static void test_locate_prints_a_pixel_of_the_picture(void)
 
 static void test_ask_answers(void)
 {
-    char *dir = talker(), *png = in_dir("a.png");
+    char *dir = talker(), *png = dh_test_path("a.png");
     struct said s;
     write_picture(png, 100, 80);
     RUN(&s, "ask", "--model", dir, "--image", png, "-i", png, "What?");
@@ -327,8 +322,8 @@ static void test_ask_answers(void)
 // It acts on the screen, is recorded, and what was recorded can be watched.
 static void test_a_model_runs_and_is_recorded(void)
 {
-    char *dir = talker(), *session = in_dir("session");
-    char *video = in_dir("session/video.mkv");
+    char *dir = talker(), *session = dh_test_path("session");
+    char *video = dh_test_path("session/video.mkv");
     struct said s;
     RUN(&s, "run", "--model", dir, "--session", session, "--max-steps=3",
         "--quiet-ms=10", "--settle-ms=200", "--region=160x120+100+100", "Go.");
@@ -383,8 +378,8 @@ static void forward_init(struct forward *f)
 {
     struct dh_checkpoint_spec spec = { 0 };
     f->model = checkpoint(&spec);
-    f->cases = in_dir("cases.json");
-    f->out = in_dir("logits");
+    f->cases = dh_test_path("cases.json");
+    f->out = dh_test_path("logits");
 }
 
 static void forward_finish(struct forward *f)
@@ -404,7 +399,7 @@ static void forward_run(struct forward *f, const char *cases, struct said *s)
 static long size_of(const char *name)
 {
     struct stat st;
-    char *path = in_dir(name);
+    char *path = dh_test_path(name);
     CHECK_INT(stat(path, &st), 0);
     dh_free(path);
     return (long)st.st_size;
@@ -424,8 +419,8 @@ static void test_forward_writes_logits(void)
     CHECK_INT(json_lines(s.out), 3);
     CHECK_INT(size_of("logits/case0.logits.f32"), 5 * VOCAB * 4);
     CHECK_INT(size_of("logits/case1.logits.f32"), VOCAB * 4);
-    char *first = in_dir("logits/case0.logits.f32"), *a, *b;
-    char *third = in_dir("logits/case2.logits.f32");
+    char *first = dh_test_path("logits/case0.logits.f32"), *a, *b;
+    char *third = dh_test_path("logits/case2.logits.f32");
     size_t n;
     CHECK_INT(dh_file_read(first, 1 << 20, &a, &n), DH_OK);
     CHECK_INT(dh_file_read(third, 1 << 20, &b, &n), DH_OK);
@@ -444,7 +439,7 @@ static void test_forward_takes_pictures(void)
     struct forward f;
     struct said s;
     struct dh_buf cases;
-    char *png = in_dir("a.png");
+    char *png = dh_test_path("a.png");
     forward_init(&f);
     write_picture(png, 64, 64);
     // Patches of 4 pixels, 2 x 2 of them to a token.

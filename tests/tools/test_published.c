@@ -96,8 +96,8 @@ static void check_greedy(const struct dh_safetensors *want, int index,
 static void check_variant(const char *variant, int cases)
 {
     char *vectors = dh_path_join(VECTORS, variant);
-    char *model = dh_path_join(dh_test_dir(), variant);
-    char *out = dh_path_join(dh_test_dir(), "logits");
+    char *model = dh_test_path(variant);
+    char *out = dh_test_path("logits");
     char *input = dh_path_join(vectors, "cases.json");
     char *expected = dh_path_join(vectors, "expected");
     struct dh_safetensors *want;

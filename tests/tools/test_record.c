@@ -33,14 +33,9 @@ static const KeySym stop_mods[] = { XK_Control_L, XK_Alt_L, XK_Shift_L, 0 };
 
 /* --- what a session holds --- */
 
-static char *session(void)
-{
-    return dh_path_join(dh_test_dir(), "s");
-}
-
 static char *read_lines(void)
 {
-    char *path = dh_path_join(dh_test_dir(), "s/events.jsonl"), *text;
+    char *path = dh_test_path("s/events.jsonl"), *text;
     size_t len;
     CHECK_INT(dh_file_read(path, 1 << 26, &text, &len), DH_OK);
     dh_free(path);
@@ -141,7 +136,7 @@ struct show {
 
 static void show_init(struct show *s, const char *option)
 {
-    s->dir = session();
+    s->dir = dh_test_path("s");
     const char *const args[] = { "record", s->dir, "--no-sign", option, NULL };
     dh_person_init(&s->person);
     s->pid = program_start(args);
@@ -332,7 +327,7 @@ static void test_a_kill_leaves_whole_lines(void)
 // A disk of this process's own and its children's, which goes with it.
 static char *small_disk(void)
 {
-    char *dir = dh_path_join(dh_test_dir(), "s");
+    char *dir = dh_test_path("s");
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
     if (unshare(CLONE_NEWNS) ||
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
@@ -399,7 +394,7 @@ static void test_names_and_keys_are_checked(void)
     RUN(&s, "record", ".hidden");
     CHECK_SAID(&s, 2, "", "no good name");
     said_finish(&s);
-    char *dir = session();
+    char *dir = dh_test_path("s");
     RUN(&s, "record", dir, "--stop-key=Ctrl+Frob");
     CHECK_SAID(&s, 2, NULL, "no key \"Ctrl+Frob\"");
     said_finish(&s);

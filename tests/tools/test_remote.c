@@ -66,20 +66,13 @@ static bool play(struct peer *p, int fd, const struct peer_request *r)
     return false;
 }
 
-static char *in_dir(const char *name)
-{
-    return dh_path_join(dh_test_dir(), name);
-}
-
 static void write_config(const char *text)
 {
-    char *dir = in_dir("etc/deskhand"), *file = in_dir("etc/deskhand/config");
-    char *etc = in_dir("etc");
+    char *dir = dh_test_path("etc/deskhand"), *etc = dh_test_path("etc");
     CHECK_INT(dh_path_mkdirs(dir), DH_OK);
-    CHECK_INT(dh_file_write(file, text, strlen(text)), DH_OK);
+    dh_free(dh_test_file("etc/deskhand/config", text));
     setenv("XDG_CONFIG_HOME", etc, 1);
     dh_free(dir);
-    dh_free(file);
     dh_free(etc);
 }
 
@@ -88,7 +81,7 @@ static const char *const task[] = { CALL(CLICK), CALL(HELLO),
 
 static void check_file_has(const char *name, const char *part)
 {
-    char *path = in_dir(name), *text;
+    char *path = dh_test_path(name), *text;
     size_t len;
     CHECK_INT(dh_file_read(path, 1 << 24, &text, &len), DH_OK);
     if (!strstr(text, part))
@@ -104,9 +97,8 @@ static void test_a_server_does_a_task(void)
     struct peer p;
     struct play it = { .answer = task, .tokens = 4000 };
     struct said s;
-    char *dir = in_dir("session"), *key = in_dir("key");
-    CHECK_INT(dh_file_write(key, "sk-very-secret\n", 15), DH_OK);
-    CHECK_INT(chmod(key, 0600), 0);
+    char *dir = dh_test_path("session");
+    char *key = dh_test_file("key", "sk-very-secret\n");
     dh_listener_init(&l);
     peer_start(&p, play, &it);
     RUN(&s, "run", "--model", p.url, "--api-key-file", key, "--session", dir,
@@ -191,7 +183,7 @@ static char *write_picture(void)
     struct dh_synth_options o = { .width = 400, .height = 200, .seed = 1 };
     struct dh_source *s;
     struct dh_frame *f;
-    char *path = in_dir("a.png");
+    char *path = dh_test_path("a.png");
     CHECK_INT(dh_synth_create(&s, &o), DH_OK);
     CHECK_INT(dh_source_grab(s, &f), DH_OK);
     CHECK_INT(dh_png_write(path, f), DH_OK);
@@ -248,11 +240,10 @@ static void test_eval_refuses_smaller_pictures(void)
     struct peer p;
     struct play it = { .answer = for_ever, .tokens = 60 };
     struct said s;
-    char *png = write_picture(), *set = in_dir("set.json");
-    static const char text[] =
-        "[{\"img_filename\":\"a.png\",\"bbox\":[0,0,9,9],"
-        "\"instruction\":\"x\"}]";
-    CHECK_INT(dh_file_write(set, text, strlen(text)), DH_OK);
+    char *png = write_picture();
+    char *set = dh_test_file("set.json",
+                             "[{\"img_filename\":\"a.png\",\"bbox\":[0,0,9,9],"
+                             "\"instruction\":\"x\"}]");
     peer_start(&p, play, &it);
     RUN(&s, "eval", "--model", p.url, set);
     CHECK_SAID(&s, 1, NULL, "makes pictures smaller");
@@ -283,7 +274,7 @@ static void test_what_a_server_says_is_printed_harmless(void)
 {
     struct peer p;
     struct said s;
-    char *png = write_picture(), *key = in_dir("key");
+    char *png = write_picture(), *key = dh_test_path("key");
     CHECK_INT(dh_file_write(key, "sk-very-secret\n", 15), DH_OK);
     peer_start(&p, tell_tales, NULL);
     RUN(&s, "locate", "--model", p.url, "--api-key-file", key, "--log=trace",

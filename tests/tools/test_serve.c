@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/http.h"
@@ -40,7 +39,7 @@ static void serve(struct served *s, const char *const *more)
         args[3 + i] = more[i];
     s->pid = program_start(args);
     CHECK(program_saw("listening on "));
-    char *path = dh_path_join(dh_test_dir(), "out"), *text;
+    char *path = dh_test_path("out"), *text;
     size_t len;
     CHECK_INT(dh_file_read(path, 1 << 20, &text, &len), DH_OK);
     s->port = (int)strtol(strstr(text, "127.0.0.1:") + 10, NULL, 10);
@@ -338,10 +337,8 @@ static void test_what_is_wrong_is_refused_in_its_own_shape(void)
 static void test_without_the_token_nobody_comes_in(void)
 {
     struct served s;
-    char *path = dh_path_join(dh_test_dir(), "token");
+    char *path = dh_test_file("token", "tok-1\n");
     const char *args[] = { "--token-file", path, NULL };
-    CHECK_INT(dh_file_write(path, "tok-1\n", 6), DH_OK);
-    CHECK_INT(chmod(path, 0600), 0);
     serve(&s, args);
     CHECK_INT(code_of(&s, "/v1/models", NULL), 401);
     CHECK_INT(code_of(&s, "/v1/chat/completions", HELLO "}"), 401);
@@ -553,7 +550,7 @@ static void test_a_clip_is_asked_about_over_http(void)
     struct dh_video_out_options vo = { .width = 168, .height = 112 };
     struct dh_source *source;
     struct dh_video_out *v;
-    char *path = dh_path_join(dh_test_dir(), "clip.mkv");
+    char *path = dh_test_path("clip.mkv");
     CHECK_INT(dh_synth_create(&source, &so), DH_OK);
     CHECK_INT(dh_video_out_create(&v, path, &vo), DH_OK);
     for (int i = 0; i < 4; i++) {
@@ -591,7 +588,7 @@ static void test_our_client_asks_it_as_it_asks_a_folder(void)
     struct dh_synth_options so = { .width = 280, .height = 168, .seed = 9 };
     struct dh_source *source;
     struct dh_frame *f;
-    char *png = dh_path_join(dh_test_dir(), "p.png");
+    char *png = dh_test_path("p.png");
     CHECK_INT(dh_synth_create(&source, &so), DH_OK);
     CHECK_INT(dh_source_grab(source, &f), DH_OK);
     CHECK_INT(dh_png_write(png, f), DH_OK);

@@ -39,7 +39,7 @@ struct server {
 // Two slots, unless an option of `more` says otherwise.
 static void serve(struct server *s, const char *const *more)
 {
-    char *token = dh_path_join(dh_test_dir(), "token");
+    char *token = dh_test_file("token", TOKEN "\n");
     const char *args[20] = { "serve",        "--listen",    "127.0.0.1:0",
                              "--model",      dh_test_dir(), "--slots=2",
                              "--token-file", token,         "--threads=1",
@@ -47,10 +47,9 @@ static void serve(struct server *s, const char *const *more)
     for (int n = 10; *more; more++)
         args[n++] = *more;
     talker_write(dh_test_dir(), profile);
-    CHECK_INT(dh_file_write(token, TOKEN "\n", sizeof TOKEN), DH_OK);
     s->pid = program_start(args);
     CHECK(program_saw("listening on http://127.0.0.1:"));
-    char *path = dh_path_join(dh_test_dir(), "out"), *out;
+    char *path = dh_test_path("out"), *out;
     size_t len;
     CHECK_INT(dh_file_read(path, 1 << 16, &out, &len), DH_OK);
     s->port = (int)strtol(strstr(out, "127.0.0.1:") + 10, NULL, 10);
@@ -79,7 +78,7 @@ static void stop(struct server *s)
 // Start a program; what it prints goes to the file `name`.
 static pid_t client_start(const char *const *argv, const char *name)
 {
-    char *path = dh_path_join(dh_test_dir(), name), *copy[24] = { 0 };
+    char *path = dh_test_path(name), *copy[24] = { 0 };
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -99,7 +98,7 @@ static pid_t client_start(const char *const *argv, const char *name)
 // Its exit status; the text is from dh_file_read.
 static int client_wait(pid_t pid, const char *name, char **text)
 {
-    char *path = dh_path_join(dh_test_dir(), name);
+    char *path = dh_test_path(name);
     int status;
     size_t len;
     CHECK(waitpid(pid, &status, 0) == pid);
@@ -118,7 +117,7 @@ static void run_script(const char *script)
     const char *build = getenv("B");
     char *dir = dh_path_join(build ? build : "build/release", "clients");
     char *file = dh_path_join(dir, script), *text;
-    char *picture = dh_path_join(dh_test_dir(), "a.png");
+    char *picture = dh_test_path("a.png");
     struct server s;
     struct said said;
     int status =
@@ -268,7 +267,7 @@ static void test_curl_gets_an_answer_or_the_reason_why_not(void)
 
 static void test_a_question_that_is_too_large_is_refused(void)
 {
-    char *path = dh_path_join(dh_test_dir(), "body"), *at;
+    char *path = dh_test_path("body"), *at;
     size_t len = 100000;
     char *body = dh_zalloc(len + 1);
     struct server s;

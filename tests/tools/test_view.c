@@ -23,11 +23,6 @@
 
 #define HOSTILE "</pre><script>document.title='owned'</script><img src=x>&\"'"
 
-static char *session_dir(void)
-{
-    return dh_path_join(dh_test_dir(), "s");
-}
-
 static void tell(struct dh_recorder *r, struct dh_event e, const char *text,
                  int64_t ms)
 {
@@ -82,7 +77,7 @@ static struct dh_recorder *recorder(const char *dir)
 
 static char *make_session(void)
 {
-    char *dir = session_dir();
+    char *dir = dh_test_path("s");
     struct dh_recorder *r = recorder(dir);
     tell_step(r, 1, "first");
     tell_step(r, 2, "second " HOSTILE);
@@ -184,7 +179,7 @@ static void test_playing_ends_by_itself(void)
 
 static void test_a_run_is_followed(void)
 {
-    char *dir = session_dir();
+    char *dir = dh_test_path("s");
     struct said s;
     struct dh_recorder *r = recorder(dir);
     tell_step(r, 1, "first");
@@ -251,7 +246,7 @@ static void browse(const char *url, const char *out)
 {
     int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int null = open("/dev/null", O_RDWR);
-    char *profile = dh_path_join(dh_test_dir(), "profile"), option[4200];
+    char *profile = dh_test_path("profile"), option[4200];
     snprintf(option, sizeof option, "--user-data-dir=%s", profile);
     dup2(fd, 1);
     dup2(null, 2);
@@ -264,7 +259,7 @@ static void browse(const char *url, const char *out)
 
 static void test_a_browser_shows_the_page(void)
 {
-    char *dir = make_session(), *out = dh_path_join(dh_test_dir(), "dom");
+    char *dir = make_session(), *out = dh_test_path("dom");
     char url[4200], *dom;
     size_t len;
     int status;
