@@ -26,8 +26,6 @@ static const char *const thinks[] = { "nowhere", "field", "template", NULL };
 static const char *const coords[] = { "norm1000",      "norm1",
                                       "pixels-sent",   "pixels-resized28",
                                       "pixels-screen", NULL };
-static const char *const modes[] = { "unset", "adaptive", "enabled", "disabled",
-                                     NULL };
 
 const struct dh_opt dh_endpoint_opts[] = {
     { "url", 0, DH_OPT_TEXT, AT(url), "URL", "Where it is", 0, 0, NULL },
@@ -51,7 +49,7 @@ const struct dh_opt dh_endpoint_opts[] = {
       "Where a request says whether to think: nowhere, field or template", 0, 0,
       thinks },
     { "thinking", 0, DH_OPT_ENUM, AT(thinking), "MODE",
-      "adaptive, enabled or disabled", 0, 0, modes },
+      "adaptive, enabled or disabled", 0, 0, dh_thinking_names },
     { "coord", 0, DH_OPT_ENUM, AT(coord), "NAME",
       "What the numbers of a point mean", 0, 0, coords },
     { "png", 0, DH_OPT_BOOL, AT(png), NULL, "Send pictures as PNG, not JPEG", 0,

@@ -11,6 +11,8 @@
 
 #define PROFILE_MAX_BYTES (1024 * 1024)
 
+static const char *const history_names[] = { "turns", "summary", NULL };
+
 // MiniMax's desktop agent: temperature 0.6, ten to thirty pictures.
 static void set_m3_defaults(struct dh_profile *p)
 {
@@ -105,9 +107,6 @@ static bool take_bool(const struct dh_json *o, const char *key, bool *out,
 static bool take_all(const struct dh_json *o, struct dh_profile *p,
                      struct dh_diag *diag)
 {
-    static const char *const thinking[] = { "unset", "adaptive", "enabled",
-                                            "disabled", NULL };
-    static const char *const history[] = { "turns", "summary", NULL };
     int think = p->thinking, hist = p->history;
     if (dh_json_kind(o) != DH_JSON_OBJECT) {
         dh_diag_set(diag, 0, "an object is expected");
@@ -119,8 +118,8 @@ static bool take_all(const struct dh_json *o, struct dh_profile *p,
         return false;
     }
     if (!take_ints(o, p, diag) ||
-        !take_enum(o, "thinking", thinking, &think, diag) ||
-        !take_enum(o, "history", history, &hist, diag) ||
+        !take_enum(o, "thinking", dh_thinking_names, &think, diag) ||
+        !take_enum(o, "history", history_names, &hist, diag) ||
         !take_float(o, "temperature", 100, &p->sampling.temperature, diag) ||
         !take_float(o, "top_p", 1, &p->sampling.top_p, diag))
         return false;
@@ -137,6 +136,20 @@ enum dh_status dh_profile_take(struct dh_profile *p, const struct dh_json *o)
         return DH_OK;
     dh_error("how the model wants to be asked: %s", diag.text);
     return DH_ERR_FORMAT;
+}
+
+void dh_profile_put(const struct dh_profile *p, struct dh_json_writer *w)
+{
+    dh_jw_text(w, "name", p->name);
+    if (p->root)
+        dh_jw_text(w, "root", p->root);
+    dh_jw_text(w, "developer", p->developer);
+    dh_jw_text(w, "thinking", dh_thinking_names[p->thinking]);
+    dh_jw_text(w, "history", history_names[p->history]);
+    dh_jw_i64(w, "keep_min", p->keep_min);
+    dh_jw_i64(w, "chunk", p->chunk);
+    dh_jw_i64(w, "max_steps_told", p->max_steps_told);
+    dh_jw_i64(w, "max_answer_tokens", p->max_answer_tokens);
 }
 
 static enum dh_status read_file(struct dh_profile *p, const char *path)

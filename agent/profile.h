@@ -43,6 +43,9 @@ dh_profile_init(struct dh_profile *p, const char *dir, const char *prompts);
 /* Change what the members of a deskhand.json's object say; logged. */
 DH_MUST_USE enum dh_status dh_profile_take(struct dh_profile *p,
                                            const struct dh_json *o);
+/* What a client of the model has to know of it, as members that
+ * dh_profile_take reads. */
+void dh_profile_put(const struct dh_profile *p, struct dh_json_writer *w);
 /* For a server that takes so many pictures in one question: at most keep_min +
  * chunk are shown (actions.md 2.5). */
 void dh_profile_set_pictures(struct dh_profile *p, int max_images);

@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "model/prompt_priv.h"
 
+const char *const dh_thinking_names[] = { "unset", "adaptive", "enabled",
+                                          "disabled", NULL };
+
 #define NS          "]<]minimax[>["
 #define BOD         "]~!b["
 #define BOS         "]~b]"

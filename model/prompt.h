@@ -31,6 +31,8 @@ enum dh_thinking {
     DH_THINKING_DISABLED,
     DH_THINKING_OTHER, /* an unknown mode: no line at all */
 };
+/* "unset", "adaptive", "enabled", "disabled", NULL */
+extern const char *const dh_thinking_names[];
 
 enum dh_part_kind { DH_PART_TEXT, DH_PART_IMAGE, DH_PART_VIDEO };
 

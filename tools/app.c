@@ -27,9 +27,6 @@ const struct dh_opt dh_app_opts[] = {
     { 0 },
 };
 
-static const char *const thinking_names[] = { "unset", "adaptive", "enabled",
-                                              "disabled", NULL };
-
 const struct dh_opt dh_model_opt_table[] = {
     { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model),
       "DIR|URL",
@@ -54,7 +51,7 @@ const struct dh_opt dh_model_opt_table[] = {
       NULL },
     { "thinking", 0, DH_OPT_ENUM, offsetof(struct dh_model_opts, thinking),
       "MODE", "Whether it thinks first: unset, adaptive, enabled, disabled", 0,
-      0, thinking_names },
+      0, dh_thinking_names },
     { "idle-timeout", 0, DH_OPT_DOUBLE, offsetof(struct dh_model_opts, idle_s),
       "S", "Wait so many seconds for the server's next word (default: 120)",
       0.1, 86400, NULL },

@@ -90,9 +90,8 @@ struct dh_serve_job {
     int stopped_by; /* index of the stop, or -1 */
     struct dh_usage usage;
     struct dh_times times;
-    struct dh_serve_job *next;
     int64_t queued_ns;
-    bool left; /* by the connection; guarded by the slots' lock, as next is */
+    struct dh_serve_job *next; /* guarded by the slots' lock */
 };
 
 struct dh_slots;
@@ -117,7 +116,6 @@ void dh_slots_destroy(struct dh_slots *s);
 /* Make everything end soon; any thread, also a signal's flag may lead here. */
 void dh_slots_stop(struct dh_slots *s);
 const struct dh_profile *dh_slots_get_profile(const struct dh_slots *s);
-const struct dh_model_info *dh_slots_get_info(const struct dh_slots *s);
 void dh_slots_get_stats(struct dh_slots *s, struct dh_slots_stats *out);
 
 /* Takes the request over. NULL: the queue is full, the request is not taken. */

@@ -45,9 +45,8 @@ struct visit {
     struct MHD_Connection *c;
     struct dh_guest *guest;
     const char *path;
-    struct dh_buf body;
-    size_t received; // of it
-    bool too_large;
+    struct dh_buf body; // overflow: too large
+    size_t received;    // of it
     enum dh_serve_api api;
     struct dh_serve_job *job;
     struct dh_serve_stream stream;
@@ -185,20 +184,29 @@ static bool wait_for_job(struct visit *v, bool whole, int64_t until)
     return true;
 }
 
+// What is wrong with a question is told by the code, so it has to be known
+// before the head is sent: by the first word of a stream, or the end. False:
+// *sent is what came of it instead.
+static bool is_fine(struct visit *v, bool whole, enum MHD_Result *sent)
+{
+    struct dh_serve_job *job = v->job;
+    dh_mutex_lock(&job->lock);
+    bool there = wait_for_job(v, whole, dh_now_ns() + PING);
+    enum dh_status st = job->done ? job->status : DH_OK;
+    dh_mutex_unlock(&job->lock);
+    if (!there) {
+        v->code = 499;
+        *sent = MHD_NO;
+    } else if (st) {
+        *sent = send_error(v, dh_serve_code_of(st), dh_serve_text_of(st));
+    }
+    return there && !st;
+}
+
 static enum MHD_Result answer_whole(struct visit *v)
 {
     struct dh_serve_job *job = v->job;
     struct dh_buf out;
-    dh_mutex_lock(&job->lock);
-    bool there = wait_for_job(v, true, 0);
-    dh_mutex_unlock(&job->lock);
-    if (!there) {
-        v->code = 499;
-        return MHD_NO;
-    }
-    if (job->status)
-        return send_error(v, dh_serve_code_of(job->status),
-                          dh_serve_text_of(job->status));
     dh_buf_init(&out, (size_t)64 << 20);
     dh_serve_reply_whole(job, v->s->o.model, v->id, &out);
     enum MHD_Result ok = send_text(v, 200, "application/json", &out);
@@ -240,20 +248,6 @@ static ssize_t read_stream(void *user, uint64_t pos, char *to, size_t max)
 
 static enum MHD_Result answer_stream(struct visit *v)
 {
-    struct dh_serve_job *job = v->job;
-    // What is wrong with a question is told by the code, so it has to be known
-    // before the head is sent: by the first word, or the end.
-    dh_mutex_lock(&job->lock);
-    bool there = wait_for_job(v, false, dh_now_ns() + PING);
-    bool failed = job->done && job->status;
-    dh_mutex_unlock(&job->lock);
-    if (!there) {
-        v->code = 499;
-        return MHD_NO;
-    }
-    if (failed)
-        return send_error(v, dh_serve_code_of(job->status),
-                          dh_serve_text_of(job->status));
     v->stream.model = v->s->o.model;
     v->stream.id = v->id;
     struct MHD_Response *r = MHD_create_response_from_callback(
@@ -274,7 +268,7 @@ static enum MHD_Result answer_question(struct visit *v)
 {
     struct dh_serve_request request;
     struct dh_diag diag = { 0 };
-    if (v->too_large)
+    if (v->body.overflow)
         return send_error(v, 413, "the body is too large");
     enum dh_status st =
         dh_serve_request_read(&request, v->api, dh_buf_text(&v->body),
@@ -286,35 +280,19 @@ static enum MHD_Result answer_question(struct visit *v)
         return send_error(v, 400, diag.text);
     }
     bool stream = request.stream;
+    enum MHD_Result sent;
     dh_guest_allow(v->guest, INT64_MAX);
     v->job = dh_slots_ask(v->s->slots, &request);
     if (!v->job) {
         dh_serve_request_finish(&request);
         return send_error(v, 429, "too many questions wait already");
     }
+    if (!is_fine(v, !stream, &sent))
+        return sent;
     return stream ? answer_stream(v) : answer_whole(v);
 }
 
 // --- the rest ---------------------------------------------------------------
-
-static void put_profile(struct dh_json_writer *w, const struct dh_profile *p)
-{
-    static const char *const thinking[] = { "unset", "adaptive", "enabled",
-                                            "disabled", "unset" };
-    dh_jw_object(w, "deskhand");
-    dh_jw_text(w, "name", p->name);
-    if (p->root)
-        dh_jw_text(w, "root", p->root);
-    dh_jw_text(w, "developer", p->developer);
-    dh_jw_text(w, "thinking", thinking[p->thinking]);
-    dh_jw_text(w, "history",
-               p->history == DH_HISTORY_TURNS ? "turns" : "summary");
-    dh_jw_i64(w, "keep_min", p->keep_min);
-    dh_jw_i64(w, "chunk", p->chunk);
-    dh_jw_i64(w, "max_steps_told", p->max_steps_told);
-    dh_jw_i64(w, "max_answer_tokens", p->max_answer_tokens);
-    dh_jw_end_object(w);
-}
 
 static enum MHD_Result answer_models(struct visit *v)
 {
@@ -330,7 +308,9 @@ static enum MHD_Result answer_models(struct visit *v)
     dh_jw_text(&w, "object", "model");
     dh_jw_i64(&w, "created", 0);
     dh_jw_text(&w, "owned_by", "deskhand");
-    put_profile(&w, dh_slots_get_profile(v->s->slots));
+    dh_jw_object(&w, "deskhand");
+    dh_profile_put(dh_slots_get_profile(v->s->slots), &w);
+    dh_jw_end_object(&w);
     dh_jw_end_object(&w);
     dh_jw_end_array(&w);
     dh_jw_end_object(&w);
@@ -500,10 +480,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *c,
     if (*size) {
         v->received += *size;
         allow(v->s, v->guest, v->start, v->received);
-        v->too_large =
-            v->too_large || v->body.len + *size > v->s->o.limits.body;
-        if (!v->too_large)
-            dh_buf_put(&v->body, data, *size);
+        dh_buf_put(&v->body, data, *size);
         *size = 0;
         return MHD_YES;
     }

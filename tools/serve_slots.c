@@ -8,9 +8,7 @@
 #define DH_LOG_TAG "serve"
 #include "base/log.h"
 
-#define MAX_SLOTS  64
-// Messages of a slot's last question that are remembered.
-#define MAX_HASHES 4096
+#define MAX_SLOTS 64
 
 struct slot {
     struct dh_slots *all;
@@ -18,7 +16,7 @@ struct slot {
     struct dh_brain *brain;
     struct dh_cancel cancel;
     struct dh_serve_job *job; // guarded by all->lock
-    uint64_t *hashes;         // of its last question
+    uint64_t *hashes;         // of its last question's messages
     size_t n_hashes;
     uint64_t used;
 };
@@ -203,10 +201,12 @@ static void count(struct dh_slots_stats *t, const struct dh_serve_job *job)
     t->decode_s += seconds(job->times.decode);
 }
 
-static void remember(struct slot *s, const struct dh_serve_job *job)
+static void remember(struct slot *s, struct dh_serve_job *job)
 {
+    dh_free(s->hashes);
+    s->hashes = job->request.hashes;
     s->n_hashes = job->status ? 0 : job->request.n_messages;
-    memcpy(s->hashes, job->request.hashes, s->n_hashes * sizeof *s->hashes);
+    job->request.hashes = NULL;
 }
 
 static void slot_main(void *arg)
@@ -234,7 +234,7 @@ static void slot_main(void *arg)
         all->stats.busy--;
         s->job = NULL;
         job->cancel = NULL;
-        if (job->left)
+        if (job->abandoned)
             job_free(job);
         give_out(all);
         dh_brain_answer_finish(&answer);
@@ -250,7 +250,6 @@ static enum dh_status open_slot(struct dh_slots *all, int i)
     struct dh_brain_options o = all->o.brain;
     s->all = all;
     o.cancel = &s->cancel;
-    dh_array(s->hashes, MAX_HASHES);
     enum dh_status st = i ? dh_brain_join(&s->brain, all->slot[0].brain, &o)
                           : dh_brain_create(&s->brain, &o);
     return st ? st : dh_thread_start(&s->thread, "dh-slot", slot_main, s);
@@ -317,11 +316,6 @@ const struct dh_profile *dh_slots_get_profile(const struct dh_slots *s)
     return dh_brain_get_profile(s->slot[0].brain);
 }
 
-const struct dh_model_info *dh_slots_get_info(const struct dh_slots *s)
-{
-    return dh_brain_get_info(s->slot[0].brain);
-}
-
 void dh_slots_get_stats(struct dh_slots *s, struct dh_slots_stats *out)
 {
     dh_mutex_lock(&s->lock);
@@ -379,13 +373,12 @@ void dh_slots_leave(struct dh_slots *s, struct dh_serve_job *job)
     dh_mutex_lock(&s->lock);
     bool waits = take_out(s, job);
     bool running = job->cancel != NULL;
+    // While a slot holds it, the job is the slot's to free.
     dh_mutex_lock(&job->lock);
-    job->abandoned = running && !job->done;
-    if (job->abandoned)
+    job->abandoned = running;
+    if (running)
         dh_cancel_set(job->cancel);
     dh_mutex_unlock(&job->lock);
-    // While a slot holds it, the job is the slot's to free.
-    job->left = running;
     s->stats.abandoned += waits;
     dh_mutex_unlock(&s->lock);
     if (!running)
