@@ -16,7 +16,7 @@ B ?= build/$(MODE)
 PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
-PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
+PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng zlib libcjson libpcre2-8 \
         libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 \
         libcurl libmicrohttpd xkbcommon xkbcommon-x11 xcb \
         sdl2 SDL2_ttf fontconfig

@@ -45,6 +45,7 @@ struct local {
     struct dh_patch_rule image_rule, video_rule;
     struct dh_rng rng;
     struct dh_cancel *cancel;
+    char *cache; // the file of the timeline, or NULL
     int32_t eos;
     int32_t stop[3]; // ids that end a turn, -1: absent
     uint64_t *free;  // the ids that free text may use
@@ -140,7 +141,18 @@ static enum dh_status open_session(struct local *b,
         o->max_pixels ? o->max_pixels : b->brain.profile.max_pixels;
     if (pixels)
         b->image_rule.max_pixels = pixels;
-    return dh_session_create(&b->session, b->model, &so);
+    enum dh_status st = dh_session_create(&b->session, b->model, &so);
+    if (st || !o->cache)
+        return st;
+    // Only time is lost with a bad one, and it is written anew.
+    b->cache = dh_strdup(o->cache);
+    st = dh_session_load(b->session, o->cache);
+    if (!st)
+        dh_info("%zu tokens are known from %s", dh_session_len(b->session),
+                o->cache);
+    else if (st != DH_ERR_NOTFOUND)
+        dh_warn("the answer starts from nothing");
+    return DH_OK;
 }
 
 static enum dh_status open_grammars(struct local *b)
@@ -158,6 +170,10 @@ static enum dh_status open_grammars(struct local *b)
 static void destroy(struct dh_brain *brain)
 {
     struct local *b = (struct local *)brain;
+    if (b->cache && dh_session_len(b->session) > 0 &&
+        dh_session_save(b->session, b->cache))
+        dh_warn("the next start will be as slow as this one");
+    dh_free(b->cache);
     for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
         dh_grammar_destroy(b->grammar[i]);
     dh_session_destroy(b->session);

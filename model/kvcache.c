@@ -1,6 +1,7 @@
 #include "model/kvcache_priv.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/mem.h"
 
@@ -91,9 +92,14 @@ struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
                              values_of(c, layer, head), c->dim, c->ldv);
 }
 
-const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
+static float *index_of(const struct dh_kvcache *c, int layer)
 {
     return c->layer[layer] + keys_floats(c) + values_floats(c);
+}
+
+const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
+{
+    return index_of(c, layer);
 }
 
 void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
@@ -107,9 +113,8 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                             token, v + at);
     }
     if (index_k)
-        dh_attend_put_key(NULL,
-                          c->layer[layer] + keys_floats(c) + values_floats(c),
-                          c->index_dim, token, index_k);
+        dh_attend_put_key(NULL, index_of(c, layer), c->index_dim, token,
+                          index_k);
 }
 
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
@@ -118,4 +123,31 @@ void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
     size_t floats = (size_t)DH_PANEL * (size_t)c->ldv / halves(c);
     for (int h = 0; h < c->kv_heads; h++)
         memset(values_of(c, layer, h) + first, 0, floats * sizeof(float));
+}
+
+size_t dh_kvcache_pieces(const struct dh_kvcache *c,
+                         const struct dh_text_config *t, size_t tokens,
+                         struct iovec *out)
+{
+    size_t n = 0, upto = dh_panel_round(tokens) * sizeof(float);
+    for (int l = 0; l < t->num_hidden_layers; l++) {
+        struct iovec piece[] = {
+            { NULL, upto * (size_t)c->dim / halves(c) },
+            { NULL, upto * (size_t)c->ldv / halves(c) },
+            { NULL, upto * (size_t)c->index_dim },
+        };
+        for (int h = 0; h < c->kv_heads; h++, n += 2) {
+            piece[0].iov_base = keys_of(c, l, h);
+            piece[1].iov_base = values_of(c, l, h);
+            if (out)
+                memcpy(out + n, piece, 2 * sizeof *piece);
+        }
+        if (!t->layer_sparse[l])
+            continue;
+        piece[2].iov_base = index_of(c, l);
+        if (out)
+            out[n] = piece[2];
+        n++;
+    }
+    return n;
 }

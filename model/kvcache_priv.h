@@ -13,6 +13,8 @@
 #include "model/backend_priv.h"
 #include "model/config_priv.h"
 
+struct iovec;
+
 struct dh_kvcache {
     int kv_heads, dim, ldv;
     int index_dim;                /* 0: no sparse layer */
@@ -40,5 +42,12 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                     const float *k, const float *v, const float *index_k);
 /* Make a panel that holds no token yet readable; before its first token. */
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token);
+
+/* The memory of the first `tokens` tokens, in pieces of whole panels, the same
+ * order and sizes for every cache of this shape and so many tokens. Returns how
+ * many pieces; `out` is NULL or has room for them. */
+size_t dh_kvcache_pieces(const struct dh_kvcache *c,
+                         const struct dh_text_config *t, size_t tokens,
+                         struct iovec *out);
 
 #endif

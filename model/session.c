@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "model/snapshot_priv.h"
 #include "model/tensor_priv.h"
 #include "vision/patches.h"
 
@@ -538,6 +539,30 @@ void dh_session_rewind(struct dh_session *s, size_t n)
 size_t dh_session_len(const struct dh_session *s)
 {
     return s->len;
+}
+
+static struct dh_snapshot snapshot_of(const struct dh_session *s)
+{
+    return (struct dh_snapshot){ s->model, &s->work.cache, s->ids, s->tags,
+                                 s->max_tokens };
+}
+
+enum dh_status dh_session_save(const struct dh_session *s, const char *path)
+{
+    struct dh_snapshot all = snapshot_of(s);
+    return dh_snapshot_write(&all, s->len, path);
+}
+
+enum dh_status dh_session_load(struct dh_session *s, const char *path)
+{
+    struct dh_snapshot all = snapshot_of(s);
+    size_t len = 0;
+    enum dh_status st = dh_snapshot_read(&all, &len, path);
+    if (st == DH_ERR_NOTFOUND)
+        return st;
+    s->len = len;
+    s->has_logits = false;
+    return st;
 }
 
 const float *dh_session_logits(const struct dh_session *s)

@@ -71,6 +71,20 @@ DH_MUST_USE enum dh_status dh_session_set(struct dh_session *s,
 void dh_session_rewind(struct dh_session *s, size_t n);
 size_t dh_session_len(const struct dh_session *s);
 
+/*
+ * The timeline with its cache as a file, whole or not at all; only the user may
+ * read it. Loading takes the place of what the session holds, as far as the
+ * file's tokens fit; dh_session_set then starts from there, in this process or
+ * another one of the same model and kernels.
+ *
+ * DH_ERR_NOTFOUND, logged at info: there is no such file, and nothing changed.
+ * DH_ERR_FORMAT: it is damaged or of another model; the session is empty then.
+ */
+DH_MUST_USE enum dh_status dh_session_save(const struct dh_session *s,
+                                           const char *path);
+DH_MUST_USE enum dh_status dh_session_load(struct dh_session *s,
+                                           const char *path);
+
 /* Logits [vocab_size] after the last fed token; valid until the next feed.
  * NULL right after a rewind. */
 const float *dh_session_logits(const struct dh_session *s);
