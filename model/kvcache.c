@@ -23,6 +23,11 @@ static size_t values_floats(const struct dh_kvcache *c)
     return c->cap * (size_t)c->ldv / halves(c) * (size_t)c->kv_heads;
 }
 
+static size_t index_floats(const struct dh_kvcache *c)
+{
+    return c->cap * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
+}
+
 // Floats of all layers; false on overflow.
 static bool total_floats(const struct dh_kvcache *c,
                          const struct dh_text_config *t, size_t *out)
@@ -30,10 +35,11 @@ static bool total_floats(const struct dh_kvcache *c,
     // A panel, since a single token's may be half a float.
     size_t per_panel = (size_t)(c->dim + c->ldv) * (size_t)c->kv_heads *
                        (DH_PANEL / halves(c));
+    size_t per_index =
+        DH_PANEL * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
     size_t all = 0;
     for (int i = 0; i < t->num_hidden_layers; i++)
-        all += per_panel +
-               (t->layer_sparse[i] ? DH_PANEL * (size_t)c->index_dim : 0);
+        all += per_panel + (t->layer_sparse[i] ? per_index : 0);
     return dh_mul_size(all, c->cap / DH_PANEL, out);
 }
 
@@ -47,6 +53,7 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
     c->ldv = (t->head_dim + 15) / 16 * 16;
     c->pairs = dh_attend_pairs(k, c->dim);
     c->index_dim = t->index_head_dim;
+    c->index_pairs = dh_attend_pairs(k, c->index_dim);
     c->cap = dh_panel_round(max_tokens);
     size_t floats, bytes;
     if (total_floats(c, t, &floats) &&
@@ -62,7 +69,7 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
         c->layer[i] = at;
         at += keys_floats(c) + values_floats(c);
         if (t->layer_sparse[i])
-            at += c->cap * (size_t)c->index_dim;
+            at += index_floats(c);
     }
     return DH_OK;
 }
@@ -113,8 +120,8 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                             token, v + at);
     }
     if (index_k)
-        dh_attend_put_key(NULL, index_of(c, layer), c->index_dim, token,
-                          index_k);
+        dh_attend_put_key(c->index_pairs, index_of(c, layer), c->index_dim,
+                          token, index_k);
 }
 
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
@@ -134,7 +141,7 @@ size_t dh_kvcache_pieces(const struct dh_kvcache *c,
         struct iovec piece[] = {
             { NULL, upto * (size_t)c->dim / halves(c) },
             { NULL, upto * (size_t)c->ldv / halves(c) },
-            { NULL, upto * (size_t)c->index_dim },
+            { NULL, upto * (size_t)c->index_dim / (c->index_pairs ? 2 : 1) },
         };
         for (int h = 0; h < c->kv_heads; h++, n += 2) {
             piece[0].iov_base = keys_of(c, l, h);

@@ -4,7 +4,8 @@
  * They are written together and share one length, so that a rewind cannot lose
  * one of them. As struct dh_attend_head wants them, one region per layer and
  * head: float32, or bfloat16 where the kernels multiply pairs of it. Index keys
- * are float32 in panels: a rounded score may choose another block.
+ * are in panels of either kind too: what a long context costs is reading them,
+ * and the published model's are bfloat16.
  */
 #ifndef DH_MODEL_KVCACHE_PRIV_H
 #define DH_MODEL_KVCACHE_PRIV_H
@@ -17,9 +18,10 @@ struct iovec;
 
 struct dh_kvcache {
     int kv_heads, dim, ldv;
-    int index_dim;                /* 0: no sparse layer */
-    size_t cap;                   /* tokens, whole panels */
-    const struct dh_pairs *pairs; /* of keys and values; NULL: float32 */
+    int index_dim;                      /* 0: no sparse layer */
+    size_t cap;                         /* tokens, whole panels */
+    const struct dh_pairs *pairs;       /* of keys and values; NULL: float32 */
+    const struct dh_pairs *index_pairs; /* of index keys, likewise */
     float **layer; /* per layer: keys of all heads, values of all heads, index
                       keys where the layer is sparse */
     float *memory;

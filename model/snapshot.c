@@ -53,7 +53,8 @@ static uint64_t fingerprint(const struct dh_model *m)
 
 static uint32_t layout(const struct dh_snapshot *s)
 {
-    return DH_PANEL | (s->cache->pairs ? 1U << 16 : 0);
+    return DH_PANEL | (s->cache->pairs ? 1U << 16 : 0) |
+           (s->cache->index_pairs ? 1U << 17 : 0);
 }
 
 // Ids, tags and the cache; free it with dh_free.
