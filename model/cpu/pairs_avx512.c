@@ -166,8 +166,11 @@ INLINE void dot_group(float *y, size_t ldy, const uint32_t *x, size_t ldx,
 #    pragma GCC unroll 16
         for (int j = 0; j < W; j++)
             store(turned + j * W, square[j]);
-        for (int j = 0; j < W && next; j++)
-            __builtin_prefetch(next + (size_t)k * 4 * W + j * 64, 0, 2);
+        if (next)
+#    pragma GCC unroll 16
+            for (int j = 0; j < W; j++)
+                __builtin_prefetch(next + (size_t)k * 4 * W + j * 64, 0, 2);
+#    pragma GCC unroll 16
         for (int j = 0; j < W; j++)
 #    pragma GCC unroll 4
             for (int i = 0; i < m; i++)
