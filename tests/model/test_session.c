@@ -144,6 +144,32 @@ static void test_threads_do_not_matter(void)
     dh_tiny_close(&one);
 }
 
+/* One token's index scan is cut among the threads where the context is long. */
+static void test_threads_do_not_matter_for_one_token(void)
+{
+    static int32_t many[800];
+    float *want = NULL;
+    dh_tiny_ids(4, many, DH_COUNTOF(many));
+    for (int threads = 1; threads <= 3; threads++) {
+        struct dh_tiny t;
+        dh_tiny_open(&t, &(struct dh_tiny_spec){ .threads = threads });
+        CHECK_INT(dh_session_feed(t.session, many, 797, NULL, 0), DH_OK);
+        for (int i = 797; i < 800; i++)
+            CHECK_INT(dh_session_feed(t.session, many + i, 1, NULL, 0), DH_OK);
+        size_t bytes = (size_t)t.vocab * sizeof(float);
+        if (!want) {
+            dh_array(want, (size_t)t.vocab);
+            memcpy(want, dh_session_logits(t.session), bytes);
+            // As a pass of many tokens has it.
+            dh_tiny_restart(&t, 0, 0);
+            CHECK_INT(dh_session_feed(t.session, many, 800, NULL, 0), DH_OK);
+        }
+        CHECK_MEM(dh_session_logits(t.session), want, bytes);
+        dh_tiny_close(&t);
+    }
+    dh_free(want);
+}
+
 /* Decode, roll back into the middle of a block, decode again. */
 static void test_rewind_is_exact(void)
 {
@@ -418,7 +444,8 @@ static void test_no_memory_is_an_error(void)
 
 DH_TESTS(DH_TEST(logits_are_the_twins), DH_TEST(variants_are_the_twins),
          DH_TEST(stored_types_are_read), DH_TEST(chunks_do_not_matter),
-         DH_TEST(threads_do_not_matter), DH_TEST(rewind_is_exact),
+         DH_TEST(threads_do_not_matter),
+         DH_TEST(threads_do_not_matter_for_one_token), DH_TEST(rewind_is_exact),
          DH_TEST(set_reuses_the_common_prefix), DH_TEST(set_compares_pictures),
          DH_TEST(many_pictures_in_one_prompt),
          DH_TEST(mismatched_pictures_are_refused),
