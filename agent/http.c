@@ -134,22 +134,6 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *user)
 
 // --- the request -------------------------------------------------------------
 
-static bool is_loopback(const char *url)
-{
-    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
-    CURLU *u = curl_url();
-    char *host = NULL;
-    bool is = false;
-    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
-        !curl_url_get(u, CURLUPART_HOST, &host, 0)) {
-        for (size_t i = 0; i < DH_COUNTOF(hosts); i++)
-            is = is || strcmp(host, hosts[i]) == 0;
-    }
-    curl_free(host);
-    curl_url_cleanup(u);
-    return is;
-}
-
 static void set_options(struct exchange *x, struct curl_slist *headers)
 {
     struct dh_http *h = x->h;
@@ -165,7 +149,7 @@ static void set_options(struct exchange *x, struct curl_slist *headers)
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(e, CURLOPT_UNRESTRICTED_AUTH, 0L);
-    if (is_loopback(r->url))
+    if (dh_http_is_loopback(r->url))
         curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl_easy_setopt(e, CURLOPT_USERAGENT, "deskhand/" DH_VERSION);
@@ -365,4 +349,20 @@ bool dh_http_same_host(const char *a, const char *b)
     curl_url_cleanup(u);
     curl_url_cleanup(v);
     return same;
+}
+
+bool dh_http_is_loopback(const char *url)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
+    CURLU *u = curl_url();
+    char *host = NULL;
+    bool is = false;
+    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+        !curl_url_get(u, CURLUPART_HOST, &host, 0)) {
+        for (size_t i = 0; i < DH_COUNTOF(hosts); i++)
+            is = is || dh_str_is_nocase(dh_str_of(host), hosts[i]);
+    }
+    curl_free(host);
+    curl_url_cleanup(u);
+    return is;
 }
