@@ -160,7 +160,7 @@ static void files_remove(const char *dir)
 {
     static const char *const names[] = { "scrot.png",  "maim.png", "import.png",
                                          "ffmpeg.png", "shot.png", "small.png",
-                                         "lines" };
+                                         "lines",      "film.mkv" };
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
         char *path = dh_path_join(dir, names[i]);
         unlink(path);

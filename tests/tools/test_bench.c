@@ -52,11 +52,17 @@ static void test_json_has_a_line_for_each_row_and_goal(void)
 static void test_a_films_cost_is_measured(void)
 {
     struct said s;
+    char *tmp = dh_test_path("tmp");
+    CHECK_INT(dh_path_mkdirs(tmp), DH_OK);
+    setenv("TMPDIR", tmp, 1);
     RUN(&s, "bench", "film", "--quick", "--json", "--display", display());
     CHECK_SAID(&s, 0, "\"film\":\"busy, lossless\"", "");
     CHECK_SAID(&s, 0, "\"step_p95_ms\":", "");
     CHECK_INT(json_lines(s.out), 6);
     said_finish(&s);
+    // Nothing is left behind.
+    CHECK_INT(rmdir(tmp), 0);
+    dh_free(tmp);
 }
 
 static void test_clicks_arrive_in_the_bench(void)
