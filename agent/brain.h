@@ -71,7 +71,8 @@ struct dh_brain_video {
 struct dh_brain_request {
     const struct dh_message *messages;
     size_t n_messages;
-    struct dh_frame *const *images; /* in order of the image parts */
+    struct dh_frame *const *images; /* in order of the image parts; frozen, and
+                                     * some may be kept until the next ask */
     size_t n_images;
     const struct dh_brain_video *videos;
     size_t n_videos;

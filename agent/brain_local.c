@@ -23,6 +23,7 @@
 #include "base/log.h"
 
 #define ANSWER_MAX_BYTES (4 * 1024 * 1024)
+#define SEEN_MAX         16 // 11 MB each, and the frame
 
 // What brains of the same checkpoint have in common. Immutable once it is open.
 struct mind {
@@ -31,6 +32,14 @@ struct mind {
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_tokenizer *tokenizer;
+};
+
+// A picture of the last question: the next one mostly has it again, or one that
+// differs from it in a few places.
+struct seen {
+    struct dh_frame *frame; // a reference
+    struct dh_patches patches;
+    uint64_t hash; // of the patches
 };
 
 struct local {
@@ -50,6 +59,8 @@ struct local {
     int32_t stop[3]; // ids that end a turn, -1: absent
     uint64_t *free;  // the ids that free text may use
     float *scratch;  // of sampling, [vocab_size]
+    struct seen *seen;
+    size_t n_seen;
 };
 
 /* --- create --- */
@@ -167,6 +178,22 @@ static enum dh_status open_grammars(struct local *b)
     return st;
 }
 
+static void seen_finish(struct seen *seen)
+{
+    dh_frame_unref(seen->frame);
+    dh_patches_finish(&seen->patches);
+    seen->frame = NULL;
+}
+
+static void forget(struct local *b)
+{
+    for (size_t i = 0; i < b->n_seen; i++)
+        seen_finish(&b->seen[i]);
+    dh_free(b->seen);
+    b->seen = NULL;
+    b->n_seen = 0;
+}
+
 static void destroy(struct dh_brain *brain)
 {
     struct local *b = (struct local *)brain;
@@ -174,6 +201,7 @@ static void destroy(struct dh_brain *brain)
         dh_session_save(b->session, b->cache))
         dh_warn("the next start will be as slow as this one");
     dh_free(b->cache);
+    forget(b);
     for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
         dh_grammar_destroy(b->grammar[i]);
     dh_session_destroy(b->session);
@@ -188,8 +216,9 @@ static void destroy(struct dh_brain *brain)
 
 // Everything that one question needs, freed together.
 struct question {
-    struct dh_patches *patches; // pictures, then videos
-    struct dh_session_image *media;
+    struct dh_patches *videos;
+    size_t n_videos;
+    struct dh_session_image *media; // pictures, then videos
     size_t n_media;
     struct dh_prompt_media *sizes; // the same order
     double *seconds;               // of the videos' groups
@@ -198,42 +227,114 @@ struct question {
 
 static void question_finish(struct question *q)
 {
-    for (size_t i = 0; i < q->n_media; i++)
-        dh_patches_finish(&q->patches[i]);
-    dh_free(q->patches);
+    for (size_t i = 0; i < q->n_videos; i++)
+        dh_patches_finish(&q->videos[i]);
+    dh_free(q->videos);
     dh_free(q->media);
     dh_free(q->sizes);
     dh_free(q->seconds);
     dh_ids_finish(&q->ids);
 }
 
-static void put_media(struct local *b, struct question *q, bool video)
+static void put_media(struct local *b, struct question *q,
+                      const struct dh_patches *p, uint64_t hash, bool video)
 {
-    const struct dh_patches *p = &q->patches[q->n_media];
     const struct dh_model_info *info = dh_model_get_info(b->model);
     int merge = b->image_rule.merge_size;
     int groups = video ? p->grid_t : 1;
     q->sizes[q->n_media].tokens = dh_patches_tokens(p, merge) / groups;
     q->sizes[q->n_media].groups = groups;
     q->media[q->n_media].patches = p;
+    q->media[q->n_media].hash = hash;
     q->media[q->n_media].token_id =
         video ? info->video_token_id : info->image_token_id;
     q->n_media++;
+}
+
+static bool has_size_of(const struct dh_frame *a, const struct dh_frame *b)
+{
+    return a->width == b->width && a->height == b->height;
+}
+
+// Moves what is known of this picture, or of `any` of its size, out of the last
+// question.
+static void recall(struct local *b, const struct dh_frame *frame, bool any,
+                   struct seen *out)
+{
+    for (size_t i = 0; i < b->n_seen; i++) {
+        struct seen *s = &b->seen[i];
+        bool fits =
+            any ? s->frame && has_size_of(s->frame, frame) : s->frame == frame;
+        if (!fits)
+            continue;
+        *out = *s;
+        *s = (struct seen){ 0 };
+        return;
+    }
+}
+
+// *s is empty, or a picture of the last question that this one does not have.
+static enum dh_status see(struct local *b, struct dh_frame *frame,
+                          struct seen *s)
+{
+    enum dh_status st =
+        s->frame
+            ? dh_patches_update(&b->image_rule, s->frame, frame, b->pool,
+                                &s->patches)
+            : dh_patches_of_frame(&b->image_rule, frame, b->pool, &s->patches);
+    if (st)
+        return st;
+    dh_frame_unref(s->frame);
+    s->frame = dh_frame_ref(frame);
+    s->hash = dh_session_hash(&s->patches);
+    return DH_OK;
+}
+
+// The same pictures first, so that none of them is taken for another.
+static enum dh_status see_all(struct local *b, struct dh_frame *const *frames,
+                              size_t n)
+{
+    struct seen *now;
+    enum dh_status st = DH_OK;
+    dh_array(now, n);
+    for (size_t i = 0; i < n; i++)
+        recall(b, frames[i], false, &now[i]);
+    for (size_t i = 0; i < n && !st; i++) {
+        if (now[i].frame)
+            continue;
+        recall(b, frames[i], true, &now[i]);
+        st = see(b, frames[i], &now[i]);
+    }
+    forget(b);
+    b->seen = now;
+    b->n_seen = n;
+    if (st)
+        forget(b);
+    return st;
+}
+
+// The oldest are not worth their memory.
+static void forget_old(struct local *b)
+{
+    for (size_t i = 0; i + SEEN_MAX < b->n_seen; i++)
+        seen_finish(&b->seen[i]);
 }
 
 static enum dh_status encode_video(struct local *b, struct question *q,
                                    const struct dh_brain_video *v,
                                    size_t *seconds)
 {
-    enum dh_status st = dh_patches_of_video(&b->video_rule, v->frames, v->n,
-                                            b->pool, &q->patches[q->n_media]);
+    struct dh_patches *p = &q->videos[q->n_videos];
+    enum dh_status st =
+        dh_patches_of_video(&b->video_rule, v->frames, v->n, b->pool, p);
     if (st)
         return st;
+    q->n_videos++;
     int tps = b->video_rule.temporal_patch_size;
     q->sizes[q->n_media].at = q->seconds + *seconds;
-    for (int g = 0; g < q->patches[q->n_media].grid_t; g++)
+    for (int g = 0; g < p->grid_t; g++)
         q->seconds[(*seconds)++] = v->at[DH_MIN(g * tps, v->n - 1)];
-    put_media(b, q, true);
+    put_media(b, q, p, 0, true);
     return DH_OK;
 }
 
@@ -241,23 +342,19 @@ static enum dh_status encode_media(struct local *b, struct question *q,
                                    const struct dh_brain_request *r)
 {
     size_t n = r->n_images + r->n_videos, seconds = 0;
-    enum dh_status st = DH_OK;
     if (n && !dh_model_get_info(b->model)->has_vision) {
         dh_error("this checkpoint has no vision tower: it cannot see pictures");
         return DH_ERR_UNSUPPORTED;
     }
     for (size_t i = 0; i < r->n_videos; i++)
         seconds += (size_t)r->videos[i].n;
-    dh_array(q->patches, n);
+    dh_array(q->videos, r->n_videos);
     dh_array(q->media, n);
     dh_array(q->sizes, n);
     dh_array(q->seconds, seconds);
-    for (size_t i = 0; i < r->n_images && !st; i++) {
-        st = dh_patches_of_frame(&b->image_rule, r->images[i], b->pool,
-                                 &q->patches[q->n_media]);
-        if (!st)
-            put_media(b, q, false);
-    }
+    enum dh_status st = see_all(b, r->images, r->n_images);
+    for (size_t i = 0; i < r->n_images && !st; i++)
+        put_media(b, q, &b->seen[i].patches, b->seen[i].hash, false);
     seconds = 0;
     for (size_t i = 0; i < r->n_videos && !st; i++)
         st = encode_video(b, q, &r->videos[i], &seconds);
@@ -445,6 +542,7 @@ static enum dh_status ask(struct dh_brain *brain,
     if (!st)
         st = answer_question(b, &q, r, out);
     question_finish(&q);
+    forget_old(b);
     return st;
 }
 

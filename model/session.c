@@ -122,7 +122,7 @@ static uint64_t mix(uint64_t h)
 }
 
 // Four words side by side: a picture is some 20 MB of floats.
-static uint64_t hash_rows(const struct dh_patches *p)
+uint64_t dh_session_hash(const struct dh_patches *p)
 {
     size_t floats = (size_t)p->grid_t * (size_t)p->grid_h * (size_t)p->grid_w *
                     (size_t)p->row_len;
@@ -299,7 +299,8 @@ static enum dh_status plan_init(struct dh_session *s, struct plan *p,
         p->tokens[i] = dh_vit_tokens(s->model, images[i].patches);
         if (p->tokens[i] == 0)
             return mismatch("a grid that is not the model's", 0);
-        p->hashes[i] = hash_rows(images[i].patches);
+        p->hashes[i] = images[i].hash ? images[i].hash
+                                      : dh_session_hash(images[i].patches);
     }
     return place_all(s, p, ids, n, images);
 }

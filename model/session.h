@@ -35,8 +35,12 @@ void dh_session_destroy(struct dh_session *s);
 /* A picture or video on its way into the prompt. */
 struct dh_session_image {
     const struct dh_patches *patches;
-    int token_id; /* image_token_id or video_token_id of the model */
+    int token_id;  /* image_token_id or video_token_id of the model */
+    uint64_t hash; /* dh_session_hash of them; 0: it is made when needed */
 };
+
+/* By what a session knows a picture again; never 0. */
+uint64_t dh_session_hash(const struct dh_patches *p);
 
 /*
  * Append n ids. Each run of placeholder ids takes its embeddings from the

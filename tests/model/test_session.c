@@ -247,8 +247,8 @@ static void test_set_compares_pictures(void)
     dh_tiny_ids(7, ids, N);
     put_run(ids, 10, 6, 250);
     put_run(ids, 40, 16, 250);
-    struct dh_session_image was[] = { { &p[0], 250 }, { &p[1], 250 } };
-    struct dh_session_image now[] = { { &p[0], 250 }, { &p[2], 250 } };
+    struct dh_session_image was[] = { { &p[0], 250, 0 }, { &p[1], 250, 0 } };
+    struct dh_session_image now[] = { { &p[0], 250, 0 }, { &p[2], 250, 0 } };
     struct dh_session_stats stats;
     size_t reused;
     CHECK_INT(dh_session_set(a.session, ids, N, was, 2, &reused), DH_OK);
@@ -284,7 +284,7 @@ static void test_many_pictures_in_one_prompt(void)
     for (int i = 0; i < 12; i++) {
         if (i < 11)
             dh_tiny_patches(10 + (unsigned)i, 1, 2, 2, &p[i]);
-        images[i] = (struct dh_session_image){ &p[i == 11 ? 0 : i], 250 };
+        images[i] = (struct dh_session_image){ &p[i == 11 ? 0 : i], 250, 0 };
         ids[5 + 3 * i] = 250;
     }
     size_t reused;
@@ -315,9 +315,9 @@ static void test_mismatched_pictures_are_refused(void)
     dh_tiny_patches(4, 1, 4, 6, &wide);
     wide.row_len = 48;
     dh_log_set_hook(quiet, NULL);
-    struct dh_session_image one = { &p[0], 250 },
-                            two[] = { { &p[0], 250 }, { &p[1], 250 } };
-    struct dh_session_image bad1 = { &odd, 250 }, bad2 = { &wide, 250 };
+    struct dh_session_image one = { &p[0], 250, 0 },
+                            two[] = { { &p[0], 250, 0 }, { &p[1], 250, 0 } };
+    struct dh_session_image bad1 = { &odd, 250, 0 }, bad2 = { &wide, 250, 0 };
     dh_tiny_ids(9, ids, 30);
     CHECK_INT(dh_session_feed(t.session, ids, 10, NULL, 0), DH_OK);
     // too short, too long, none, wrong kind, split, none wanted
@@ -420,7 +420,7 @@ static void test_no_memory_is_an_error(void)
     dh_tiny_open(&t, &(struct dh_tiny_spec){ 0 });
     struct dh_patches p;
     dh_tiny_patches(1, 1, 4, 6, &p);
-    struct dh_session_image image = { &p, 250 };
+    struct dh_session_image image = { &p, 250, 0 };
     dh_tiny_ids(12, ids, 20);
     put_run(ids, 3, 6, 250);
     dh_log_set_hook(quiet, NULL);

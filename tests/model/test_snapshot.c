@@ -28,7 +28,7 @@ static void quiet(void *user, enum dh_log_level level, const char *tag,
 static char *saved(struct dh_tiny *t, size_t n, struct dh_patches *p)
 {
     char *path = dh_test_path("cache");
-    struct dh_session_image image = { p, 250 };
+    struct dh_session_image image = { p, 250, 0 };
     dh_tiny_patches(1, 1, 4, 6, p);
     dh_tiny_ids(7, ids, N);
     for (int i = 10; i < 16; i++)
@@ -48,7 +48,7 @@ static void continue_with(const char *kernels, int max_tokens, size_t want)
     char *path = saved(&a, 80, &p);
     CHECK_INT(stat(path, &info), 0);
     CHECK_INT(info.st_mode & 0777, 0600);
-    struct dh_session_image image = { &p, 250 };
+    struct dh_session_image image = { &p, 250, 0 };
     // As another process: nothing is shared but the file.
     dh_tiny_open(&b, &(struct dh_tiny_spec){ .kernels = kernels,
                                              .max_tokens = max_tokens });
