@@ -172,6 +172,7 @@ static void files_remove(const char *dir)
 static void bench_finish(struct bench *b)
 {
     struct dh_bench *e = &b->env;
+    dh_bench_see_finish(e);
     dh_bench_act_finish(e);
     dh_big_free(e->from);
     dh_big_free(e->to);
