@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <string.h>
 
+#include "agent/late_priv.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -43,6 +44,9 @@ enum dh_status dh_http_create(struct dh_http **out,
                               const struct dh_http_options *o)
 {
     struct dh_http *h;
+    enum dh_status st = dh_late_load(&dh_late_curl);
+    if (st)
+        return st;
     dh_new(h);
     h->o = *o;
     h->o.connect_ns = o->connect_ns ? o->connect_ns : CONNECT_NS;
@@ -335,6 +339,8 @@ bool dh_http_same_host(const char *a, const char *b)
 {
     static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST,
                                        CURLUPART_PORT };
+    if (dh_late_load(&dh_late_curl))
+        return false;
     CURLU *u = curl_url(), *v = curl_url();
     bool same = u && v && !curl_url_set(u, CURLUPART_URL, a, 0) &&
                 !curl_url_set(v, CURLUPART_URL, b, 0);
@@ -354,6 +360,8 @@ bool dh_http_same_host(const char *a, const char *b)
 bool dh_http_is_loopback(const char *url)
 {
     static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
+    if (dh_late_load(&dh_late_curl))
+        return false;
     CURLU *u = curl_url();
     char *host = NULL;
     bool is = false;
