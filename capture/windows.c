@@ -295,7 +295,7 @@ static enum dh_status finish(struct dh_windows *w, struct dh_window *out,
                              const struct dh_window *found)
 {
     struct dh_window none = { .within = !w->only };
-    bool whole = dh_x11_trap_end(w->dpy);
+    bool whole = dh_x11_ask_end(w->dpy);
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     // An error is a window that went while we asked.
@@ -309,7 +309,7 @@ enum dh_status dh_windows_at(struct dh_windows *w, const struct dh_point *at,
     struct dh_window found = { 0 };
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     found.at = at ? *at : pointer_of(w);
     describe(w, client_at(w, found.at), &found);
     found.within = !w->only || is_part(w, innermost_at(w, found.at), w->only);
@@ -323,7 +323,7 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     int revert;
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     XGetInputFocus(w->dpy, &focus, &revert);
     w->focus = focus;
     Window reached = focus;
@@ -380,7 +380,7 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     memset(out, 0, sizeof *out);
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     size_t n = property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
     for (size_t i = 0; i < n / sizeof ids[0]; i++)
         list_add(w, (Window)ids[i], out);
@@ -389,7 +389,7 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
     XGetInputFocus(w->dpy, &focus, &revert);
     if (focus != None && focus != PointerRoot && focus != root)
         out->focus = client_around(w, focus);
-    bool whole = dh_x11_trap_end(w->dpy);
+    bool whole = dh_x11_ask_end(w->dpy);
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     return whole ? DH_OK : DH_ERR_NOTFOUND;
@@ -406,7 +406,7 @@ enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
     struct dh_window found = { 0 };
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     describe(w, client_below(w, id, 0), &found);
     return finish(w, out, &found);
 }
@@ -417,10 +417,10 @@ void dh_windows_refocus(struct dh_windows *w)
     int revert;
     if (dh_x11_is_lost(w->dpy))
         return;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     XGetInputFocus(w->dpy, &now, &revert);
     if (now != w->focus)
         XSetInputFocus(w->dpy, w->focus, RevertToPointerRoot, CurrentTime);
-    if (!dh_x11_trap_end(w->dpy))
+    if (!dh_x11_ask_end(w->dpy))
         dh_debug("the window that had the focus has gone");
 }
