@@ -5,6 +5,7 @@
 
 #include "agent/brain_priv.h"
 #include "agent/one_call.h"
+#include "agent/seen_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -23,7 +24,6 @@
 #include "base/log.h"
 
 #define ANSWER_MAX_BYTES (4 * 1024 * 1024)
-#define SEEN_MAX         16 // 11 MB each, and the frame
 
 // What brains of the same checkpoint have in common. Immutable once it is open.
 struct mind {
@@ -32,14 +32,6 @@ struct mind {
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_tokenizer *tokenizer;
-};
-
-// A picture of the last question: the next one mostly has it again, or one that
-// differs from it in a few places.
-struct seen {
-    struct dh_frame *frame; // a reference
-    struct dh_patches patches;
-    uint64_t hash; // of the patches
 };
 
 struct local {
@@ -59,8 +51,7 @@ struct local {
     int32_t stop[3]; // ids that end a turn, -1: absent
     uint64_t *free;  // the ids that free text may use
     float *scratch;  // of sampling, [vocab_size]
-    struct seen *seen;
-    size_t n_seen;
+    struct dh_seen seen;
 };
 
 /* --- create --- */
@@ -178,22 +169,6 @@ static enum dh_status open_grammars(struct local *b)
     return st;
 }
 
-static void seen_finish(struct seen *seen)
-{
-    dh_frame_unref(seen->frame);
-    dh_patches_finish(&seen->patches);
-    seen->frame = NULL;
-}
-
-static void forget(struct local *b)
-{
-    for (size_t i = 0; i < b->n_seen; i++)
-        seen_finish(&b->seen[i]);
-    dh_free(b->seen);
-    b->seen = NULL;
-    b->n_seen = 0;
-}
-
 static void destroy(struct dh_brain *brain)
 {
     struct local *b = (struct local *)brain;
@@ -201,7 +176,7 @@ static void destroy(struct dh_brain *brain)
         dh_session_save(b->session, b->cache))
         dh_warn("the next start will be as slow as this one");
     dh_free(b->cache);
-    forget(b);
+    dh_seen_finish(&b->seen);
     for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
         dh_grammar_destroy(b->grammar[i]);
     dh_session_destroy(b->session);
@@ -251,75 +226,6 @@ static void put_media(struct local *b, struct question *q,
     q->n_media++;
 }
 
-static bool has_size_of(const struct dh_frame *a, const struct dh_frame *b)
-{
-    return a->width == b->width && a->height == b->height;
-}
-
-// Moves what is known of this picture, or of `any` of its size, out of the last
-// question.
-static void recall(struct local *b, const struct dh_frame *frame, bool any,
-                   struct seen *out)
-{
-    for (size_t i = 0; i < b->n_seen; i++) {
-        struct seen *s = &b->seen[i];
-        bool fits =
-            any ? s->frame && has_size_of(s->frame, frame) : s->frame == frame;
-        if (!fits)
-            continue;
-        *out = *s;
-        *s = (struct seen){ 0 };
-        return;
-    }
-}
-
-// *s is empty, or a picture of the last question that this one does not have.
-static enum dh_status see(struct local *b, struct dh_frame *frame,
-                          struct seen *s)
-{
-    enum dh_status st =
-        s->frame
-            ? dh_patches_update(&b->image_rule, s->frame, frame, b->pool,
-                                &s->patches)
-            : dh_patches_of_frame(&b->image_rule, frame, b->pool, &s->patches);
-    if (st)
-        return st;
-    dh_frame_unref(s->frame);
-    s->frame = dh_frame_ref(frame);
-    s->hash = dh_session_hash(&s->patches);
-    return DH_OK;
-}
-
-// The same pictures first, so that none of them is taken for another.
-static enum dh_status see_all(struct local *b, struct dh_frame *const *frames,
-                              size_t n)
-{
-    struct seen *now;
-    enum dh_status st = DH_OK;
-    dh_array(now, n);
-    for (size_t i = 0; i < n; i++)
-        recall(b, frames[i], false, &now[i]);
-    for (size_t i = 0; i < n && !st; i++) {
-        if (now[i].frame)
-            continue;
-        recall(b, frames[i], true, &now[i]);
-        st = see(b, frames[i], &now[i]);
-    }
-    forget(b);
-    b->seen = now;
-    b->n_seen = n;
-    if (st)
-        forget(b);
-    return st;
-}
-
-// The oldest are not worth their memory.
-static void forget_old(struct local *b)
-{
-    for (size_t i = 0; i + SEEN_MAX < b->n_seen; i++)
-        seen_finish(&b->seen[i]);
-}
-
 static enum dh_status encode_video(struct local *b, struct question *q,
                                    const struct dh_brain_video *v,
                                    size_t *seconds)
@@ -352,9 +258,11 @@ static enum dh_status encode_media(struct local *b, struct question *q,
     dh_array(q->media, n);
     dh_array(q->sizes, n);
     dh_array(q->seconds, seconds);
-    enum dh_status st = see_all(b, r->images, r->n_images);
+    enum dh_status st =
+        dh_seen_look(&b->seen, &b->image_rule, b->pool, r->images, r->n_images);
     for (size_t i = 0; i < r->n_images && !st; i++)
-        put_media(b, q, &b->seen[i].patches, b->seen[i].hash, false);
+        put_media(b, q, &b->seen.pictures[i].patches, b->seen.pictures[i].hash,
+                  false);
     seconds = 0;
     for (size_t i = 0; i < r->n_videos && !st; i++)
         st = encode_video(b, q, &r->videos[i], &seconds);
@@ -542,7 +450,7 @@ static enum dh_status ask(struct dh_brain *brain,
     if (!st)
         st = answer_question(b, &q, r, out);
     question_finish(&q);
-    forget_old(b);
+    dh_seen_trim(&b->seen);
     return st;
 }
 
