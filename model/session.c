@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/thread.h"
 #include "model/snapshot_priv.h"
 #include "model/tensor_priv.h"
@@ -570,6 +571,38 @@ enum dh_status dh_session_load(struct dh_session *s, const char *path)
     s->len = len;
     s->has_logits = false;
     return st;
+}
+
+// Rows begin anywhere in one piece of noise.
+#define NOISE 65536
+
+enum dh_status dh_session_fill(struct dh_session *s, size_t n,
+                               struct dh_rng *rng)
+{
+    const struct dh_text_config *t = &s->model->config.text;
+    struct dh_kvcache *c = &s->work.cache;
+    size_t row = (size_t)c->kv_heads * (size_t)c->dim;
+    if (n > s->max_tokens - s->len)
+        return DH_ERR_RANGE;
+    float *noise;
+    dh_array(noise, NOISE + 2 * row + (size_t)c->index_dim);
+    for (size_t i = 0; i < NOISE + 2 * row + (size_t)c->index_dim; i++)
+        noise[i] = (float)(2 * dh_rng_unit(rng) - 1);
+    for (int l = 0; l < t->num_hidden_layers; l++) {
+        for (size_t at = s->len; at < s->len + n; at++) {
+            const float *k = noise + dh_rng_next(rng) % NOISE;
+            if (at % DH_PANEL == 0)
+                dh_kvcache_open_panel(c, l, at);
+            dh_kvcache_put(c, l, at, k, k + row,
+                           t->layer_sparse[l] ? k + 2 * row : NULL);
+        }
+    }
+    memset(s->ids + s->len, 0, n * sizeof *s->ids);
+    memset(s->tags + s->len, 0, n * sizeof *s->tags);
+    s->len += n;
+    s->has_logits = false;
+    dh_free(noise);
+    return DH_OK;
 }
 
 const float *dh_session_logits(const struct dh_session *s)

@@ -89,6 +89,14 @@ DH_MUST_USE enum dh_status dh_session_save(const struct dh_session *s,
 DH_MUST_USE enum dh_status dh_session_load(struct dh_session *s,
                                            const char *path);
 
+/*
+ * For measurements: append n tokens with random keys, values and index keys in
+ * place of computed ones, which takes seconds where a prompt of a million
+ * tokens takes hours. DH_ERR_RANGE: the cache is full.
+ */
+DH_MUST_USE enum dh_status dh_session_fill(struct dh_session *s, size_t n,
+                                           struct dh_rng *rng);
+
 /* Logits [vocab_size] after the last fed token; valid until the next feed.
  * NULL right after a rewind. */
 const float *dh_session_logits(const struct dh_session *s);
