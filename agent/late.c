@@ -45,6 +45,7 @@
     F(atspi_event_listener_register) \
     F(atspi_get_desktop) \
     F(atspi_init) \
+    F(atspi_role_get_name) \
     F(atspi_set_timeout) \
     F(atspi_state_set_contains) \
     F(atspi_text_get_character_count) \

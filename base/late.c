@@ -18,8 +18,8 @@ static pthread_mutex_t rows_lock = // allowed: so are the libraries
 
 void dh_late_absent(void)
 {
-    dh_assert(!"a library is loaded before it is called");
-    __builtin_unreachable();
+    dh_assert_failed("a library is loaded before it is called", __FILE__,
+                     __LINE__);
 }
 
 static enum dh_status row_fill(const struct dh_late *lib,

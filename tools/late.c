@@ -46,6 +46,7 @@
     F(TTF_OpenFont) \
     F(TTF_Quit) \
     F(TTF_RenderUTF8_Blended_Wrapped) \
+    F(TTF_SizeUTF8) \
     F(TTF_WasInit)
 
 #define MICROHTTPD(F) \

@@ -358,8 +358,10 @@ static void run_frame(struct job *j, struct dh_pool *pool,
     j->slot_begin = f % slots;
     j->slot_end = f == n - 1 ? slots : j->slot_begin + 1;
     size_t lines = (size_t)j->out->grid_h;
-    // A slice begins with rows that its neighbour makes, too: few slices.
-    size_t grain = (lines - 1) / (size_t)j->n_workers + 1;
+    // A slice begins with rows that its neighbour makes, too: few slices. What
+    // has changed may lie in one place, which more of them share out.
+    size_t slices = (size_t)j->n_workers * (j->before ? 4 : 1);
+    size_t grain = (lines - 1) / slices + 1;
     dh_pool_run(pool, lines, grain, make_lines, j);
 }
 
