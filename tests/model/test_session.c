@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/thread.h"
 #include "tests/dh_test.h"
 #include "tests/model/tiny.h"
@@ -168,6 +169,26 @@ static void test_threads_do_not_matter_for_one_token(void)
         dh_tiny_close(&t);
     }
     dh_free(want);
+}
+
+/* What stands in for a long prompt where only decoding is measured. */
+static void test_a_cache_is_filled_with_noise(void)
+{
+    struct dh_tiny t;
+    struct dh_rng rng;
+    dh_rng_init(&rng, 1);
+    dh_tiny_open(&t, &(struct dh_tiny_spec){ .max_tokens = 700 });
+    dh_tiny_ids(4, ids, N);
+    CHECK_INT(dh_session_feed(t.session, ids, 5, NULL, 0), DH_OK);
+    CHECK_INT(dh_session_fill(t.session, 696, &rng), DH_ERR_RANGE);
+    CHECK_INT(dh_session_fill(t.session, 690, &rng), DH_OK);
+    CHECK_INT(dh_session_len(t.session), 695);
+    CHECK(!dh_session_logits(t.session));
+    CHECK_INT(dh_session_feed(t.session, ids, 5, NULL, 0), DH_OK);
+    CHECK_INT(dh_session_len(t.session), 700);
+    for (int i = 0; i < t.vocab; i++)
+        CHECK(isfinite(dh_session_logits(t.session)[i]));
+    dh_tiny_close(&t);
 }
 
 /* Decode, roll back into the middle of a block, decode again. */
@@ -445,7 +466,8 @@ static void test_no_memory_is_an_error(void)
 DH_TESTS(DH_TEST(logits_are_the_twins), DH_TEST(variants_are_the_twins),
          DH_TEST(stored_types_are_read), DH_TEST(chunks_do_not_matter),
          DH_TEST(threads_do_not_matter),
-         DH_TEST(threads_do_not_matter_for_one_token), DH_TEST(rewind_is_exact),
+         DH_TEST(threads_do_not_matter_for_one_token),
+         DH_TEST(a_cache_is_filled_with_noise), DH_TEST(rewind_is_exact),
          DH_TEST(set_reuses_the_common_prefix), DH_TEST(set_compares_pictures),
          DH_TEST(many_pictures_in_one_prompt),
          DH_TEST(mismatched_pictures_are_refused),

@@ -110,10 +110,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
@@ -254,7 +254,7 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_INT(json_lines(s.out), 1);
     said_finish(&s);
     RUN(&s, "bench", "model", "--shape=huge");
-    CHECK_SAID(&s, 2, "", "tiny and mid are");
+    CHECK_SAID(&s, 2, "", "there is no shape \"huge\": tiny, mid");
     said_finish(&s);
     RUN(&s, "bench", "model", "--contexts=12,x");
     CHECK_SAID(&s, 2, "", "--contexts=12,x");
