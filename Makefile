@@ -129,6 +129,11 @@ $(foreach f,$(FOLDERS),$(eval $(call testbin,$(f))))
 # The tests of tools run the program itself.
 test-tools: $(B)/deskhand
 
+# A person at the desk, for the scripts of tests/x11.
+$(B)/person: $(B)/tests/x11/person.o $(B)/tests/capture/person.o $(B)/libbase.a
+	$(SAY) '  LINK $@'
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
 test: $(patsubst %,$(B)/test-%,$(FOLDERS)) $(B)/deskhand
 	B=$(B) tests/run.sh $(FOLDERS)
 
