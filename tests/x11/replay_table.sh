@@ -16,7 +16,8 @@
 #   stopped  it did nothing else, and the tool says that it stopped
 #   missed   it did nothing else, and the tool says that it is done
 #   WRONG    it did something else, or the dialog in front was answered
-# A whole table takes about half an hour.
+# "bad" counts the WRONG, "rep" repairs. A whole table takes about half an hour.
+# The exit status is 1 where deskhand did something wrong.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -92,6 +93,8 @@ X
 *foreground: #f0f0e0
 *Entry.background: #203040
 *Listbox.background: #203040
+*insertBackground: #f0f0e0
+*selectColor: #203040
 X
         ;;
     font)
@@ -189,9 +192,12 @@ play() { # TOOL
     from=$(now_ms)
     case $1 in
     deskhand)
-        timeout 90 "$program" replay --json --session "$RUN/replay" \
-            "$OUT/session" >"$RUN/replay.json" 2>"$RUN/replay.log" </dev/null ||
-            status=$?
+        # A copy, which it may repair.
+        cp -r "$OUT/session" "$RUN/recording"
+        timeout 90 "$program" replay --json --repair --session "$RUN/replay" \
+            "$RUN/recording" >"$RUN/replay.json" 2>"$RUN/replay.log" \
+            </dev/null || status=$?
+        rm -rf "$RUN/recording"
         ;;
     cnee)
         timeout 90 cnee --replay -f "$OUT/cnee.xnl" >"$RUN/replay.log" 2>&1 ||
@@ -202,6 +208,8 @@ play() { # TOOL
     echo $status >"$RUN/status"
     outcome $status >"$RUN/outcome"
     picture "$RUN/end.png"
+    cp -r "$HOME" "$RUN/home"
+    rm -rf "$RUN/home/profile" "$RUN/home"/.[a-z]*
 }
 
 if [ "${1:-}" = --inside ]; then
@@ -287,22 +295,89 @@ one() { # WHAT, with APP, CHANGE, OUT and RUN set
     return $ended
 }
 
+# --- the table -------------------------------------------------------------------
+
+median() {
+    sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'
+}
+# A number of the replay's result.
+number() { sed -n 's/^{"event":"result".*"'"$1"'":\([0-9]*\).*/\1/p'; }
+sum() { awk '{ s += $1 } END { print s + 0 }'; }
+# "3 done 1 stopped"; the number only where there are several.
+tally() {
+    sort | uniq -c | awk '{ printf "%s%s%s", NR > 1 ? " " : "",
+        $1 > 1 || NR > 1 ? $1 " " : "", $2 }'
+}
+# "place 5 tree 2": how the steps were found, added up.
+rungs() {
+    sed -n 's/^{"event":"result".*"rungs":{\([^}]*\)}.*/\1/p' |
+        tr ',' '\n' | tr -d '"' |
+        awk -F: 'NF == 2 { n[$1] += $2 }
+            END {
+                m = split("window tree place template anchors text model", r, " ")
+                for (i = 1; i <= m; i++)
+                    if (n[r[i]])
+                        printf "%s%s %d", k++ ? " " : "", r[i], n[r[i]]
+            }'
+}
+seconds() { # of a file of milliseconds, and how often the shown time
+    awk -v shown="$shown" '{ printf "%.1f s (%.2f)", $1 / 1000, $1 / shown }'
+}
+
+row() { # of all runs of APP and CHANGE
+    shown=$(cat "$OUT/shown_ms")
+    cat "$OUT/$CHANGE".deskhand.*/outcome >"$work/outcomes"
+    cat "$OUT/$CHANGE".deskhand.*/replay.json >"$work/results"
+    printf '%-11s %-6s | %-16s %5s  %-34s %3s %3s  %-14s | %-7s %s\n' \
+        "$APP" "$CHANGE" "$(tally <"$work/outcomes")" \
+        "$(number played <"$work/results" | sum)/$(number steps <"$work/results" | sum)" \
+        "$(rungs <"$work/results")" \
+        "$(grep -c WRONG "$work/outcomes" || :)" \
+        "$(number repairs <"$work/results" | sum)" \
+        "$(cat "$OUT/$CHANGE".deskhand.*/ms | median | seconds)" \
+        "$(cat "$OUT/$CHANGE".cnee.*/outcome 2>/dev/null)" \
+        "$(cat "$OUT/$CHANGE".cnee.*/ms 2>/dev/null | seconds)"
+    sed "s/^/deskhand /" "$work/outcomes" >>"$work/all"
+    sed "s/^/cnee /" "$OUT/$CHANGE".cnee.*/outcome >>"$work/all" 2>/dev/null || :
+    cat "$work/results" >>"$work/all_results"
+}
+
+play_all() { # TOOL TIMES
+    i=0
+    while [ $i -lt "$2" ]; do
+        i=$((i + 1))
+        RUN=$OUT/$CHANGE.$1.$i
+        mkdir -p "$RUN"
+        one "$1" || echo "$APP $CHANGE $1: did not run, see $RUN/inside.log"
+    done
+}
+
+: >"$work/all"
+: >"$work/all_results"
+echo "$(date -u '+%F %H:%M') UTC, $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)," \
+    "load $(cut -d' ' -f1 /proc/loadavg)"
+"$program" --version
+printf '%-11s %-6s | %-16s %5s  %-34s %3s %3s  %-14s | %s\n' program change \
+    deskhand steps 'found by' bad rep 'time (of shown)' cnee
 for APP in $apps; do
     OUT=$work/$APP
     rm -rf "$OUT"
     mkdir -p "$OUT/record"
     CHANGE=same RUN=$OUT/record
     if ! one record; then
-        echo "$APP: could not be recorded"
+        echo "$APP could not be recorded:"
         tail -5 "$OUT/record/inside.log"
+        echo "$APP unrecorded" >>"$work/all"
         continue
     fi
     for CHANGE in $changes; do
-        for tool in deskhand cnee; do
-            RUN=$OUT/$CHANGE.$tool
-            mkdir -p "$RUN"
-            one $tool || echo "$APP $CHANGE $tool: did not run"
-            echo "$APP $CHANGE $tool $(cat "$RUN/outcome" 2>/dev/null) $(cat "$RUN/ms") ms"
-        done
+        play_all deskhand "$n"
+        play_all cnee 1
+        row
     done
 done
+for tool in deskhand cnee; do
+    printf '%-9s %s\n' "$tool" "$(sed -n "s/^$tool //p" "$work/all" | tally)"
+done
+echo "found by  $(rungs <"$work/all_results")"
+! grep -q 'deskhand WRONG\|unrecorded' "$work/all"

@@ -27,7 +27,8 @@ log() {
 judge() { [ "$(log)" = "$want done Ada|London|true|true" ]; }
 harm() {
     got=$(log)
-    clicks=${got%% done*}
+    # Twice into a field is once.
+    clicks=$(echo "${got%% done*}" | sed 's/name name/name/; s/city city/city/')
     case "$want " in "$clicks "*) ;; *) [ -n "$clicks" ] && return 0 ;; esac
     case $got in *done*) ! judge ;; *) return 1 ;; esac
 }
