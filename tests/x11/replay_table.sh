@@ -1,14 +1,15 @@
 #!/bin/sh
 # replay_table.sh - recordings of real programs, played after each change.
 #
-#   replay_table.sh [-n N] [-a APP] [-c CHANGE] [-k DIR] [-x]
+#   replay_table.sh [-n N] [-a APP] [-c CHANGE] [-k DIR] [-o] [-x]
 #
 # A person with real input devices shows each program of tests/x11/replay once,
 # while `deskhand record` and cnee record it. Then the program is started anew,
 # something is different, and `deskhand replay` plays the recording, N times
-# (1); beside it cnee does, once for each. APP and CHANGE pick some, by name;
-# -k keeps what was recorded and played in DIR; -x: programs tell nothing over
-# the accessibility bus.
+# (1); beside it cnee does, once for each. APP and CHANGE pick some, by name, and
+# may be given more than once; -k keeps what was recorded and played in DIR; -o
+# leaves cnee out; -x: programs tell nothing over the accessibility bus. The
+# packages are those of tools/install_deps.sh --replay.
 #
 # Every run has a server, a window manager, a bus and an empty home of its own.
 # What counts is what the program did: its files, its clipboard, its title.
@@ -16,8 +17,10 @@
 #   stopped  it did nothing else, and the tool says that it stopped
 #   missed   it did nothing else, and the tool says that it is done
 #   WRONG    it did something else, or the dialog in front was answered
-# "bad" counts the WRONG, "rep" repairs. A whole table takes about half an hour.
-# The exit status is 1 where deskhand did something wrong.
+# "bad" counts the WRONG, "rep" repairs; the times are those of the whole tool,
+# the median of N, and in brackets over what the person took. A whole table takes
+# about half an hour. The exit status is 1 where deskhand did something wrong, or
+# not what was shown though nothing had changed.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -170,9 +173,14 @@ picture() { "$program" grab "$1" >/dev/null 2>&1 || :; }
 record() {
     "$program" record "$OUT/session" >"$OUT/record.log" 2>&1 &
     recorder=$!
-    cnee --record --mouse --keyboard --time 0 -o "$OUT/cnee.xnl" \
-        >"$OUT/cnee.log" 2>&1 &
-    cnee=$!
+    if [ "$BESIDE" = 0 ]; then
+        echo none >"$OUT/cnee.xnl"
+        cnee=''
+    else
+        cnee --record --mouse --keyboard --time 0 -o "$OUT/cnee.xnl" \
+            >"$OUT/cnee.log" 2>&1 &
+        cnee=$!
+    fi
     wait_until grep -q '^recording' "$OUT/record.log"
     # It says nothing once it records.
     wait_until test -s "$OUT/cnee.xnl"
@@ -182,7 +190,7 @@ record() {
     echo $(($(now_ms) - from)) >"$OUT/shown_ms"
     picture "$OUT/shown.png"
     kill -INT $recorder
-    kill $cnee 2>/dev/null || :
+    [ -z "$cnee" ] || kill $cnee 2>/dev/null || :
     [ -z "$shown" ] || { echo 'the person did not get through'; exit 1; }
     wait $recorder || { cat "$OUT/record.log"; exit 1; }
 }
@@ -192,9 +200,10 @@ play() { # TOOL
     from=$(now_ms)
     case $1 in
     deskhand)
-        # A copy, which it may repair.
+        # A copy, which it may repair. Nobody can be asked, and a terminal needs
+        # Return: hence free.
         cp -r "$OUT/session" "$RUN/recording"
-        timeout 90 "$program" replay --json --repair --session "$RUN/replay" \
+        timeout 90 "$program" replay --json --repair --mode free --session "$RUN/replay" \
             "$RUN/recording" >"$RUN/replay.json" 2>"$RUN/replay.log" \
             </dev/null || status=$?
         rm -rf "$RUN/recording"
@@ -234,20 +243,23 @@ fi
 
 # --- outside -------------------------------------------------------------------
 
-n=1 apps='' only='' keep='' tree=yes
-while getopts n:a:c:k:x opt; do
+n=1 apps='' only='' keep='' tree=yes beside=1
+while getopts n:a:c:k:ox opt; do
     case $opt in
     n) n=$OPTARG ;;
     a) apps="$apps $OPTARG" ;;
     c) only="$only $OPTARG" ;;
     k) keep=$OPTARG ;;
+    o) beside=0 ;;
     x) tree='' ;;
     *) exit 2 ;;
     esac
 done
 [ -n "$apps" ] || apps=$(cd "$here/replay" && ls ./*.app | sed 's|.*/||; s|\.app$||')
 [ -z "$only" ] || changes=$only
-for tool in "$program" "$person" cnee xdotool xclip openbox; do
+need='xdotool xclip xrdb xwininfo openbox dbus-run-session'
+[ $beside = 0 ] || need="$need cnee"
+for tool in "$program" "$person" $need; do
     command -v "$tool" >/dev/null || { echo "no $tool" >&2; exit 2; }
 done
 
@@ -282,7 +294,7 @@ one() { # WHAT, with APP, CHANGE, OUT and RUN set
         GSETTINGS_BACKEND=keyfile LC_ALL=C.UTF-8 $bus \
         QT_QPA_PLATFORM=xcb QT_LINUX_ACCESSIBILITY_ALWAYS_ON=${tree:+1} \
         FONTCONFIG_FILE="$root/assets/demo/fonts.conf" \
-        APP="$APP" CHANGE="$CHANGE" OUT="$OUT" RUN="$RUN" B="$B" \
+        BESIDE=$beside APP="$APP" CHANGE="$CHANGE" OUT="$OUT" RUN="$RUN" B="$B" \
         "$here/with_xvfb.sh" --wm openbox --size $size -- \
         dbus-run-session -- "$here/replay_table.sh" --inside "$1" \
         >"$RUN/inside.log" 2>&1 </dev/null &
@@ -305,8 +317,8 @@ number() { sed -n 's/^{"event":"result".*"'"$1"'":\([0-9]*\).*/\1/p'; }
 sum() { awk '{ s += $1 } END { print s + 0 }'; }
 # "3 done 1 stopped"; the number only where there are several.
 tally() {
-    sort | uniq -c | awk '{ printf "%s%s%s", NR > 1 ? " " : "",
-        $1 > 1 || NR > 1 ? $1 " " : "", $2 }'
+    sort | uniq -c | awk '{
+        printf "%s%s%s", (NR > 1 ? " " : ""), ($1 > 1 ? $1 " " : ""), $2 }'
 }
 # "place 5 tree 2": how the steps were found, added up.
 rungs() {
@@ -321,7 +333,7 @@ rungs() {
             }'
 }
 seconds() { # of a file of milliseconds, and how often the shown time
-    awk -v shown="$shown" '{ printf "%.1f s (%.2f)", $1 / 1000, $1 / shown }'
+    awk -v shown="$shown" 'NF { printf "%.1f s (%.2f)", $1 / 1000, $1 / shown }'
 }
 
 row() { # of all runs of APP and CHANGE
@@ -336,8 +348,10 @@ row() { # of all runs of APP and CHANGE
         "$(number repairs <"$work/results" | sum)" \
         "$(cat "$OUT/$CHANGE".deskhand.*/ms | median | seconds)" \
         "$(cat "$OUT/$CHANGE".cnee.*/outcome 2>/dev/null)" \
-        "$(cat "$OUT/$CHANGE".cnee.*/ms 2>/dev/null | seconds)"
+        "$(cat "$OUT/$CHANGE".cnee.*/ms 2>/dev/null | median | seconds)"
     sed "s/^/deskhand /" "$work/outcomes" >>"$work/all"
+    [ "$CHANGE" != same ] || ! grep -qv done "$work/outcomes" ||
+        echo "$APP not exact" >>"$work/all"
     sed "s/^/cnee /" "$OUT/$CHANGE".cnee.*/outcome >>"$work/all" 2>/dev/null || :
     cat "$work/results" >>"$work/all_results"
 }
@@ -371,13 +385,17 @@ for APP in $apps; do
         continue
     fi
     for CHANGE in $changes; do
+        [ "$CHANGE" != gone ] || grep -q gone "$here/replay/$APP.app" || continue
         play_all deskhand "$n"
-        play_all cnee 1
+        play_all cnee $beside
         row
     done
 done
 for tool in deskhand cnee; do
+    grep -q "^$tool " "$work/all" || continue
     printf '%-9s %s\n' "$tool" "$(sed -n "s/^$tool //p" "$work/all" | tally)"
 done
 echo "found by  $(rungs <"$work/all_results")"
-! grep -q 'deskhand WRONG\|unrecorded' "$work/all"
+if grep -q 'deskhand WRONG\|unrecorded\|not exact' "$work/all"; then
+    exit 1
+fi
