@@ -13,7 +13,7 @@
 #
 # Every run has a server, a window manager, a bus and an empty home of its own.
 # What counts is what the program did: its files, its clipboard, its title.
-#   done     it did what was shown
+#   done     it did what was shown; done*: and the tool says that it stopped
 #   stopped  it did nothing else, and the tool says that it stopped
 #   missed   it did nothing else, and the tool says that it is done
 #   WRONG    it did something else, or the dialog in front was answered
@@ -160,7 +160,7 @@ outcome() { # exit status of the tool
     if answered || harm >/dev/null 2>&1; then
         echo WRONG
     elif judge >/dev/null 2>&1; then
-        echo done
+        if [ "$1" -eq 0 ]; then echo 'done'; else echo 'done*'; fi
     elif [ "$1" -ne 0 ]; then
         echo stopped
     else
@@ -203,9 +203,9 @@ play() { # TOOL
         # A copy, which it may repair. Nobody can be asked, and a terminal needs
         # Return: hence free.
         cp -r "$OUT/session" "$RUN/recording"
-        timeout 90 "$program" replay --json --repair --mode free --session "$RUN/replay" \
-            "$RUN/recording" >"$RUN/replay.json" 2>"$RUN/replay.log" \
-            </dev/null || status=$?
+        timeout 90 "$program" replay --json --repair --mode free \
+            --session "$RUN/replay" "$RUN/recording" >"$RUN/replay.json" \
+            2>"$RUN/replay.log" </dev/null || status=$?
         rm -rf "$RUN/recording"
         ;;
     cnee)
