@@ -2,7 +2,7 @@
 TOOLKIT=Blink
 start() {
     # shellcheck disable=SC2086
-    chromium --no-sandbox --no-first-run --disable-gpu --password-store=basic \
+    chromium --no-sandbox --test-type --no-first-run --disable-gpu --password-store=basic \
         --user-data-dir="$HOME/profile" --force-renderer-accessibility \
         --window-size=620,460 $CHROMIUM \
         --app="file://$here/replay/form.html#$CHANGE" &
@@ -14,7 +14,7 @@ show() {
     type Ada
     click 230 132
     type London
-    click 230 170
+    click 252 165
     click 35 205
     click 50 245
     wait_until judge
