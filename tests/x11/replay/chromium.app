@@ -1,8 +1,10 @@
 # A page with a form that tells what was clicked on.
 TOOLKIT=Blink
 start() {
+    # It tells the bus nothing unless it is told to.
     # shellcheck disable=SC2086
-    chromium --no-sandbox --test-type --no-first-run --disable-gpu --password-store=basic \
+    ACCESSIBILITY_ENABLED=1 chromium --no-sandbox --test-type --no-first-run \
+        --disable-gpu --password-store=basic \
         --user-data-dir="$HOME/profile" --force-renderer-accessibility \
         --window-size=620,460 $CHROMIUM \
         --app="file://$here/replay/form.html#$CHANGE" &
