@@ -565,7 +565,7 @@ static bool hand_over(struct dh_replaying *r)
     dh_sink_release(r->o->sink);
     tell_text(r, DH_EVENT_NOTE,
               "a person has the desktop; waiting for it back");
-    if (!r->o->wait_back || !r->o->wait_back(r->o->user, r->o->cancel))
+    if (!r->o->wait_back || !r->o->wait_back(r->o->wait_user, r->o->cancel))
         return end_with(r, DH_REPLAY_CANCELLED, DH_ERR_CANCELLED);
     tell_text(r, DH_EVENT_NOTE, "the desktop was handed back");
     return true;

@@ -87,6 +87,7 @@ struct dh_replay_options {
                                   struct dh_point *at);
     /* Blocks until the desktop is handed back; false: stop. */
     bool (*wait_back)(void *user, struct dh_cancel *cancel);
+    void *wait_user;
     dh_event_fn watch[2]; /* NULL ends */
     void *watch_user[2];
     void *user;

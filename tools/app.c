@@ -297,6 +297,17 @@ void dh_app_print(FILE *to, const char *text)
         dh_app_print_text(to, text, strlen(text), &held);
 }
 
+const char *dh_app_locale(void)
+{
+    static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0])
+            return value;
+    }
+    return "C";
+}
+
 bool dh_app_has_bus(void)
 {
     const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");

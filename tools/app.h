@@ -91,6 +91,9 @@ char *dh_app_session_dir(const char *name);
 /* The same of one that is there; a folder beside us where none is so named. */
 char *dh_app_session_find(const char *name);
 
+/* What the environment says of language and characters, "C" where nothing. */
+const char *dh_app_locale(void);
+
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 
