@@ -5,8 +5,12 @@
 #include "capture/frame.h"
 #include "vision/match.h"
 
-#define AGREE_PX 12
-#define VOTES    (8 + DH_A11Y_LABELS)
+#define AGREE_PX    12
+#define PIECE_PX    16   // about two letters
+#define PIECE_SCORE 0.75 // so well each of them has to match
+#define EDGE_PX     3    // what frames an element is no part of its meaning
+#define FLAT_RANGE  32   // of 255
+#define VOTES       (8 + DH_A11Y_LABELS)
 
 // ---- rung 4: it looks the same elsewhere
 // -----------------------------------------
@@ -58,19 +62,93 @@ static struct dh_rect element_of(const struct dh_ladder *l)
     return dh_rect_is_empty(r) || dh_place_is_container(l->t) ? l->tight : r;
 }
 
-// Candidates of one crop. What is nearly nothing is no evidence either.
+// ---- is it the same in every part ------------------------------------------
+// The box of a button outweighs what is written in it, so the letters have to
+// match piece by piece.
+
+static int brightness(const uint8_t *p)
+{
+    return (p[0] + 2 * p[1] + p[2]) / 4;
+}
+
+static bool is_flat(const struct dh_frame *f, struct dh_rect r)
+{
+    int low = 255, high = 0;
+    r = dh_rect_intersect(r, (struct dh_rect){ 0, 0, f->width, f->height });
+    for (int y = r.y; y < r.y + r.h; y++)
+        for (int x = r.x; x < r.x + r.w; x++) {
+            int v = brightness(dh_frame_at(f, x, y));
+            low = DH_MIN(low, v);
+            high = DH_MAX(high, v);
+        }
+    return high - low < FLAT_RANGE;
+}
+
+static bool piece_fits(const struct dh_ladder *l, struct dh_rect piece,
+                       struct dh_point at, bool gradient)
+{
+    const struct dh_frame *now = l->now->frame;
+    struct dh_rect is = { at.x, at.y, piece.w, piece.h };
+    bool flat = is_flat(l->then, piece);
+    if (flat != is_flat(now, is))
+        return false;
+    return flat ||
+           dh_match_score(now, at, l->then, piece, gradient) >= PIECE_SCORE;
+}
+
+// Of another size it is another drawing of the same letters; then only the
+// whole can be compared.
+static bool fits_in_detail(const struct dh_ladder *l, struct dh_rect crop,
+                           const struct dh_match *m, bool gradient)
+{
+    struct dh_rect in = element_of(l);
+    struct dh_point by = { m->rect.x - crop.x, m->rect.y - crop.y };
+    if (m->rect.w != crop.w || m->rect.h != crop.h)
+        return !gradient;
+    if (in.h > 4 * EDGE_PX && in.w > 4 * EDGE_PX)
+        in = (struct dh_rect){ in.x + EDGE_PX, in.y + EDGE_PX,
+                               in.w - 2 * EDGE_PX, in.h - 2 * EDGE_PX };
+    for (int y = 0; y < in.h; y += PIECE_PX)
+        for (int x = 0; x < in.w; x += PIECE_PX / 2) {
+            struct dh_rect piece = { in.x + x, in.y + y,
+                                     DH_MIN(PIECE_PX, in.w - x),
+                                     DH_MIN(PIECE_PX, in.h - y) };
+            if (piece.w < PIECE_PX / 2 && x)
+                continue;
+            if (!piece_fits(l, piece,
+                            (struct dh_point){ piece.x + by.x, piece.y + by.y },
+                            gradient))
+                return false;
+        }
+    return true;
+}
+
+static void keep(struct dh_ladder *l, struct dh_rect crop,
+                 const struct dh_match *m)
+{
+    dh_ladder_add(l, DH_RUNG_TEMPLATE,
+                  to_root(l, part_of(crop, element_of(l), m)), m->score);
+}
+
+// Candidates of one crop; what is nearly one is kept as evidence.
 static enum dh_match_found look_for(struct dh_ladder *l, struct dh_rect crop,
                                     bool gradient, bool any_size)
 {
     struct dh_match best[DH_CANDIDATES];
-    int n = 0;
+    int n = 0, fit = 0;
     enum dh_match_found f =
         match(l, crop, gradient, any_size, best, DH_CANDIDATES, &n);
-    for (int i = 0; i < n; i++)
-        if (best[i].score > 0.5 && (i == 0 || f == DH_MATCH_SEVERAL))
-            dh_ladder_add(l, DH_RUNG_TEMPLATE,
-                          to_root(l, part_of(crop, element_of(l), &best[i])),
-                          best[i].score);
+    bool some = f == DH_MATCH_ONE || f == DH_MATCH_SEVERAL;
+    for (int i = 0; i < n && some && (i == 0 || f == DH_MATCH_SEVERAL); i++) {
+        if (!fits_in_detail(l, crop, &best[i], gradient))
+            continue;
+        keep(l, crop, &best[i]);
+        fit++;
+    }
+    if (!fit && n && best[0].score > 0.5)
+        keep(l, crop, &best[0]);
+    if (some)
+        return fit == 1 ? DH_MATCH_ONE : fit ? DH_MATCH_SEVERAL : DH_MATCH_NONE;
     return f;
 }
 
