@@ -64,7 +64,26 @@ static bool is_writable(const struct dh_recorded_target *t)
 
 bool dh_place_is_container(const struct dh_recorded_target *t)
 {
-    return t->t.rect.w > LARGE_W && t->t.rect.h > LARGE_H && !is_writable(t);
+    // Of what is in these the program has not told, so their name says nothing
+    // of what was meant.
+    static const char *const roles[] = {
+        "frame",         "window",       "dialog",         "alert",
+        "panel",         "filler",       "scroll pane",    "viewport",
+        "split pane",    "layered pane", "root pane",      "drawing area",
+        "canvas",        "document web", "document frame", "section",
+        "grouping",      "unknown",      "tool bar",       "menu bar",
+        "page tab list", "list",         "list box",       "table",
+        "tree",          "tree table",   "application",    "internal frame",
+        "desktop frame", "image map",    "embedded",
+    };
+    const struct dh_rect *r = &t->t.rect, *w = &t->t.window.box;
+    if (is_writable(t))
+        return false;
+    for (size_t i = 0; t->t.has_node && i < DH_COUNTOF(roles); i++)
+        if (!strcmp(t->t.node.role, roles[i]))
+            return true;
+    bool most = w->w > 0 && 2 * (int64_t)r->w * r->h > (int64_t)w->w * w->h;
+    return (r->w > LARGE_W && r->h > LARGE_H) || (t->t.has_node && most);
 }
 
 bool dh_place_is_plausible(const struct dh_scene *now,
