@@ -331,6 +331,9 @@ static void find_crops(struct dh_ladder *l)
         return;
     struct dh_rect all = { 0, 0, f->width, f->height };
     struct dh_point at = l->t->t.at;
+    // What is behind the window is another thing each time.
+    if (l->t->t.window.id && dh_rect_has(l->t->t.window.box, at))
+        all = dh_rect_intersect(all, l->t->t.window.box);
     l->tight = dh_rect_intersect(l->t->t.tight, all);
     l->wide = dh_rect_intersect(l->t->t.wide, all);
     if (dh_place_is_container(l->t) && dh_rect_has(all, at)) {

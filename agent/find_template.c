@@ -99,9 +99,9 @@ static bool piece_fits(const struct dh_ladder *l, struct dh_rect piece,
 // Of another size it is another drawing of the same letters; then only the
 // whole can be compared.
 static bool fits_in_detail(const struct dh_ladder *l, struct dh_rect crop,
-                           const struct dh_match *m, bool gradient)
+                           struct dh_rect in, const struct dh_match *m,
+                           bool gradient)
 {
-    struct dh_rect in = element_of(l);
     struct dh_point by = { m->rect.x - crop.x, m->rect.y - crop.y };
     if (m->rect.w != crop.w || m->rect.h != crop.h)
         return !gradient;
@@ -140,7 +140,7 @@ static enum dh_match_found look_for(struct dh_ladder *l, struct dh_rect crop,
         match(l, crop, gradient, any_size, best, DH_CANDIDATES, &n);
     bool some = f == DH_MATCH_ONE || f == DH_MATCH_SEVERAL;
     for (int i = 0; i < n && some && (i == 0 || f == DH_MATCH_SEVERAL); i++) {
-        if (!fits_in_detail(l, crop, &best[i], gradient))
+        if (!fits_in_detail(l, crop, element_of(l), &best[i], gradient))
             continue;
         keep(l, crop, &best[i]);
         fit++;
@@ -219,6 +219,26 @@ static void ask_labels(struct dh_ladder *l, struct votes *v)
     }
 }
 
+// Where a part of what is around is now, in every letter. False: nowhere, or
+// at several places.
+static bool find_piece(const struct dh_ladder *l, struct dh_rect piece,
+                       struct dh_match *out)
+{
+    struct dh_match best[DH_CANDIDATES];
+    int n = 0, fit = 0;
+    enum dh_match_found f =
+        match(l, piece, false, false, best, DH_CANDIDATES, &n);
+    if (f != DH_MATCH_ONE && f != DH_MATCH_SEVERAL)
+        return false;
+    for (int i = 0; i < n; i++) {
+        if (!fits_in_detail(l, piece, piece, &best[i], false))
+            continue;
+        *out = best[i];
+        fit++;
+    }
+    return fit == 1;
+}
+
 // The eight boxes of the element's own size around it.
 static void ask_pictures(struct dh_ladder *l, struct votes *v)
 {
@@ -227,10 +247,9 @@ static void ask_pictures(struct dh_ladder *l, struct votes *v)
         struct dh_rect piece = { t.x + (i % 3 - 1) * t.w,
                                  t.y + (i / 3 - 1) * t.h, t.w, t.h };
         struct dh_match m;
-        int n = 0;
         piece = dh_rect_intersect(piece, l->wide);
         if (i == 4 || piece.w < t.w / 2 || piece.h < t.h / 2 ||
-            match(l, piece, false, false, &m, 1, &n) != DH_MATCH_ONE)
+            !find_piece(l, piece, &m))
             continue;
         v->centre[v->n++] =
             centre_of(to_root(l, part_of(piece, element_of(l), &m)));

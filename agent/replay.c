@@ -86,6 +86,8 @@ struct play {
     struct dh_expect_found found;
     int64_t find_ns, act_ns, check_ns;
     bool retried, repaired, pointed;
+    bool described; // `anew` is how the place looks now
+    struct dh_target anew;
 };
 
 static bool is_for_desktop(const struct dh_action *a)
@@ -183,6 +185,22 @@ static void note_act(struct dh_replaying *r, const struct dh_action *a)
     r->clicked = a->at;
 }
 
+static bool is_repairable(const struct play *p)
+{
+    return p->r->o->repair && p->spot.rung >= DH_RUNG_TEMPLATE &&
+           needs_place(&p->s->action);
+}
+
+// Before the act, while it is all there.
+static void describe_anew(struct play *p)
+{
+    if (!is_repairable(p))
+        return;
+    dh_target_find(&p->anew, p->r->frame, p->spot.at, &p->spot.window,
+                   p->r->o->a11y);
+    p->described = true;
+}
+
 // What the place was found on is still what is there.
 static enum dh_status look_again(struct play *p, bool *same)
 {
@@ -203,6 +221,7 @@ static enum dh_status perform(struct play *p)
                           .action = p->action,
                           .replayed = { p->s->n, dh_rung_name(p->spot.rung),
                                         p->spot.score } };
+    describe_anew(p);
     tell_frame(r, "before");
     tell(r, &e);
     keep_gap(r, &p->action);
@@ -462,16 +481,8 @@ static enum dh_status act_and_check(struct play *p, enum dh_rung from)
 static void repair(struct play *p)
 {
     struct dh_replaying *r = p->r;
-    struct dh_target t;
-    if (!r->o->repair || p->spot.rung < DH_RUNG_TEMPLATE ||
-        !needs_place(&p->s->action) || !p->before)
-        return;
-    // The tree is asked afterwards, and only believed where it still fits.
-    dh_target_find(&t, p->before, p->spot.at, &p->spot.window, NULL);
-    t.has_node = p->spot.target->t.has_node;
-    t.node = p->spot.target->t.node;
-    t.place = p->spot.target->t.place;
-    if (dh_recording_repair(r->rec, p->s, &t, p->before))
+    if (!p->described || !p->before ||
+        dh_recording_repair(r->rec, p->s, &p->anew, p->before))
         return;
     p->repaired = true;
     r->result->repairs++;
