@@ -499,6 +499,7 @@ static enum dh_replay_choice stop_here(struct play *p, struct dh_point *at)
         p->s->n_targets ? &p->s->target[0] : NULL;
     stop->number = r->step + 1;
     stop->recorded = p->s;
+    stop->action = &p->action;
     stop->frame = r->frame;
     stop->then = t ? dh_recording_frame(r->rec, t->frame) : NULL;
     if (t)
@@ -510,6 +511,7 @@ static enum dh_replay_choice stop_here(struct play *p, struct dh_point *at)
         r->o->stop ? r->o->stop(r->o->user, stop, at) : DH_REPLAY_END;
     dh_frame_unref(stop->then);
     stop->then = stop->frame = NULL;
+    stop->action = NULL;
     return c;
 }
 
@@ -595,6 +597,9 @@ static void play_init(struct play *p, struct dh_replaying *r)
     p->r = r;
     p->s = &r->rec->step[r->step];
     dh_expect_init(&p->expect, r->rec, r->step, &r->restless);
+    // From here on: a text that was marked as a secret later is told nowhere.
+    dh_action_copy(&p->action, &p->s->action);
+    fill_text(p);
     r->stop.performed = false;
     r->stop.why[0] = '\0';
     memset(&r->stop.places, 0, sizeof r->stop.places);

@@ -48,6 +48,7 @@ struct dh_replay_step {
 struct dh_replay_stop {
     int number; /* of the step; 0: before the first */
     const struct dh_recorded_step *recorded;
+    const struct dh_action *action; /* as it would be played */
     bool performed; /* it was done, and did not have its effect */
     char why[DH_REPLAY_WHY];
     struct dh_places places; /* what was looked at instead */

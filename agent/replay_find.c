@@ -113,9 +113,23 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
 
 static bool is_strange(const struct dh_replaying *r, const struct dh_window *w)
 {
-    return w->id && !w->own && !shown(&r->first, w->id) &&
+    return w->id && !w->own && !w->menu && !shown(&r->first, w->id) &&
            !is_bound(r, w->id) && r->rec->n_windows > 0 &&
            !dh_recording_knows(r->rec, w);
+}
+
+// A dialog of the program that is played, which may be modal.
+static const struct dh_window *strange_dialog(const struct dh_replaying *r,
+                                              const struct dh_window *of)
+{
+    for (int i = 0; i < r->stack.n && r->stack.item[i].id != of->id; i++) {
+        const struct dh_window *w = &r->stack.item[i];
+        bool same =
+            w->pid ? w->pid == of->pid : !strcmp(w->wm_class, of->wm_class);
+        if (same && is_strange(r, w))
+            return w;
+    }
+    return NULL;
 }
 
 // It may get its title in a moment, or go again. DH_ERR_NOTFOUND: it stays.
@@ -248,8 +262,11 @@ static enum dh_status reach(struct hunt *h)
     if (r->o->dry_run)
         return DH_OK;
     enum dh_status st = dh_windows_at(r->o->windows, &spot->at, &at);
+    const struct dh_window *dialog = strange_dialog(r, &spot->window);
     if (!st)
-        st = mind_strangers(r, is_strange(r, &at) ? &at : &r->focus);
+        st = mind_strangers(r, dialog               ? dialog
+                               : is_strange(r, &at) ? &at
+                                                    : &r->focus);
     if (st || !spot->window.id || at.id == spot->window.id)
         return st;
     dh_replay_why(r, "the window \"%.200s\" is in the way", at.title);

@@ -269,6 +269,8 @@ void dh_windows_describe(struct dh_windows *w, Window id, struct dh_window *out)
                      &depth) &&
         XTranslateCoordinates(w->dpy, id, root, 0, 0, &x, &y, &child))
         out->box = (struct dh_rect){ x, y, (int)width, (int)height };
+    XWindowAttributes at;
+    out->menu = XGetWindowAttributes(w->dpy, id, &at) && at.override_redirect;
     read_texts(w, out);
     if (dh_windows_property(w, id, w->net_pid, XA_CARDINAL, &pid, sizeof pid) ==
             sizeof pid &&

@@ -21,6 +21,7 @@ struct dh_window {
     struct dh_point at; /* the point that was asked for, or the pointer's */
     struct dh_rect box; /* in root pixels, without the manager's frame */
     int pid;            /* 0: not known */
+    bool menu;          /* no manager minds it: a menu, a hint */
     bool own;           /* of this process, or of a terminal that it runs in */
     bool within;        /* see dh_windows_limit; true without a limit */
     char title[256], wm_class[128]; /* "name.Class" */

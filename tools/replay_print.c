@@ -163,7 +163,7 @@ void dh_replay_print_stop(const struct dh_replay_printer *p,
     }
     dh_buf_init(&action, 1 << 20);
     if (s->recorded && !s->recorded->broken)
-        dh_action_text(&s->recorded->action, &action);
+        dh_action_text(s->action, &action);
     printf("%4d     stopped         ", s->number);
     print_field("", dh_buf_text(&action), "");
     if (s->recorded)

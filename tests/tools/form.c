@@ -78,7 +78,8 @@ static void draw(struct program *p)
     draw_box(p, &field, box, ink, p->typed);
     for (size_t i = 0; i < DH_COUNTOF(buttons); i++)
         if (is_there(p, i))
-            draw_box(p, &buttons[i], box, ink, buttons[i].label);
+            draw_box(p, &buttons[i], box, ink,
+                     i == 0 && p->o.label ? p->o.label : buttons[i].label);
     if (p->pressed)
         snprintf(line, sizeof line, "%s was pressed %d times", p->pressed,
                  p->presses);

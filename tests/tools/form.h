@@ -9,6 +9,7 @@
 struct form_options {
     int x, y, w, h;    /* 0: 60, 40, 420, 300 */
     const char *title; /* NULL: "Form" */
+    const char *label; /* of "Save"; NULL: that */
     bool no_save;      /* the button is gone */
     bool two_saves;    /* another one that looks the same, further right */
     bool dark;         /* other colours */
