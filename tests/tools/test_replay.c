@@ -1,37 +1,30 @@
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <X11/keysym.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/x11.h"
+#include "capture/windows.h"
+#include "tests/agent/bus.h"
 #include "tests/dh_test.h"
 #include "tests/tools/form.h"
 #include "tests/tools/program.h"
-#include "tests/x11/listener.h"
 #include "tests/x11/person.h"
 
 static const KeySym stop_mods[] = { XK_Control_L, XK_Alt_L, XK_Shift_L, 0 };
 
 /* --- a person shows it --- */
 
-// The folder of the recording, to be freed.
-static char *record(const struct form_options *o, bool saves, bool types)
+// Returns when it listens.
+static pid_t start_recording(const char *dir)
 {
-    char *dir = dh_test_path("s");
     const char *const args[] = { "record", dir, "--no-sign", NULL };
-    struct dh_person person;
-    struct form f;
-    struct said said;
-    int x = o->x ? o->x : 60, y = o->y ? o->y : 40;
-    dh_person_init(&person);
-    dh_person_moves(&person, 5, 5);
-    form_start(&f, o);
     pid_t pid = program_start(args);
     CHECK(program_saw("recording"));
     char *lines = dh_path_join(dir, "events.jsonl");
@@ -42,6 +35,21 @@ static char *record(const struct form_options *o, bool saves, bool types)
             st.st_size = 0;
     }
     dh_free(lines);
+    return pid;
+}
+
+// The folder of the recording, to be freed.
+static char *record(const struct form_options *o, bool saves, bool types)
+{
+    char *dir = dh_test_path("s");
+    struct dh_person person;
+    struct form f;
+    struct said said;
+    int x = o->x ? o->x : 60, y = o->y ? o->y : 40;
+    dh_person_init(&person);
+    dh_person_moves(&person, 5, 5);
+    form_start(&f, o);
+    pid_t pid = start_recording(dir);
     if (types) {
         dh_person_clicks(&person, x + FORM_FIELD_X, y + FORM_FIELD_Y, 1);
         dh_person_types(&person, "Ada");
@@ -334,6 +342,85 @@ static void test_a_secret_that_nobody_gives_is_asked_for_before(void)
     dh_free(dir);
 }
 
+/* --- a real program --- */
+
+struct dialog {
+    pid_t pid;
+    int out;
+};
+
+static void dialog_start(struct dialog *d, Display *dpy)
+{
+    static const char *const argv[] = { "sh", "-c",
+                                        "exec zenity --entry --title=Customers "
+                                        "--text='Your name' >&3",
+                                        NULL };
+    int fd[2];
+    CHECK_INT(pipe(fd), 0);
+    d->pid = dh_bus_spawn(argv, fd[1]);
+    close(fd[1]);
+    d->out = fd[0];
+    struct dh_windows *w;
+    struct dh_window at = { 0 };
+    CHECK_INT(dh_windows_create(&w, NULL), DH_OK);
+    for (int i = 0; i < 400 && strcmp(at.title, "Customers"); i++) {
+        dh_bus_focus_newest(dpy);
+        CHECK_INT(dh_windows_focused(w, &at), DH_OK);
+        dh_sleep_for(50 * DH_MS);
+    }
+    dh_windows_destroy(w);
+    if (strcmp(at.title, "Customers"))
+        dh_test_skip("zenity is not installed");
+}
+
+// What it printed; "" where it has not ended.
+static void dialog_stop(struct dialog *d, char out[64])
+{
+    struct pollfd in = { .fd = d->out, .events = POLLIN };
+    ssize_t n = poll(&in, 1, 5000) == 1 ? read(d->out, out, 63) : 0;
+    out[n > 0 ? n : 0] = '\0';
+    close(d->out);
+    dh_bus_stop(d->pid);
+}
+
+static void test_a_dialog_of_a_real_program_is_filled_in_again(void)
+{
+    static const KeySym none[] = { 0 };
+    struct dh_person person;
+    struct dialog d;
+    struct said said;
+    char out[64];
+    play_init();
+    pid_t bus = dh_bus_start();
+    Display *dpy;
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    dh_person_init(&person);
+    dh_person_moves(&person, 5, 5);
+    dialog_start(&d, dpy);
+    char *dir = dh_test_path("s");
+    pid_t pid = start_recording(dir);
+    dh_person_types(&person, "Ada");
+    dh_person_chord(&person, XK_BackSpace, none);
+    dh_person_types(&person, "m");
+    dh_person_chord(&person, XK_Return, none);
+    dialog_stop(&d, out);
+    CHECK_STR(out, "Adm\n");
+    dh_person_chord(&person, XK_Escape, stop_mods);
+    program_wait(&said, pid);
+    said_finish(&said);
+    dialog_start(&d, dpy);
+    PLAY(&said, dir, NULL);
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, 0, "done: 4 of 4 steps", NULL);
+    dialog_stop(&d, out);
+    CHECK_STR(out, "Adm\n");
+    said_finish(&said);
+    dh_free(dir);
+    dh_x11_close(dpy);
+    dh_person_finish(&person);
+    dh_bus_stop(bus);
+}
+
 /* --- what cannot be played --- */
 
 static void test_bad_recordings_are_told(void)
@@ -378,4 +465,5 @@ DH_TESTS(DH_TEST(an_unchanged_program_is_played_exactly),
          DH_TEST(a_parameter_is_typed_in_its_place),
          DH_TEST(each_row_of_a_table_is_played),
          DH_TEST(a_secret_that_nobody_gives_is_asked_for_before),
+         DH_TEST(a_dialog_of_a_real_program_is_filled_in_again),
          DH_TEST(bad_recordings_are_told));
