@@ -11,8 +11,9 @@
 #include "vision/region.h"
 
 #define TILE      DH_EXPECT_TILE
-#define SPOT_PX   64 // a caret, a spinner, a clock's digits
-#define FEW       4  // pixels of a tile that may differ
+#define SPOT_PX   64            // a caret, a spinner, a clock's digits
+#define FEW       4             // pixels of a tile that may differ
+#define SOON_NS   (600 * DH_MS) // the recorder looks ten times a second
 #define LIMIT_NS  (5 * DH_S)
 #define LONGEST   (60 * DH_S)
 #define TILES_MAX 65536
@@ -160,6 +161,8 @@ void dh_expect_init(struct dh_expect *e, struct dh_recording *r, int step,
     e->limit_ns = DH_CLAMP(4 * (s->ended_ns - s->began_ns + s->settle_ns),
                            LIMIT_NS, LONGEST);
     find_windows(e, r, s);
+    e->soft = step + 1 < r->n_steps &&
+              r->step[step + 1].began_ns - s->ended_ns < SOON_NS;
     if (!s->changed)
         return;
     e->before = dh_recording_frame(r, s->before);

@@ -48,6 +48,9 @@ struct dh_expect {
     struct dh_frame *before, *after;
     struct dh_point *tile; /* owned; corners */
     int n_tiles;
+    /* The next action came so soon that the picture after this one may show
+     * nothing of it, or some of the next: it is hoped for, not insisted on. */
+    bool soft;
     int64_t limit_ns;
 };
 

@@ -48,6 +48,21 @@ struct dh_replaying {
     struct dh_replay_stop stop;
 };
 
+/* One step. */
+struct dh_play {
+    struct dh_replaying *r;
+    struct dh_recorded_step *s;
+    struct dh_spot spot;
+    struct dh_action action; /* as it is performed */
+    struct dh_expect expect;
+    struct dh_frame *before;
+    struct dh_expect_found found;
+    int64_t find_ns, act_ns, check_ns;
+    bool retried, repaired, pointed;
+    bool described; /* `anew` is how the place looks now */
+    struct dh_target anew;
+};
+
 /* Sets the reason why it cannot go on. */
 void dh_replay_why(struct dh_replaying *r, const char *fmt, ...)
     DH_PRINTF(2, 3);
@@ -86,5 +101,31 @@ int64_t dh_replay_patience(const struct dh_replaying *r, int64_t least);
 bool dh_replay_ask_model(struct dh_replaying *r,
                          const struct dh_recorded_target *t,
                          const struct dh_window *window, struct dh_spot *out);
+
+/* --- replay: what watchers are told --- */
+
+void dh_replay_tell(struct dh_replaying *r, struct dh_event *e);
+void dh_replay_tell_text(struct dh_replaying *r, enum dh_event_kind kind,
+                         const char *text);
+void dh_replay_tell_frame(struct dh_replaying *r, const char *why);
+
+/* --- replay_act: one step --- */
+
+void dh_play_init(struct dh_play *p, struct dh_replaying *r);
+void dh_play_finish(struct dh_play *p);
+bool dh_play_is_for_desktop(const struct dh_action *a);
+bool dh_play_needs_place(const struct dh_action *a);
+/* The place, or the focus, as dh_replay_find. */
+DH_MUST_USE enum dh_status dh_play_find(struct dh_play *p, enum dh_rung from);
+/* The action with its text filled in, moved to where the place is. */
+void dh_play_aim(struct dh_play *p);
+/* Find, act, and wait for the effect. DH_ERR_NOTFOUND and others: the stop says
+ * why; p->before is set where something was done. */
+DH_MUST_USE enum dh_status dh_play_do(struct dh_play *p, enum dh_rung from);
+/* A place that was found by help is kept in the recording, where that was asked
+ * for. */
+void dh_play_repair(struct dh_play *p);
+/* For dh_expect_now; user is the struct dh_replaying. 0: none. */
+unsigned long dh_replay_stands_for(void *user, unsigned long recorded);
 
 #endif
