@@ -16,10 +16,12 @@ B ?= build/$(MODE)
 PREFIX ?= /usr/local
 
 FOLDERS := base capture actions vision model agent tools
-PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng libcjson libpcre2-8 \
-        libavcodec libavformat libavutil libswscale libturbojpeg atspi-2 gobject-2.0 \
-        libcurl libmicrohttpd xkbcommon xkbcommon-x11 xcb \
-        sdl2 SDL2_ttf fontconfig
+PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng zlib libcjson \
+        libpcre2-8 libturbojpeg xkbcommon xkbcommon-x11 xcb
+# Not every command needs these, and they take long to load: base/late.h.
+LATE_PKGS := libavcodec libavformat libavutil libswscale atspi-2 gobject-2.0 \
+             libcurl libmicrohttpd sdl2 SDL2_ttf fontconfig
+LATE ?= $(if $(filter x86_64,$(shell uname -m)),yes,no)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -48,8 +50,9 @@ LINK_tsan := -fsanitize=thread
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
 # The warnings are for our code, not for the headers of libraries.
 PKG_CFLAGS := $(patsubst -I%,-isystem%,\
-    $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+    $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null))
+PKG_LIBS := $(shell pkg-config --libs \
+    $(PKGS) $(if $(filter no,$(LATE)),$(LATE_PKGS)) 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -I. $(WARN) $(FLAGS_$(MODE)) \
              -ffp-contract=off -DDH_VERSION='"$(VERSION)"' \
              $(PKG_CFLAGS) -pthread -MMD -MP $(CFLAGS)
@@ -68,6 +71,14 @@ all: $(B)/deskhand
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
 $(B)/model/cpu/pairs_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
+
+# The name that a linker would write into the program for -l$(1).
+soname = -DDH_SONAME_$(firstword $(subst -, ,$(1)))='"$(shell readelf -d \
+    $$($(CC) -print-file-name=lib$(1).so) | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')"'
+LATE_LIBS := avutil avcodec avformat swscale SDL2 SDL2_ttf fontconfig curl \
+             microhttpd atspi glib-2.0 gobject-2.0
+$(B)/%late.o: ISA = $(if $(filter no,$(LATE)),,-DDH_LATE) \
+    $(foreach l,$(LATE_LIBS),$(call soname,$(l)))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -174,8 +174,12 @@ enum dh_status dh_xtest_paste(struct dh_xtest *x, const char *text, bool asked,
     bool kept = false;
     for (int c = 0; c < 256; c++)
         kept |= x->key_kept[c]; // it would be part of the chord
+    // What suits a terminal suits others: most texts ask for no focus.
+    if (kept ||
+        (!asked && !dh_clip_suits(dh_str_of(text), all_in_layout, false)))
+        return st;
     dh_xfocus_read(x->dpy, &f);
-    if (kept || is_prompt(f.name) ||
+    if (is_prompt(f.name) ||
         (!asked && !dh_clip_suits(dh_str_of(text), all_in_layout, f.terminal)))
         return st;
     char *copy = dh_strdup(text);

@@ -29,21 +29,13 @@ static bool is_terminal(const char *name)
     return false;
 }
 
-static void read_class(Display *dpy, struct dh_xfocus *f)
+static void take_class(const char *name, struct dh_xfocus *f)
 {
-    XClassHint hint = { NULL, NULL };
-    if (!XGetClassHint(dpy, f->top, &hint))
-        return;
-    for (size_t i = 0;
-         hint.res_class && hint.res_class[i] && i + 1 < sizeof f->name; i++) {
-        char c = hint.res_class[i];
+    for (size_t i = 0; name && name[i] && i + 1 < sizeof f->name; i++) {
+        char c = name[i];
         f->name[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
     f->terminal = is_terminal(f->name);
-    if (hint.res_name)
-        XFree(hint.res_name);
-    if (hint.res_class)
-        XFree(hint.res_class);
 }
 
 // Top-level windows are those that say what they know of window managers.
@@ -53,6 +45,7 @@ static bool read_top(Display *dpy, Window w, struct dh_xfocus *f)
     XClassHint hint = { NULL, NULL };
     int n = 0;
     bool is_top = XGetClassHint(dpy, w, &hint) != 0;
+    take_class(hint.res_class, f);
     if (hint.res_name)
         XFree(hint.res_name);
     if (hint.res_class)
@@ -76,7 +69,7 @@ void dh_xfocus_read(Display *dpy, struct dh_xfocus *f)
     unsigned n;
     memset(f, 0, sizeof *f);
     XGetInputFocus(dpy, &w, &revert);
-    dh_x11_trap_begin(dpy);
+    dh_x11_ask_begin(dpy);
     for (int i = 0; i < DEEPEST && w > PointerRoot; i++) {
         if (w == DefaultRootWindow(dpy) || read_top(dpy, w, f) ||
             !XQueryTree(dpy, w, &root, &parent, &children, &n))
@@ -85,10 +78,8 @@ void dh_xfocus_read(Display *dpy, struct dh_xfocus *f)
             XFree(children);
         w = parent;
     }
-    if (f->top)
-        read_class(dpy, f);
     // A window that closed meanwhile gets no keys either.
-    if (!dh_x11_trap_end(dpy))
+    if (!dh_x11_ask_end(dpy))
         memset(f, 0, sizeof *f);
 }
 
@@ -157,17 +148,17 @@ static Window manager_window(Display *dpy)
     Window w = read_check(dpy, DefaultRootWindow(dpy));
     if (!w)
         return None;
-    dh_x11_trap_begin(dpy);
+    dh_x11_ask_begin(dpy);
     bool alive = read_check(dpy, w) == w;
-    return dh_x11_trap_end(dpy) && alive ? w : None;
+    return dh_x11_ask_end(dpy) && alive ? w : None;
 }
 
 // A window that has gone meanwhile says nothing any more.
 static void watch(Display *dpy, Window w, long mask)
 {
-    dh_x11_trap_begin(dpy);
+    dh_x11_ask_begin(dpy);
     XSelectInput(dpy, w, mask);
-    if (!dh_x11_trap_end(dpy))
+    if (!dh_x11_ask_end(dpy))
         dh_debug("the window with the focus has gone");
 }
 
@@ -196,7 +187,8 @@ void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns)
     Window manager = manager_window(x->dpy);
     if (!manager)
         return;
-    watch(x->dpy, root, PropertyChangeMask | FocusChangeMask);
+    // The root stays, and what is asked next is answered after this.
+    XSelectInput(x->dpy, root, PropertyChangeMask | FocusChangeMask);
     bool nobody = true;
     while (!dh_x11_is_lost(x->dpy) && !dh_xtest_stopped(x)) {
         XEvent e;
@@ -208,7 +200,7 @@ void dh_xfocus_wait(struct dh_xtest *x, int64_t timeout_ns)
     }
     if (dh_x11_is_lost(x->dpy))
         return;
-    watch(x->dpy, root, NoEventMask);
+    XSelectInput(x->dpy, root, NoEventMask);
     if (watched)
         watch(x->dpy, watched, NoEventMask);
     if (nobody)

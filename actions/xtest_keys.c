@@ -186,7 +186,8 @@ void dh_xkeys_clear(Display *dpy, XkbDescPtr map, const KeyCode *codes, int n)
     XkbChangeMap(dpy, map, &changes);
 }
 
-void dh_xkeys_unlend(struct dh_xkeys *k)
+// Give lent keycodes back, after a while where nobody said that they were read.
+static void unlend(struct dh_xkeys *k)
 {
     KeyCode codes[DH_COUNTOF(k->spare)];
     int n = 0;
@@ -205,9 +206,6 @@ void dh_xkeys_unlend(struct dh_xkeys *k)
     XSync(k->dpy, False);
     for (int i = 0; i < n && k->held; i++)
         k->held->lent[codes[i]] = false;
-    k->n_spare = 0;
-    k->stale = true;
-    k->used_ns = 0;
 }
 
 int64_t dh_xkeys_lent_until(const struct dh_xkeys *k)
@@ -238,7 +236,7 @@ void dh_xkeys_finish(struct dh_xkeys *k, bool leave)
     if (!k->dpy)
         return;
     if (!leave && !dh_x11_is_lost(k->dpy))
-        dh_xkeys_unlend(k);
+        unlend(k);
     if (k->map)
         XkbFreeKeyboard(k->map, 0, True);
     memset(k, 0, sizeof *k);

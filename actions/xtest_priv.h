@@ -87,9 +87,6 @@ void dh_xkeys_note(struct dh_xkeys *k, XEvent *e);
 void dh_xkeys_adopt(struct dh_xkeys *k, const KeyCode *codes, int n);
 /* Until when a lent key may still be looked up; 0: all have been read. */
 int64_t dh_xkeys_lent_until(const struct dh_xkeys *k);
-/* Give lent keycodes back, after a while where nobody said that they were
- * read. */
-void dh_xkeys_unlend(struct dh_xkeys *k);
 /* Take the symbols off lent keycodes, in one change; `map` is the server's. */
 void dh_xkeys_clear(Display *dpy, XkbDescPtr map, const KeyCode *codes, int n);
 

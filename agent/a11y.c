@@ -14,6 +14,7 @@
 #include <atspi/atspi.h>
 #include <glib-unix.h>
 
+#include "agent/late_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -623,6 +624,9 @@ static DH_NORETURN void child_run(int fd)
 enum dh_status dh_a11y_create(struct dh_a11y **out)
 {
     int fd[2];
+    enum dh_status st = dh_late_load(&dh_late_atspi);
+    if (st)
+        return st;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd)) {
         dh_error("no socket for the accessibility reader: %s", strerror(errno));
         return DH_ERR_IO;

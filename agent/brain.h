@@ -31,6 +31,8 @@ struct dh_brain_options {
     const char *kernels; /* NULL: the fastest */
     int threads;         /* 0: one per core */
     int context;         /* tokens; 0: as the session chooses */
+    const char *cache;   /* a file: its timeline is where it starts, and it is
+                          * written at the end; NULL: none */
     int64_t max_pixels;  /* 0: the profile's, else the checkpoint's */
     uint64_t seed;
     struct dh_cancel *cancel;
@@ -69,7 +71,8 @@ struct dh_brain_video {
 struct dh_brain_request {
     const struct dh_message *messages;
     size_t n_messages;
-    struct dh_frame *const *images; /* in order of the image parts */
+    struct dh_frame *const *images; /* in order of the image parts; frozen, and
+                                     * some may be kept until the next ask */
     size_t n_images;
     const struct dh_brain_video *videos;
     size_t n_videos;

@@ -5,6 +5,7 @@
 
 #include "agent/brain_priv.h"
 #include "agent/one_call.h"
+#include "agent/seen_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -45,10 +46,12 @@ struct local {
     struct dh_patch_rule image_rule, video_rule;
     struct dh_rng rng;
     struct dh_cancel *cancel;
+    char *cache; // the file of the timeline, or NULL
     int32_t eos;
     int32_t stop[3]; // ids that end a turn, -1: absent
     uint64_t *free;  // the ids that free text may use
     float *scratch;  // of sampling, [vocab_size]
+    struct dh_seen seen;
 };
 
 /* --- create --- */
@@ -140,7 +143,18 @@ static enum dh_status open_session(struct local *b,
         o->max_pixels ? o->max_pixels : b->brain.profile.max_pixels;
     if (pixels)
         b->image_rule.max_pixels = pixels;
-    return dh_session_create(&b->session, b->model, &so);
+    enum dh_status st = dh_session_create(&b->session, b->model, &so);
+    if (st || !o->cache)
+        return st;
+    // Only time is lost with a bad one, and it is written anew.
+    b->cache = dh_strdup(o->cache);
+    st = dh_session_load(b->session, o->cache);
+    if (!st)
+        dh_info("%zu tokens are known from %s", dh_session_len(b->session),
+                o->cache);
+    else if (st != DH_ERR_NOTFOUND)
+        dh_warn("the answer starts from nothing");
+    return DH_OK;
 }
 
 static enum dh_status open_grammars(struct local *b)
@@ -158,6 +172,11 @@ static enum dh_status open_grammars(struct local *b)
 static void destroy(struct dh_brain *brain)
 {
     struct local *b = (struct local *)brain;
+    if (b->cache && dh_session_len(b->session) > 0 &&
+        dh_session_save(b->session, b->cache))
+        dh_warn("the next start will be as slow as this one");
+    dh_free(b->cache);
+    dh_seen_finish(&b->seen);
     for (size_t i = 0; i < DH_COUNTOF(b->grammar); i++)
         dh_grammar_destroy(b->grammar[i]);
     dh_session_destroy(b->session);
@@ -172,8 +191,9 @@ static void destroy(struct dh_brain *brain)
 
 // Everything that one question needs, freed together.
 struct question {
-    struct dh_patches *patches; // pictures, then videos
-    struct dh_session_image *media;
+    struct dh_patches *videos;
+    size_t n_videos;
+    struct dh_session_image *media; // pictures, then videos
     size_t n_media;
     struct dh_prompt_media *sizes; // the same order
     double *seconds;               // of the videos' groups
@@ -182,24 +202,25 @@ struct question {
 
 static void question_finish(struct question *q)
 {
-    for (size_t i = 0; i < q->n_media; i++)
-        dh_patches_finish(&q->patches[i]);
-    dh_free(q->patches);
+    for (size_t i = 0; i < q->n_videos; i++)
+        dh_patches_finish(&q->videos[i]);
+    dh_free(q->videos);
     dh_free(q->media);
     dh_free(q->sizes);
     dh_free(q->seconds);
     dh_ids_finish(&q->ids);
 }
 
-static void put_media(struct local *b, struct question *q, bool video)
+static void put_media(struct local *b, struct question *q,
+                      const struct dh_patches *p, uint64_t hash, bool video)
 {
-    const struct dh_patches *p = &q->patches[q->n_media];
     const struct dh_model_info *info = dh_model_get_info(b->model);
     int merge = b->image_rule.merge_size;
     int groups = video ? p->grid_t : 1;
     q->sizes[q->n_media].tokens = dh_patches_tokens(p, merge) / groups;
     q->sizes[q->n_media].groups = groups;
     q->media[q->n_media].patches = p;
+    q->media[q->n_media].hash = hash;
     q->media[q->n_media].token_id =
         video ? info->video_token_id : info->image_token_id;
     q->n_media++;
@@ -209,15 +230,17 @@ static enum dh_status encode_video(struct local *b, struct question *q,
                                    const struct dh_brain_video *v,
                                    size_t *seconds)
 {
-    enum dh_status st = dh_patches_of_video(&b->video_rule, v->frames, v->n,
-                                            b->pool, &q->patches[q->n_media]);
+    struct dh_patches *p = &q->videos[q->n_videos];
+    enum dh_status st =
+        dh_patches_of_video(&b->video_rule, v->frames, v->n, b->pool, p);
     if (st)
         return st;
+    q->n_videos++;
     int tps = b->video_rule.temporal_patch_size;
     q->sizes[q->n_media].at = q->seconds + *seconds;
-    for (int g = 0; g < q->patches[q->n_media].grid_t; g++)
+    for (int g = 0; g < p->grid_t; g++)
         q->seconds[(*seconds)++] = v->at[DH_MIN(g * tps, v->n - 1)];
-    put_media(b, q, true);
+    put_media(b, q, p, 0, true);
     return DH_OK;
 }
 
@@ -225,23 +248,21 @@ static enum dh_status encode_media(struct local *b, struct question *q,
                                    const struct dh_brain_request *r)
 {
     size_t n = r->n_images + r->n_videos, seconds = 0;
-    enum dh_status st = DH_OK;
     if (n && !dh_model_get_info(b->model)->has_vision) {
         dh_error("this checkpoint has no vision tower: it cannot see pictures");
         return DH_ERR_UNSUPPORTED;
     }
     for (size_t i = 0; i < r->n_videos; i++)
         seconds += (size_t)r->videos[i].n;
-    dh_array(q->patches, n);
+    dh_array(q->videos, r->n_videos);
     dh_array(q->media, n);
     dh_array(q->sizes, n);
     dh_array(q->seconds, seconds);
-    for (size_t i = 0; i < r->n_images && !st; i++) {
-        st = dh_patches_of_frame(&b->image_rule, r->images[i], b->pool,
-                                 &q->patches[q->n_media]);
-        if (!st)
-            put_media(b, q, false);
-    }
+    enum dh_status st =
+        dh_seen_look(&b->seen, &b->image_rule, b->pool, r->images, r->n_images);
+    for (size_t i = 0; i < r->n_images && !st; i++)
+        put_media(b, q, &b->seen.pictures[i].patches, b->seen.pictures[i].hash,
+                  false);
     seconds = 0;
     for (size_t i = 0; i < r->n_videos && !st; i++)
         st = encode_video(b, q, &r->videos[i], &seconds);
@@ -429,6 +450,7 @@ static enum dh_status ask(struct dh_brain *brain,
     if (!st)
         st = answer_question(b, &q, r, out);
     question_finish(&q);
+    dh_seen_trim(&b->seen);
     return st;
 }
 

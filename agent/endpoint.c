@@ -354,12 +354,10 @@ static enum dh_status find_key(struct dh_endpoint *e, const char *own,
 
 static void warn_of_clear_text(const struct dh_endpoint *e)
 {
-    static const char *const safe[] = { "https://", "http://127.",
-                                        "http://localhost", "http://[::1]" };
-    for (size_t i = 0; i < DH_COUNTOF(safe); i++)
-        if (!e->key || dh_str_starts(dh_str_of(e->s.url), safe[i]))
-            return;
-    dh_warn("the key goes to %s unencrypted", e->s.url);
+    bool safe = dh_str_starts(dh_str_of(e->s.url), "https://") ||
+                dh_http_is_loopback(e->s.url);
+    if (e->key && !safe)
+        dh_warn("the key goes to %s unencrypted", e->s.url);
 }
 
 static enum dh_status find_settings(struct dh_endpoint *e,

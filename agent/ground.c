@@ -5,6 +5,7 @@
 #include "actions/parse.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "capture/frame.h"
 #include "vision/view.h"
 
@@ -41,6 +42,19 @@ static struct dh_point pixel_of(const struct dh_frame *frame,
                               a->at.y - frame->screen.y };
 }
 
+// Ends the answer.
+static enum dh_status take_point(enum dh_status st, struct dh_answer *parsed,
+                                 const struct dh_frame *frame,
+                                 struct dh_point *out)
+{
+    if (!st && !parsed->action[0].has_at)
+        st = DH_ERR_FORMAT;
+    if (!st)
+        *out = pixel_of(frame, &parsed->action[0]);
+    dh_answer_finish(parsed);
+    return st;
+}
+
 enum dh_status dh_ground_point(const struct dh_parse_options *how,
                                const struct dh_frame *frame, const char *text,
                                struct dh_point *out)
@@ -49,12 +63,22 @@ enum dh_status dh_ground_point(const struct dh_parse_options *how,
     struct dh_diag diag = { 0 };
     enum dh_status st =
         dh_answer_parse_with(how, text, strlen(text), &parsed, &diag);
-    if (!st && !parsed.action[0].has_at)
-        st = DH_ERR_FORMAT;
-    if (!st)
-        *out = pixel_of(frame, &parsed.action[0]);
-    dh_answer_finish(&parsed);
-    return st;
+    return take_point(st, &parsed, frame, out);
+}
+
+// Some servers put a call among the reasoning and leave the answer empty.
+static enum dh_status point_of(const struct dh_parse_options *how,
+                               const struct dh_frame *frame,
+                               const struct dh_brain_answer *a,
+                               struct dh_point *out)
+{
+    struct dh_answer parsed;
+    struct dh_diag diag = { 0 };
+    if (!a->reasoning || dh_str_trim(dh_str_of(a->text)).n)
+        return dh_ground_point(how, frame, a->text, out);
+    enum dh_status st = dh_answer_parse_reasoning(
+        how, a->reasoning, strlen(a->reasoning), &parsed, &diag);
+    return take_point(st, &parsed, frame, out);
 }
 
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
@@ -72,7 +96,7 @@ enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
         return st;
     struct dh_parse_options how;
     dh_brain_parse_options(brain, frame, &how);
-    st = dh_ground_point(&how, frame, answer.text, &out->pixel);
+    st = point_of(&how, frame, &answer, &out->pixel);
     keep_answer(&answer, out);
     return st;
 }

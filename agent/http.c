@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <string.h>
 
+#include "agent/late_priv.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -43,6 +44,9 @@ enum dh_status dh_http_create(struct dh_http **out,
                               const struct dh_http_options *o)
 {
     struct dh_http *h;
+    enum dh_status st = dh_late_load(&dh_late_curl);
+    if (st)
+        return st;
     dh_new(h);
     h->o = *o;
     h->o.connect_ns = o->connect_ns ? o->connect_ns : CONNECT_NS;
@@ -134,22 +138,6 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *user)
 
 // --- the request -------------------------------------------------------------
 
-static bool is_loopback(const char *url)
-{
-    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
-    CURLU *u = curl_url();
-    char *host = NULL;
-    bool is = false;
-    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
-        !curl_url_get(u, CURLUPART_HOST, &host, 0)) {
-        for (size_t i = 0; i < DH_COUNTOF(hosts); i++)
-            is = is || strcmp(host, hosts[i]) == 0;
-    }
-    curl_free(host);
-    curl_url_cleanup(u);
-    return is;
-}
-
 static void set_options(struct exchange *x, struct curl_slist *headers)
 {
     struct dh_http *h = x->h;
@@ -165,7 +153,7 @@ static void set_options(struct exchange *x, struct curl_slist *headers)
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(e, CURLOPT_UNRESTRICTED_AUTH, 0L);
-    if (is_loopback(r->url))
+    if (dh_http_is_loopback(r->url))
         curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl_easy_setopt(e, CURLOPT_USERAGENT, "deskhand/" DH_VERSION);
@@ -351,6 +339,8 @@ bool dh_http_same_host(const char *a, const char *b)
 {
     static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST,
                                        CURLUPART_PORT };
+    if (dh_late_load(&dh_late_curl))
+        return false;
     CURLU *u = curl_url(), *v = curl_url();
     bool same = u && v && !curl_url_set(u, CURLUPART_URL, a, 0) &&
                 !curl_url_set(v, CURLUPART_URL, b, 0);
@@ -365,4 +355,22 @@ bool dh_http_same_host(const char *a, const char *b)
     curl_url_cleanup(u);
     curl_url_cleanup(v);
     return same;
+}
+
+bool dh_http_is_loopback(const char *url)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
+    if (dh_late_load(&dh_late_curl))
+        return false;
+    CURLU *u = curl_url();
+    char *host = NULL;
+    bool is = false;
+    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+        !curl_url_get(u, CURLUPART_HOST, &host, 0)) {
+        for (size_t i = 0; i < DH_COUNTOF(hosts); i++)
+            is = is || dh_str_is_nocase(dh_str_of(host), hosts[i]);
+    }
+    curl_free(host);
+    curl_url_cleanup(u);
+    return is;
 }

@@ -69,5 +69,7 @@ void dh_http_response_finish(struct dh_http_response *r);
 
 /* Scheme and host of two addresses are the same. */
 bool dh_http_same_host(const char *a, const char *b);
+/* Its host is this machine: 127.0.0.1, ::1 or localhost, by its whole name. */
+bool dh_http_is_loopback(const char *url);
 
 #endif

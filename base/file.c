@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -189,12 +190,16 @@ static void sync_folder_of(const char *path)
 
 // False with errno set; nothing is left behind.
 static bool write_and_rename(const char *tmp, const char *path,
-                             const void *data, size_t len)
+                             const struct iovec *parts, size_t n, bool secret)
 {
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                  secret ? 0600 : 0666);
     if (fd < 0)
         return false;
-    bool ok = write_all(fd, data, len) && fsync(fd) == 0;
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = write_all(fd, parts[i].iov_base, parts[i].iov_len);
+    ok = ok && fsync(fd) == 0;
     int err = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
@@ -210,7 +215,8 @@ static bool write_and_rename(const char *tmp, const char *path,
     return ok;
 }
 
-enum dh_status dh_file_write(const char *path, const void *data, size_t len)
+enum dh_status dh_file_write_parts(const char *path, const struct iovec *parts,
+                                   size_t n, bool secret)
 {
     static atomic_uint serial;
     char suffix[48];
@@ -222,12 +228,23 @@ enum dh_status dh_file_write(const char *path, const void *data, size_t len)
     dh_buf_puts(&tmp, suffix);
 
     enum dh_status st = DH_OK;
-    if (write_and_rename(tmp.data, path, data, len))
+    if (write_and_rename(tmp.data, path, parts, n, secret))
         sync_folder_of(path);
     else
         st = say("write", path, errno);
     dh_buf_finish(&tmp);
     return st;
+}
+
+enum dh_status dh_file_write(const char *path, const void *data, size_t len)
+{
+    // Nobody writes through it.
+    union {
+        const void *c;
+        void *p;
+    } u = { .c = data };
+    struct iovec whole = { u.p, len };
+    return dh_file_write_parts(path, &whole, 1, false);
 }
 
 char *dh_path_join(const char *a, const char *b)

@@ -10,6 +10,7 @@
 #include "base/status.h"
 
 struct dh_buf;
+struct iovec;
 
 /* Read a whole file of at most `max` bytes; *data is NUL-terminated (the NUL
  * is not counted), free it with dh_big_free. DH_ERR_RANGE: larger. */
@@ -31,6 +32,11 @@ void dh_map_close(struct dh_map *map);
  * or the new file is there, whole. */
 DH_MUST_USE enum dh_status dh_file_write(const char *path, const void *data,
                                          size_t len);
+/* The same for n pieces one after the other; only the user may read it where
+ * `secret`. */
+DH_MUST_USE enum dh_status dh_file_write_parts(const char *path,
+                                               const struct iovec *parts,
+                                               size_t n, bool secret);
 
 /* "a/b" from "a" and "b"; an absolute `b` wins. Free it with dh_free. */
 char *dh_path_join(const char *a, const char *b);

@@ -47,9 +47,12 @@ static void init(void)
     av_log_set_callback(av_note);
 }
 
-void dh_av_init(void)
+enum dh_status dh_av_init(void)
 {
-    pthread_once(&once, init);
+    enum dh_status st = dh_late_load(&dh_late_ffmpeg);
+    if (!st)
+        pthread_once(&once, init);
+    return st;
 }
 
 const char *dh_av_text(int error, char out[64])

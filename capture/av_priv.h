@@ -4,14 +4,18 @@
 
 #include <libavutil/frame.h>
 
+#include "base/late.h"
 #include "base/status.h"
+
+extern const struct dh_late dh_late_ffmpeg;
 
 struct SwsContext;
 struct dh_frame;
 
-/* Send FFmpeg's log through base/log, with the tag "ffmpeg". Call it before
- * anything else of FFmpeg; any thread, more than once. */
-void dh_av_init(void);
+/* Load FFmpeg and send its log through base/log, with the tag "ffmpeg". Call it
+ * before anything else of FFmpeg; any thread, more than once.
+ * DH_ERR_UNSUPPORTED: it is not installed. */
+DH_MUST_USE enum dh_status dh_av_init(void);
 
 /* FFmpeg's words for an error; out is returned. */
 const char *dh_av_text(int error, char out[64]);

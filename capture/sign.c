@@ -128,9 +128,9 @@ static void draw_synced(struct dh_sign *s)
 {
     if (!s->dpy)
         return;
-    dh_x11_trap_begin(s->dpy);
+    dh_x11_ask_begin(s->dpy);
     draw(s);
-    if (!dh_x11_trap_end(s->dpy))
+    if (!dh_x11_ask_end(s->dpy))
         dh_debug("the sign could not be drawn");
     // Xlib leaves a lost display locked by the thread that lost it.
     if (dh_x11_is_lost(s->dpy)) {
@@ -235,10 +235,10 @@ void dh_sign_raise(struct dh_sign *s)
     dh_mutex_lock(&s->lock);
     bool hidden = false;
     if (s->dpy) {
-        dh_x11_trap_begin(s->dpy);
+        dh_x11_ask_begin(s->dpy);
         hidden = is_hidden(s);
         // Windows come and go while they are looked at.
-        hidden = !dh_x11_trap_end(s->dpy) || hidden;
+        hidden = !dh_x11_ask_end(s->dpy) || hidden;
     }
     if (hidden)
         draw_synced(s);

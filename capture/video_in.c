@@ -87,7 +87,6 @@ static enum dh_status decoder_open(struct video_in *v, const AVCodec *codec)
 
 static enum dh_status video_open(struct video_in *v, const char *path)
 {
-    dh_av_init();
     *v = (struct video_in){ .path = dh_strdup(path),
                             .first_pts = AV_NOPTS_VALUE,
                             .pool = dh_frame_pool_create(2),
@@ -228,8 +227,11 @@ static const struct dh_source_ops video_in_ops = {
 enum dh_status dh_video_in_create(struct dh_source **out, const char *path)
 {
     struct video_in *v;
+    enum dh_status st = dh_av_init();
+    if (st)
+        return st;
     dh_new(v);
-    enum dh_status st = video_open(v, path);
+    st = video_open(v, path);
     v->source.ops = &video_in_ops;
     if (st) {
         video_in_destroy(&v->source);
@@ -411,7 +413,9 @@ enum dh_status dh_video_sample_read(struct dh_video_sample *out,
     }
     struct dh_video_sample s = { 0 };
     struct times t = { 0 };
-    enum dh_status st = sample_read(&s, path, how, &t);
+    enum dh_status st = dh_av_init();
+    if (!st)
+        st = sample_read(&s, path, how, &t);
     dh_free(t.pts);
     if (st) {
         dh_video_sample_finish(&s);

@@ -167,12 +167,14 @@ static enum dh_status stream_open(struct dh_video_out *v)
 enum dh_status dh_video_out_create(struct dh_video_out **out, const char *path,
                                    const struct dh_video_out_options *options)
 {
-    dh_av_init();
     if (options->width < 1 || options->height < 1 ||
         options->width > MAX_SIDE || options->height > MAX_SIDE) {
         dh_error("no video can be %d x %d", options->width, options->height);
         return DH_ERR_RANGE;
     }
+    enum dh_status st = dh_av_init();
+    if (st)
+        return st;
     struct dh_video_out *v;
     dh_new(v);
     v->path = dh_strdup(path);
@@ -181,9 +183,7 @@ enum dh_status dh_video_out_create(struct dh_video_out **out, const char *path,
     v->last_ms = v->last_key_ms = -1;
     int e = avformat_alloc_output_context2(
         &v->file, NULL, options->mp4 ? "mp4" : "matroska", path);
-    enum dh_status st = e < 0 ? fail(v, e, "the container") : DH_OK;
-    if (!st)
-        st = encoder_open(v, options);
+    st = e < 0 ? fail(v, e, "the container") : encoder_open(v, options);
     if (!st)
         st = stream_open(v);
     if (st) {

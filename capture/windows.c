@@ -296,7 +296,7 @@ static enum dh_status finish(struct dh_windows *w, struct dh_window *out,
                              const struct dh_window *found)
 {
     struct dh_window none = { .within = !w->only };
-    bool whole = dh_x11_trap_end(w->dpy);
+    bool whole = dh_x11_ask_end(w->dpy);
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     // An error is a window that went while we asked.
@@ -310,7 +310,7 @@ enum dh_status dh_windows_at(struct dh_windows *w, const struct dh_point *at,
     struct dh_window found = { 0 };
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     found.at = at ? *at : pointer_of(w);
     dh_windows_describe(w, client_at(w, found.at), &found);
     found.within = !w->only || is_part(w, innermost_at(w, found.at), w->only);
@@ -324,7 +324,7 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     int revert;
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     XGetInputFocus(w->dpy, &focus, &revert);
     w->focus = focus;
     Window reached = focus;
@@ -381,7 +381,7 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     memset(out, 0, sizeof *out);
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     size_t n =
         dh_windows_property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
     for (size_t i = 0; i < n / sizeof ids[0]; i++)
@@ -391,7 +391,7 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
     XGetInputFocus(w->dpy, &focus, &revert);
     if (focus != None && focus != PointerRoot && focus != root)
         out->focus = client_around(w, focus);
-    bool whole = dh_x11_trap_end(w->dpy);
+    bool whole = dh_x11_ask_end(w->dpy);
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     return whole ? DH_OK : DH_ERR_NOTFOUND;
@@ -408,7 +408,7 @@ enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
     struct dh_window found = { 0 };
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     dh_windows_describe(w, dh_windows_client(w, id), &found);
     return finish(w, out, &found);
 }
@@ -419,10 +419,10 @@ void dh_windows_refocus(struct dh_windows *w)
     int revert;
     if (dh_x11_is_lost(w->dpy))
         return;
-    dh_x11_trap_begin(w->dpy);
+    dh_x11_ask_begin(w->dpy);
     XGetInputFocus(w->dpy, &now, &revert);
     if (now != w->focus)
         XSetInputFocus(w->dpy, w->focus, RevertToPointerRoot, CurrentTime);
-    if (!dh_x11_trap_end(w->dpy))
+    if (!dh_x11_ask_end(w->dpy))
         dh_debug("the window that had the focus has gone");
 }

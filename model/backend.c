@@ -260,6 +260,14 @@ static struct way way_of(const struct dh_backend *b, const struct dh_mat *w)
                : (struct way){ run_dot, run_pack, run_piece, (size_t)w->cols };
 }
 
+// Rows that are taken at once: few enough for all threads, many enough that
+// what is fetched ahead is the same thread's.
+static size_t dot_slice(const struct dh_backend *b, const struct dh_mat *w)
+{
+    size_t fair = (size_t)w->rows / (4 * (size_t)b->threads) / 64 * 64;
+    return DH_CLAMP(fair, (size_t)64, (size_t)256);
+}
+
 void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
                        const float *x, size_t ldx, int m,
                        const struct dh_mat *w, const float *bias)
@@ -281,7 +289,7 @@ void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
         for (int i = 0; i < m && way.dot == run_dot_pairs; i++)
             b->k->pairs->narrow((uint16_t *)(b->narrow + (size_t)i * way.depth),
                                 x + (size_t)i * ldx, (size_t)w->cols);
-        dh_pool_run(pool, (size_t)w->rows, 64, way.dot, &p);
+        dh_pool_run(pool, (size_t)w->rows, dot_slice(b, w), way.dot, &p);
         return;
     }
     size_t fit = b->pack_floats / way.depth / DH_PANEL * DH_PANEL;

@@ -46,6 +46,8 @@ static struct sum attention(const struct dh_model *m, double n)
     const struct dh_text_config *t = &m->config.text;
     bool pairs = dh_attend_pairs(m->kernels, t->head_dim) != NULL;
     double element = pairs ? 2 : 4;
+    double index =
+        dh_attend_pairs(m->kernels, t->index_head_dim) != NULL ? 2 : 4;
     double kv = 2.0 * t->num_key_value_heads * t->head_dim * element;
     double heads = 4.0 * t->num_attention_heads * t->head_dim;
     double most = (double)t->index_topk_blocks * t->index_block_size;
@@ -56,7 +58,7 @@ static struct sum attention(const struct dh_model *m, double n)
         s.bytes += kv * seen;
         s.flops += heads * seen;
         if (sparse) {
-            s.bytes += 4.0 * t->index_head_dim * n;
+            s.bytes += index * t->index_head_dim * n;
             s.flops += 2.0 * t->index_n_heads * t->index_head_dim * n;
         }
     }

@@ -1,6 +1,7 @@
 #include "model/kvcache_priv.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/mem.h"
 
@@ -22,6 +23,11 @@ static size_t values_floats(const struct dh_kvcache *c)
     return c->cap * (size_t)c->ldv / halves(c) * (size_t)c->kv_heads;
 }
 
+static size_t index_floats(const struct dh_kvcache *c)
+{
+    return c->cap * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
+}
+
 // Floats of all layers; false on overflow.
 static bool total_floats(const struct dh_kvcache *c,
                          const struct dh_text_config *t, size_t *out)
@@ -29,10 +35,11 @@ static bool total_floats(const struct dh_kvcache *c,
     // A panel, since a single token's may be half a float.
     size_t per_panel = (size_t)(c->dim + c->ldv) * (size_t)c->kv_heads *
                        (DH_PANEL / halves(c));
+    size_t per_index =
+        DH_PANEL * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
     size_t all = 0;
     for (int i = 0; i < t->num_hidden_layers; i++)
-        all += per_panel +
-               (t->layer_sparse[i] ? DH_PANEL * (size_t)c->index_dim : 0);
+        all += per_panel + (t->layer_sparse[i] ? per_index : 0);
     return dh_mul_size(all, c->cap / DH_PANEL, out);
 }
 
@@ -46,6 +53,7 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
     c->ldv = (t->head_dim + 15) / 16 * 16;
     c->pairs = dh_attend_pairs(k, c->dim);
     c->index_dim = t->index_head_dim;
+    c->index_pairs = dh_attend_pairs(k, c->index_dim);
     c->cap = dh_panel_round(max_tokens);
     size_t floats, bytes;
     if (total_floats(c, t, &floats) &&
@@ -61,7 +69,7 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
         c->layer[i] = at;
         at += keys_floats(c) + values_floats(c);
         if (t->layer_sparse[i])
-            at += c->cap * (size_t)c->index_dim;
+            at += index_floats(c);
     }
     return DH_OK;
 }
@@ -91,9 +99,14 @@ struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
                              values_of(c, layer, head), c->dim, c->ldv);
 }
 
-const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
+static float *index_of(const struct dh_kvcache *c, int layer)
 {
     return c->layer[layer] + keys_floats(c) + values_floats(c);
+}
+
+const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
+{
+    return index_of(c, layer);
 }
 
 void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
@@ -107,9 +120,8 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                             token, v + at);
     }
     if (index_k)
-        dh_attend_put_key(NULL,
-                          c->layer[layer] + keys_floats(c) + values_floats(c),
-                          c->index_dim, token, index_k);
+        dh_attend_put_key(c->index_pairs, index_of(c, layer), c->index_dim,
+                          token, index_k);
 }
 
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
@@ -118,4 +130,31 @@ void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
     size_t floats = (size_t)DH_PANEL * (size_t)c->ldv / halves(c);
     for (int h = 0; h < c->kv_heads; h++)
         memset(values_of(c, layer, h) + first, 0, floats * sizeof(float));
+}
+
+size_t dh_kvcache_pieces(const struct dh_kvcache *c,
+                         const struct dh_text_config *t, size_t tokens,
+                         struct iovec *out)
+{
+    size_t n = 0, upto = dh_panel_round(tokens) * sizeof(float);
+    for (int l = 0; l < t->num_hidden_layers; l++) {
+        struct iovec piece[] = {
+            { NULL, upto * (size_t)c->dim / halves(c) },
+            { NULL, upto * (size_t)c->ldv / halves(c) },
+            { NULL, upto * (size_t)c->index_dim / (c->index_pairs ? 2 : 1) },
+        };
+        for (int h = 0; h < c->kv_heads; h++, n += 2) {
+            piece[0].iov_base = keys_of(c, l, h);
+            piece[1].iov_base = values_of(c, l, h);
+            if (out)
+                memcpy(out + n, piece, 2 * sizeof *piece);
+        }
+        if (!t->layer_sparse[l])
+            continue;
+        piece[2].iov_base = index_of(c, l);
+        if (out)
+            out[n] = piece[2];
+        n++;
+    }
+    return n;
 }

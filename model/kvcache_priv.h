@@ -4,7 +4,8 @@
  * They are written together and share one length, so that a rewind cannot lose
  * one of them. As struct dh_attend_head wants them, one region per layer and
  * head: float32, or bfloat16 where the kernels multiply pairs of it. Index keys
- * are float32 in panels: a rounded score may choose another block.
+ * are in panels of either kind too: what a long context costs is reading them,
+ * and the published model's are bfloat16.
  */
 #ifndef DH_MODEL_KVCACHE_PRIV_H
 #define DH_MODEL_KVCACHE_PRIV_H
@@ -13,11 +14,14 @@
 #include "model/backend_priv.h"
 #include "model/config_priv.h"
 
+struct iovec;
+
 struct dh_kvcache {
     int kv_heads, dim, ldv;
-    int index_dim;                /* 0: no sparse layer */
-    size_t cap;                   /* tokens, whole panels */
-    const struct dh_pairs *pairs; /* of keys and values; NULL: float32 */
+    int index_dim;                      /* 0: no sparse layer */
+    size_t cap;                         /* tokens, whole panels */
+    const struct dh_pairs *pairs;       /* of keys and values; NULL: float32 */
+    const struct dh_pairs *index_pairs; /* of index keys, likewise */
     float **layer; /* per layer: keys of all heads, values of all heads, index
                       keys where the layer is sparse */
     float *memory;
@@ -40,5 +44,12 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                     const float *k, const float *v, const float *index_k);
 /* Make a panel that holds no token yet readable; before its first token. */
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token);
+
+/* The memory of the first `tokens` tokens, in pieces of whole panels, the same
+ * order and sizes for every cache of this shape and so many tokens. Returns how
+ * many pieces; `out` is NULL or has room for them. */
+size_t dh_kvcache_pieces(const struct dh_kvcache *c,
+                         const struct dh_text_config *t, size_t tokens,
+                         struct iovec *out);
 
 #endif

@@ -35,8 +35,12 @@ void dh_session_destroy(struct dh_session *s);
 /* A picture or video on its way into the prompt. */
 struct dh_session_image {
     const struct dh_patches *patches;
-    int token_id; /* image_token_id or video_token_id of the model */
+    int token_id;  /* image_token_id or video_token_id of the model */
+    uint64_t hash; /* dh_session_hash of them; 0: it is made when needed */
 };
+
+/* By what a session knows a picture again; never 0. */
+uint64_t dh_session_hash(const struct dh_patches *p);
 
 /*
  * Append n ids. Each run of placeholder ids takes its embeddings from the
@@ -70,6 +74,28 @@ DH_MUST_USE enum dh_status dh_session_set(struct dh_session *s,
 /* Forget all tokens from position n on. n <= length. */
 void dh_session_rewind(struct dh_session *s, size_t n);
 size_t dh_session_len(const struct dh_session *s);
+
+/*
+ * The timeline with its cache as a file, whole or not at all; only the user may
+ * read it. Loading takes the place of what the session holds, as far as the
+ * file's tokens fit; dh_session_set then starts from there, in this process or
+ * another one of the same model and kernels.
+ *
+ * DH_ERR_NOTFOUND, logged at info: there is no such file, and nothing changed.
+ * DH_ERR_FORMAT: it is damaged or of another model; the session is empty then.
+ */
+DH_MUST_USE enum dh_status dh_session_save(const struct dh_session *s,
+                                           const char *path);
+DH_MUST_USE enum dh_status dh_session_load(struct dh_session *s,
+                                           const char *path);
+
+/*
+ * For measurements: append n tokens with random keys, values and index keys in
+ * place of computed ones, which takes seconds where a prompt of a million
+ * tokens takes hours. DH_ERR_RANGE: the cache is full.
+ */
+DH_MUST_USE enum dh_status dh_session_fill(struct dh_session *s, size_t n,
+                                           struct dh_rng *rng);
 
 /* Logits [vocab_size] after the last fed token; valid until the next feed.
  * NULL right after a rewind. */

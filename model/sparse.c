@@ -5,6 +5,9 @@
 #include "base/pool.h"
 #include "model/layer_priv.h"
 
+// What a thread scores of one token's history at a time, at least.
+#define UNITS 16
+
 bool dh_sparse_is_needed(const struct dh_text_config *t, size_t position)
 {
     return position / (size_t)t->index_block_size >=
@@ -42,8 +45,19 @@ void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
 // Rows are pairs (token of the pass, index head), head fastest.
 struct select {
     struct dh_work *w;
-    const float *keys;
+    const float *keys; // or, with pairs, words
+    const struct dh_pairs *pairs;
     size_t skip; // rows that see everything
+    size_t unit; // panels after which a block ends as well
+};
+
+// Up to DH_TILE_ROWS rows from `row` on, against one panel of keys at a time.
+struct rows {
+    const struct select *s;
+    size_t row;
+    int n;
+    float *maxima; // [n][max_blocks]
+    uint32_t q[DH_TILE_ROWS * DH_PAIRS_MAX_DIM / 2];
 };
 
 // Largest score of every block that row r may see, from one panel's scores.
@@ -64,60 +78,159 @@ static void reduce_panel(const struct select *s, const float *scores,
     }
 }
 
-// Up to DH_TILE_ROWS rows (token, index head) against all keys.
-static void score_rows(const struct select *s, size_t row, int n, float *maxima)
+static void rows_init(struct rows *r, const struct select *s, size_t row,
+                      size_t end, float *maxima)
 {
-    struct dh_work *w = s->w;
-    const struct dh_text_config *t = &w->model->config.text;
-    size_t heads = (size_t)t->index_n_heads, di = (size_t)t->index_head_dim;
-    size_t last = w->from + (row + (size_t)n - 1) / heads;
-    float scores[DH_TILE_ROWS * DH_PANEL];
-    for (size_t i = 0; i < (size_t)n * (size_t)w->max_blocks; i++)
-        maxima[i] = -INFINITY;
-    struct dh_tile tile = {
-        .a = w->index_q + row * di,
+    const struct dh_work *w = s->w;
+    size_t di = (size_t)w->model->config.text.index_head_dim;
+    r->s = s;
+    r->row = row;
+    r->n = (int)DH_MIN((size_t)DH_TILE_ROWS, end - row);
+    r->maxima = maxima;
+    if (s->pairs)
+        s->pairs->narrow((uint16_t *)r->q, w->index_q + row * di,
+                         (size_t)r->n * di);
+}
+
+static void score_panel(const struct rows *r, size_t panel, float *scores)
+{
+    const struct select *s = r->s;
+    const struct dh_work *w = s->w;
+    size_t di = (size_t)w->model->config.text.index_head_dim;
+    if (s->pairs) {
+        const struct dh_tile_pairs tile = {
+            .a = r->q,
+            .b = (const uint32_t *)(const void *)s->keys +
+                 panel * DH_PANEL * (di / 2),
+            .c = scores,
+            .lda = di / 2,
+            .ldb = DH_PANEL,
+            .ldc = DH_PANEL,
+            .m = r->n,
+            .n = DH_PANEL,
+            .k = (int)(di / 2),
+            .start = DH_TILE_ZERO,
+        };
+        s->pairs->tile(&tile);
+        return;
+    }
+    const struct dh_tile tile = {
+        .a = w->index_q + r->row * di,
+        .b = s->keys + panel * DH_PANEL * di,
         .c = scores,
         .lda = di,
         .ldb = DH_PANEL,
         .ldc = DH_PANEL,
-        .m = n,
+        .m = r->n,
         .n = DH_PANEL,
         .k = (int)di,
         .start = DH_TILE_ZERO,
     };
-    for (size_t panel = 0; panel <= last / DH_PANEL; panel++) {
-        tile.b = s->keys + panel * DH_PANEL * di;
-        w->backend.k->tile(&tile);
-        for (int i = 0; i < n; i++) {
-            size_t at = w->from + (row + (size_t)i) / heads;
+    w->backend.k->tile(&tile);
+}
+
+// The last token that row i may see.
+static size_t position_of(const struct rows *r, int i)
+{
+    const struct dh_work *w = r->s->w;
+    return w->from +
+           (r->row + (size_t)i) / (size_t)w->model->config.text.index_n_heads;
+}
+
+// Panels from `first` up to `end`, which begin and end where blocks do.
+static void score_rows(const struct rows *r, size_t first, size_t end)
+{
+    const struct dh_work *w = r->s->w;
+    size_t size = (size_t)w->model->config.text.index_block_size;
+    size_t stride = (size_t)w->max_blocks, block = first * DH_PANEL / size;
+    size_t last = position_of(r, r->n - 1);
+    size_t blocks = DH_MIN((end * DH_PANEL + size - 1) / size, stride) - block;
+    float scores[DH_TILE_ROWS * DH_PANEL];
+    for (int i = 0; i < r->n; i++)
+        for (size_t b = 0; b < blocks; b++)
+            r->maxima[(size_t)i * stride + block + b] = -INFINITY;
+    for (size_t panel = first; panel < end && panel <= last / DH_PANEL;
+         panel++) {
+        score_panel(r, panel, scores);
+        for (int i = 0; i < r->n; i++) {
+            size_t at = position_of(r, i);
             if (panel <= at / DH_PANEL)
-                reduce_panel(s, scores + i * DH_PANEL, panel, at,
-                             maxima + (size_t)i * (size_t)w->max_blocks);
+                reduce_panel(r->s, scores + i * DH_PANEL, panel, at,
+                             r->maxima + (size_t)i * stride);
         }
     }
 }
 
-static void run_select(void *arg, size_t begin, size_t end, int worker)
+static void pick_rows(const struct rows *r)
+{
+    struct dh_work *w = r->s->w;
+    const struct dh_text_config *t = &w->model->config.text;
+    for (int i = 0; i < r->n; i++) {
+        int own = (int)(position_of(r, i) / (size_t)t->index_block_size);
+        dh_sparse_pick(r->maxima + (size_t)i * (size_t)w->max_blocks, own + 1,
+                       own, t->index_local_blocks, t->index_topk_blocks,
+                       w->blocks +
+                           (r->row + (size_t)i) * (size_t)t->index_topk_blocks);
+    }
+}
+
+static size_t panels_of(const struct select *s, size_t row)
+{
+    const struct dh_work *w = s->w;
+    size_t heads = (size_t)w->model->config.text.index_n_heads;
+    return (w->from + row / heads) / DH_PANEL + 1;
+}
+
+static void run_rows(void *arg, size_t begin, size_t end, int worker)
 {
     const struct select *s = arg;
     struct dh_work *w = s->w;
-    const struct dh_text_config *t = &w->model->config.text;
-    size_t heads = (size_t)t->index_n_heads;
     float *maxima =
         w->maxima + (size_t)worker * DH_TILE_ROWS * (size_t)w->max_blocks;
+    struct rows r;
     begin += s->skip;
     end += s->skip;
     for (size_t row = begin; row < end; row += DH_TILE_ROWS) {
-        int n = (int)DH_MIN((size_t)DH_TILE_ROWS, end - row);
-        score_rows(s, row, n, maxima);
-        for (int i = 0; i < n; i++) {
-            size_t r = row + (size_t)i, at = w->from + r / heads;
-            int own = (int)(at / (size_t)t->index_block_size);
-            dh_sparse_pick(maxima + (size_t)i * (size_t)w->max_blocks, own + 1,
-                           own, t->index_local_blocks, t->index_topk_blocks,
-                           w->blocks + r * (size_t)t->index_topk_blocks);
-        }
+        rows_init(&r, s, row, end, maxima);
+        size_t panels = panels_of(s, row + (size_t)r.n - 1);
+        score_rows(&r, 0, (panels + s->unit - 1) / s->unit * s->unit);
+        pick_rows(&r);
     }
+}
+
+// A few rows, the panels in units: each thread has blocks of its own.
+static void run_units(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct rows *r = arg;
+    (void)worker;
+    score_rows(r, begin * r->s->unit, end * r->s->unit);
+}
+
+static void select_blocks(struct select *s, size_t rows)
+{
+    struct dh_work *w = s->w;
+    struct dh_pool *pool = w->backend.pool;
+    struct rows r;
+    if (rows > s->skip + DH_TILE_ROWS) {
+        dh_pool_run(pool, rows - s->skip, DH_TILE_ROWS, run_rows, s);
+        return;
+    }
+    rows_init(&r, s, s->skip, rows, w->maxima);
+    size_t units = (panels_of(s, rows - 1) + s->unit - 1) / s->unit;
+    dh_pool_run(pool, units, UNITS, run_units, &r);
+    pick_rows(&r);
+}
+
+// Panels after which a block ends as well.
+static size_t unit_of(size_t block_size)
+{
+    size_t a = block_size, b = DH_PANEL;
+    while (b) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return block_size / a;
 }
 
 static void show_blocks(const struct dh_work *w, int layer)
@@ -153,10 +266,11 @@ void dh_sparse_select(struct dh_work *w, int layer)
         struct select s = {
             .w = w,
             .keys = dh_kvcache_get_index(&w->cache, layer),
+            .pairs = w->cache.index_pairs,
             .skip = (all > w->from ? all - w->from : 0) * heads,
+            .unit = unit_of((size_t)t->index_block_size),
         };
-        dh_pool_run(w->backend.pool, (size_t)w->n * heads - s.skip,
-                    DH_TILE_ROWS, run_select, &s);
+        select_blocks(&s, (size_t)w->n * heads);
     }
     if (w->probe && w->probe->blocks)
         show_blocks(w, layer);

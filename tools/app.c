@@ -12,8 +12,10 @@
 #include "agent/endpoint.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/mem.h"
+
+#define DH_LOG_TAG "app"
+#include "base/log.h"
 
 const struct dh_opt dh_app_opts[] = {
     { "log", 0, DH_OPT_TEXT, offsetof(struct dh_app_options, log), "LEVELS",
@@ -68,6 +70,11 @@ const struct dh_opt dh_model_opt_table[] = {
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
       "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
       1 << 20, NULL },
+    { "cache", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, cache), "FILE",
+      "Start from what an earlier run computed, and write it there for the "
+      "next "
+      "one; it holds what the model saw",
+      0, 0, NULL },
     { "max-pixels", 0, DH_OPT_DOUBLE,
       offsetof(struct dh_model_opts, max_pixels), "N",
       "Largest picture that the model is shown, in pixels", 0, 1e8, NULL },
@@ -258,13 +265,21 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .kernels = o->kernels,
         .threads = o->threads,
         .context = o->context,
+        .cache = o->cache,
         .max_pixels = (int64_t)o->max_pixels,
         .seed = (uint64_t)o->seed,
         .cancel = dh_app_cancel(),
         .strict = o->strict,
     };
-    enum dh_status st =
-        dh_app_is_remote(o) ? dh_app_endpoint(&bo.endpoint, o) : DH_OK;
+    bool remote = dh_app_is_remote(o);
+    enum dh_status st = DH_OK;
+    if (remote && o->cache) {
+        dh_error("--cache is for a model in this process; a server keeps its "
+                 "own");
+        st = DH_ERR_USAGE;
+    } else if (remote) {
+        st = dh_app_endpoint(&bo.endpoint, o);
+    }
     if (!st)
         st = dh_brain_create(out, &bo);
     dh_free(embedded);

@@ -31,7 +31,7 @@ extern const struct dh_opt dh_app_opts[];
 /* Options of the subcommands that think. */
 struct dh_model_opts {
     const char *model; /* a folder; NULL: the embedded sprout */
-    const char *kernels;
+    const char *kernels, *cache;
     int threads, context;
     double max_pixels;
     int seed;

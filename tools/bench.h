@@ -15,10 +15,12 @@
 
 #include "base/geom.h"
 #include "base/status.h"
+#include "vision/patches.h"
 
 struct dh_bench_x11;
 struct dh_buf;
 struct dh_cancel;
+struct dh_frame;
 struct dh_pool;
 struct dh_sink;
 struct dh_source;
@@ -39,10 +41,12 @@ struct dh_bench {
     struct dh_sink *sink;
     struct dh_pool *pool;
     struct dh_size size;
-    uint8_t *from, *to; /* as large as a picture */
-    bool flip;          /* the next click goes to the other place */
-    pid_t xterm;        /* 0: not started */
-    int fifo;           /* the lines that its program got; -1: not open */
+    uint8_t *from, *to;        /* as large as a picture */
+    struct dh_frame *seen;     /* the last picture of a step; NULL: none */
+    struct dh_patches patches; /* of it */
+    bool flip;                 /* the next click goes to the other place */
+    pid_t xterm;               /* 0: not started */
+    int fifo; /* the lines that its program got; -1: not open */
 };
 
 struct dh_bench_sample {
@@ -97,6 +101,8 @@ extern const struct dh_bench_stage dh_bench_see_stages[];
 extern const struct dh_bench_stage dh_bench_act_stages[];
 extern const int dh_bench_n_see, dh_bench_n_act;
 
+/* Forget the last step. */
+void dh_bench_see_finish(struct dh_bench *b);
 /* End the applications that stages started. */
 void dh_bench_act_finish(struct dh_bench *b);
 

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -31,8 +29,8 @@ const struct dh_opt dh_bench_model_opts[] = {
     { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_bench_model_options, model),
       "DIR", "A checkpoint (default: random weights of --shape)", 0, 0, NULL },
     { "shape", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, shape),
-      "NAME", "tiny (64 million weights, default) or mid (684 million)", 0, 0,
-      NULL },
+      "NAME", "tiny (64 million weights, default), mid (684 million), m3-layer",
+      0, 0, NULL },
     { "contexts", 0, DH_OPT_TEXT,
       offsetof(struct dh_bench_model_options, contexts), "N,N...",
       "Tokens of the prompts (default: 512,4096)", 0, 0, NULL },
@@ -58,7 +56,6 @@ struct row {
 
 struct bench {
     const struct dh_bench_model_options *o;
-    char dir[512]; // of random weights, "" where none were made
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_bench_peak peak;
@@ -78,8 +75,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Sorts v.
-static double quantile(double *v, int n, double share)
+double dh_bench_quantile(double *v, int n, double share)
 {
     qsort(v, (size_t)n, sizeof *v, by_value);
     return v[DH_MIN((int)(share * n), n - 1)];
@@ -87,47 +83,18 @@ static double quantile(double *v, int n, double share)
 
 // ---- the model -------------------------------------------------------------
 
-static enum dh_status make_weights(struct bench *b)
-{
-    const char *tmp = getenv("TMPDIR");
-    const char *shape = b->o->shape ? b->o->shape : "tiny";
-    snprintf(b->dir, sizeof b->dir, "%s/deskhand-model-XXXXXX",
-             tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(b->dir)) {
-        dh_error("cannot make a folder such as %s", b->dir);
-        b->dir[0] = 0;
-        return DH_ERR_IO;
-    }
-    enum dh_status st = dh_bench_shape_write(shape, b->dir);
-    if (st == DH_ERR_NOTFOUND) {
-        dh_error("there is no shape \"%s\": tiny and mid are", shape);
-        return DH_ERR_USAGE;
-    }
-    return st;
-}
-
-static void remove_weights(struct bench *b)
-{
-    static const char *const names[] = { "config.json", "model.safetensors" };
-    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
-        char *path = dh_path_join(b->dir, names[i]);
-        unlink(path);
-        dh_free(path);
-    }
-    rmdir(b->dir);
-}
-
 static enum dh_status open_model(struct bench *b)
 {
     struct dh_model_options o = { .kernels = b->o->kernels };
     enum dh_status st = dh_pool_create(&b->pool, b->o->threads);
-    if (!st && !b->o->model)
-        st = make_weights(b);
     if (st)
         return st;
     o.pool = b->pool;
+    if (!b->o->model)
+        return dh_bench_shape_open(
+            &b->model, b->o->shape ? b->o->shape : "tiny", &o, &b->load_s);
     int64_t start = dh_now_ns();
-    st = dh_model_create(&b->model, b->o->model ? b->o->model : b->dir, &o);
+    st = dh_model_create(&b->model, b->o->model, &o);
     b->load_s = seconds_since(start);
     return st;
 }
@@ -138,8 +105,6 @@ static void bench_finish(struct bench *b)
         dh_free(b->rows[i].decode_s);
     dh_model_destroy(b->model);
     dh_pool_destroy(b->pool);
-    if (b->dir[0])
-        remove_weights(b);
     dh_free(b);
 }
 
@@ -200,19 +165,25 @@ static enum dh_status one_round(struct bench *b, struct row *row)
     return st;
 }
 
-static bool read_contexts(struct bench *b, const char *text)
+enum dh_status dh_bench_contexts(const char *text, int *out, int max, int *n)
 {
-    while (*text) {
+    const char *at = text;
+    bool ok = *at;
+    for (*n = 0; ok && *at; ++*n) {
         char *end;
-        long n = strtol(text, &end, 10);
-        bool ok = end > text && n >= 1 && n <= 1 << 20 &&
-                  b->n_rows < MAX_CONTEXTS && (*end == ',' || !*end);
-        if (!ok)
-            return false;
-        b->rows[b->n_rows++].context = (int)n;
-        text = *end ? end + 1 : end;
+        long value = strtol(at, &end, 10);
+        ok = end > at && value >= 1 && value <= 1 << 20 && *n < max &&
+             (*end == ',' || !*end);
+        if (ok)
+            out[*n] = (int)value;
+        at = *end ? end + 1 : end;
     }
-    return b->n_rows > 0;
+    if (ok)
+        return DH_OK;
+    dh_error("--contexts=%s: up to %d numbers from 1 to %d are expected", text,
+             max, 1 << 20);
+    *n = 0;
+    return DH_ERR_USAGE;
 }
 
 static enum dh_status run_rounds(struct bench *b)
@@ -279,16 +250,16 @@ static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
 {
     char name[32];
     double peak = peak_of(b);
-    double p = quantile(r->prefill_s, r->n_prefill, 0.5);
-    double p95 = quantile(r->prefill_s, r->n_prefill, 0.95);
+    double p = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.5);
+    double p95 = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.95);
     snprintf(name, sizeof name, "prefill @%d", r->context);
     dh_buf_printf(out, "%-22s %5d %8.1fms %8.1fms %10.1f %7.2fGFL %8.1f\n",
                   name, r->n_prefill, p * 1e3, p95 * 1e3, r->context / p,
                   r->cost.prefill_flops / 1e9,
                   peak > 0 ? r->cost.prefill_flops / p / peak * 100 : 0);
     double bytes = r->cost.weight_bytes + r->cost.cache_bytes;
-    double d = quantile(r->decode_s, r->n_decode, 0.5);
-    double d95 = quantile(r->decode_s, r->n_decode, 0.95);
+    double d = dh_bench_quantile(r->decode_s, r->n_decode, 0.5);
+    double d95 = dh_bench_quantile(r->decode_s, r->n_decode, 0.95);
     snprintf(name, sizeof name, "decode @%d", r->context);
     dh_buf_printf(out, "%-22s %5d %8.2fms %8.2fms %10.1f %8.1fMB %8.1f\n", name,
                   r->n_decode, d * 1e3, d95 * 1e3, 1 / d, bytes / 1e6,
@@ -299,8 +270,8 @@ static void put_row_json(const struct bench *b, struct row *r,
                          struct dh_buf *out)
 {
     struct dh_json_writer w;
-    double p = quantile(r->prefill_s, r->n_prefill, 0.5);
-    double d = quantile(r->decode_s, r->n_decode, 0.5);
+    double p = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.5);
+    double d = dh_bench_quantile(r->decode_s, r->n_decode, 0.5);
     dh_jw_init(&w, out);
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "context", r->context);
@@ -310,10 +281,11 @@ static void put_row_json(const struct bench *b, struct row *r,
     dh_jw_double(&w, "peak_flops", peak_of(b));
     dh_jw_double(&w, "prefill_s", p);
     dh_jw_double(&w, "prefill_p95_s",
-                 quantile(r->prefill_s, r->n_prefill, 0.95));
+                 dh_bench_quantile(r->prefill_s, r->n_prefill, 0.95));
     dh_jw_double(&w, "prefill_flops", r->cost.prefill_flops);
     dh_jw_double(&w, "decode_s", d);
-    dh_jw_double(&w, "decode_p95_s", quantile(r->decode_s, r->n_decode, 0.95));
+    dh_jw_double(&w, "decode_p95_s",
+                 dh_bench_quantile(r->decode_s, r->n_decode, 0.95));
     dh_jw_double(&w, "weight_bytes", r->cost.weight_bytes);
     dh_jw_double(&w, "cache_bytes", r->cost.cache_bytes);
     dh_jw_double(&w, "flops", r->cost.flops);
@@ -342,12 +314,12 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
     dh_new(b);
     b->o = o;
     b->rounds = DH_MIN(rounds ? rounds : 5, MAX_ROUNDS);
-    enum dh_status st = DH_OK;
-    if (!read_contexts(b, o->contexts ? o->contexts : "512,4096")) {
-        dh_error("--contexts=%s: up to %d numbers from 1 to %d are expected",
-                 o->contexts, MAX_CONTEXTS, 1 << 20);
-        st = DH_ERR_USAGE;
-    }
+    int contexts[MAX_CONTEXTS];
+    enum dh_status st =
+        dh_bench_contexts(o->contexts ? o->contexts : "512,4096", contexts,
+                          MAX_CONTEXTS, &b->n_rows);
+    for (int i = 0; i < b->n_rows; i++)
+        b->rows[i].context = contexts[i];
     if (!st)
         st = open_model(b);
     if (!st)

@@ -22,6 +22,12 @@ struct dh_bench_model_options {
 
 extern const struct dh_opt dh_bench_model_opts[];
 
+/* "N,N..." as up to `max` lengths of a prompt; logged. */
+DH_MUST_USE enum dh_status dh_bench_contexts(const char *text, int *out,
+                                             int max, int *n);
+/* Sorts v[n], n >= 1. */
+double dh_bench_quantile(double *v, int n, double share);
+
 /* Prints the table or a JSON line for each length. rounds 0: 5. */
 DH_MUST_USE enum dh_status
 dh_bench_model(const struct dh_bench_model_options *o, int rounds, bool json);

@@ -2,13 +2,17 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "model/model.h"
 
 #define DH_LOG_TAG "bench"
 #include "base/log.h"
@@ -22,12 +26,17 @@ struct shape {
     const char *name;
     int hidden, layers, heads, kv_heads, vocab;
     int experts, expert_width, dense_width, index_heads;
+    int mixed;  // the first layer with experts
+    int sparse; // the first layer that chooses blocks
 };
 
-// The first layer is dense and sees everything.
+// A layer of the released model has 128 experts of which a token reads four;
+// eight are enough to read other ones each time.
 static const struct shape shapes[] = {
-    { "tiny", 512, 8, 8, 2, 4096, 16, 256, 1024, 2 },
-    { "mid", 1024, 12, 16, 4, 16384, 32, 512, 3072, 4 },
+    { "tiny", 512, 8, 8, 2, 4096, 16, 256, 1024, 2, 1, 1 },
+    { "mid", 1024, 12, 16, 4, 16384, 32, 512, 3072, 4, 1, 1 },
+    { "m3-layer", 6144, 1, 64, 4, 1024, 8, 3072, 0, 4, 0, 0 },
+    { "m3-layer-dense", 6144, 1, 64, 4, 1024, 8, 3072, 0, 4, 0, 1 },
 };
 
 // The tensors are gone through twice: for the header, then for the numbers.
@@ -116,7 +125,7 @@ static void attention(struct writer *w, int i)
     norm(w, i, "self_attn.q_norm", HEAD_DIM);
     norm(w, i, "self_attn.k_norm", HEAD_DIM);
     norm(w, i, "post_attention_layernorm", s->hidden);
-    if (i == 0)
+    if (i < s->sparse)
         return;
     mat(w, i, "self_attn.index_q_proj", s->index_heads * INDEX_DIM, s->hidden);
     mat(w, i, "self_attn.index_k_proj", INDEX_DIM, s->hidden);
@@ -151,7 +160,7 @@ static void all_tensors(struct writer *w)
     put(w, s->vocab, s->hidden, 1, "model.embed_tokens.weight");
     for (int i = 0; i < s->layers && !w->failed; i++) {
         attention(w, i);
-        if (i > 0) {
+        if (i >= s->mixed) {
             mixture(w, i);
             continue;
         }
@@ -163,12 +172,12 @@ static void all_tensors(struct writer *w)
     put(w, s->vocab, s->hidden, 1 / sqrtf((float)s->hidden), "lm_head.weight");
 }
 
-static void one_for_sparse(struct dh_json_writer *w, const char *key,
-                           const struct shape *s)
+static void one_from(struct dh_json_writer *w, const char *key,
+                     const struct shape *s, int first)
 {
     dh_jw_array(w, key);
     for (int i = 0; i < s->layers; i++)
-        dh_jw_i64(w, NULL, i > 0);
+        dh_jw_i64(w, NULL, i >= first);
     dh_jw_end_array(w);
 }
 
@@ -188,7 +197,7 @@ static void put_config(const struct shape *s, struct dh_buf *out)
         { "rotary_dim", ROTARY_DIM },
         { "rope_theta", 5000000 },
         { "intermediate_size", s->expert_width },
-        { "dense_intermediate_size", s->dense_width },
+        { "dense_intermediate_size", DH_MAX(s->dense_width, 1) },
         { "shared_intermediate_size", s->expert_width },
         { "num_local_experts", s->experts },
         { "num_experts_per_tok", EXPERTS_OF },
@@ -213,7 +222,7 @@ static void put_config(const struct shape *s, struct dh_buf *out)
     dh_jw_bool(&w, "use_qk_norm", true);
     dh_jw_bool(&w, "use_routing_bias", true);
     dh_jw_bool(&w, "tie_word_embeddings", false);
-    one_for_sparse(&w, "moe_layer_freq", s);
+    one_from(&w, "moe_layer_freq", s, s->mixed);
     dh_jw_object(&w, "sparse_attention_config");
     dh_jw_bool(&w, "use_sparse_attention", true);
     dh_jw_i64(&w, "sparse_index_dim", INDEX_DIM);
@@ -223,8 +232,8 @@ static void put_config(const struct shape *s, struct dh_buf *out)
     dh_jw_text(&w, "sparse_score_type", "max");
     dh_jw_i64(&w, "sparse_init_block", 0);
     dh_jw_i64(&w, "sparse_local_block", 1);
-    one_for_sparse(&w, "sparse_disable_index_value", s);
-    one_for_sparse(&w, "sparse_attention_freq", s);
+    one_from(&w, "sparse_disable_index_value", s, s->sparse);
+    one_from(&w, "sparse_attention_freq", s, s->sparse);
     dh_jw_end_object(&w);
     dh_jw_end_object(&w);
 }
@@ -250,16 +259,21 @@ static bool put_weights(struct writer *w)
     return !w->failed;
 }
 
-enum dh_status dh_bench_shape_write(const char *name, const char *dir)
+static const struct shape *find_shape(const char *name)
 {
-    struct writer w = { 0 };
-    struct dh_buf config;
-    for (size_t i = 0; i < DH_COUNTOF(shapes); i++) {
+    for (size_t i = 0; i < DH_COUNTOF(shapes); i++)
         if (strcmp(shapes[i].name, name) == 0)
-            w.s = &shapes[i];
-    }
-    if (!w.s)
-        return DH_ERR_NOTFOUND;
+            return &shapes[i];
+    dh_error("there is no shape \"%s\": tiny, mid, m3-layer and m3-layer-dense "
+             "are",
+             name);
+    return NULL;
+}
+
+static enum dh_status write_all(const struct shape *s, const char *dir)
+{
+    struct writer w = { .s = s };
+    struct dh_buf config;
     dh_buf_init(&config, 1 << 16);
     put_config(w.s, &config);
     char *path = dh_path_join(dir, "config.json");
@@ -277,4 +291,40 @@ enum dh_status dh_bench_shape_write(const char *name, const char *dir)
         dh_error("%s cannot be written", path);
     dh_free(path);
     return ok ? DH_OK : DH_ERR_IO;
+}
+
+static void remove_all(const char *dir)
+{
+    static const char *const names[] = { "config.json", "model.safetensors" };
+    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
+        char *path = dh_path_join(dir, names[i]);
+        unlink(path);
+        dh_free(path);
+    }
+    rmdir(dir);
+}
+
+enum dh_status dh_bench_shape_open(struct dh_model **out, const char *name,
+                                   const struct dh_model_options *o,
+                                   double *load_s)
+{
+    const struct shape *s = find_shape(name);
+    const char *tmp = getenv("TMPDIR");
+    char dir[512];
+    if (!s)
+        return DH_ERR_USAGE;
+    snprintf(dir, sizeof dir, "%s/deskhand-model-XXXXXX",
+             tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(dir)) {
+        dh_error("cannot make a folder such as %s", dir);
+        return DH_ERR_IO;
+    }
+    enum dh_status st = write_all(s, dir);
+    int64_t start = dh_now_ns();
+    if (!st)
+        st = dh_model_create(out, dir, o);
+    *load_s = (double)(dh_now_ns() - start) / 1e9;
+    // What is mapped stays.
+    remove_all(dir);
+    return st;
 }

@@ -297,6 +297,22 @@ bool dh_bench_x11_focus(struct dh_bench_x11 *x, const char *name,
 
 // ---- input -----------------------------------------------------------------
 
+bool dh_bench_x11_click_there(struct dh_bench_x11 *x, struct dh_point at)
+{
+    Window w;
+    int px, py, wx, wy;
+    unsigned mask;
+    XTestFakeMotionEvent(x->bare, -1, at.x, at.y, CurrentTime);
+    XQueryPointer(x->bare, DefaultRootWindow(x->bare), &w, &w, &px, &py, &wx,
+                  &wy, &mask);
+    if (px != at.x || py != at.y)
+        return false;
+    XTestFakeButtonEvent(x->bare, 1, True, CurrentTime);
+    XTestFakeButtonEvent(x->bare, 1, False, CurrentTime);
+    XFlush(x->bare);
+    return true;
+}
+
 void dh_bench_x11_click(struct dh_bench_x11 *x, struct dh_point at)
 {
     XTestFakeMotionEvent(x->bare, -1, at.x, at.y, CurrentTime);

@@ -50,6 +50,9 @@ bool dh_bench_x11_first_frame(const char *display);
 
 /* XTest events and one XSync. The text is ASCII of the keyboard's layout. */
 void dh_bench_x11_click(struct dh_bench_x11 *x, struct dh_point at);
+/* It asks where the pointer is before it presses, and does not wait after that.
+ * False: elsewhere. */
+bool dh_bench_x11_click_there(struct dh_bench_x11 *x, struct dh_point at);
 void dh_bench_x11_type(struct dh_bench_x11 *x, const char *text);
 /* Control and a letter. */
 void dh_bench_x11_control(struct dh_bench_x11 *x, const char *letter);

@@ -18,6 +18,7 @@
 #include "tools/bench.h"
 #include "tools/bench_film.h"
 #include "tools/bench_model.h"
+#include "tools/bench_msa.h"
 #include "tools/bench_proc.h"
 #include "tools/bench_x11.h"
 
@@ -160,7 +161,7 @@ static void files_remove(const char *dir)
 {
     static const char *const names[] = { "scrot.png",  "maim.png", "import.png",
                                          "ffmpeg.png", "shot.png", "small.png",
-                                         "lines" };
+                                         "lines",      "film.mkv" };
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
         char *path = dh_path_join(dir, names[i]);
         unlink(path);
@@ -172,6 +173,7 @@ static void files_remove(const char *dir)
 static void bench_finish(struct bench *b)
 {
     struct dh_bench *e = &b->env;
+    dh_bench_see_finish(e);
     dh_bench_act_finish(e);
     dh_big_free(e->from);
     dh_big_free(e->to);
@@ -454,9 +456,11 @@ static int run(int argc, char **argv)
             status = one_frame(&b->o);
         else if (n == 1 && strcmp(argv[1], "model") == 0)
             status = dh_app_exit(dh_bench_model(&model, b->o.rounds, app.json));
+        else if (n == 1 && strcmp(argv[1], "msa") == 0)
+            status = dh_app_exit(dh_bench_msa(&model, b->o.rounds, app.json));
         else
             status = dh_app_usage(&dh_cmd_bench,
-                                  "io, film, model or frame is expected");
+                                  "io, film, model, msa or frame is expected");
     }
     dh_buf_finish(&command);
     dh_free(b);
@@ -465,7 +469,7 @@ static int run(int argc, char **argv)
 
 const struct dh_command dh_cmd_bench = {
     "bench",
-    "io|film|model|frame",
+    "io|film|model|msa|frame",
     "Measure seeing, acting and thinking",
     "io compares, in one interleaved run, deskhand with bare X calls, which "
     "are\n"
@@ -476,6 +480,8 @@ const struct dh_command dh_cmd_bench = {
     "of\n"
     "what memory and arithmetic of this machine allow, measured in the same "
     "run.\n"
+    "msa decodes over contexts of up to a million tokens with sparse and with\n"
+    "full attention, in one layer of the released model's size (8 GB).\n"
     "frame connects, takes one picture and ends: what io measures as start.",
     { bench_opts, dh_bench_model_opts, dh_app_opts },
     run,

@@ -148,7 +148,7 @@ static void print_text(const struct dh_event *e)
     struct dh_buf action;
     dh_buf_init(&action, 1 << 20);
     switch (e->kind) {
-    case DH_EVENT_START: printf("task    %s\n", e->text); break;
+    case DH_EVENT_START: print_line("task    ", e->text, "\n"); break;
     case DH_EVENT_FRAME: break;
     case DH_EVENT_ANSWER:
         printf("step %-3d", e->step);
@@ -311,9 +311,11 @@ static char *new_session_dir(void)
 static void print_endpoint(const struct run *r)
 {
     const struct dh_endpoint *e = dh_brain_get_endpoint(r->brain);
-    if (e && !r->app.json)
-        printf("model   %s at %s, asked as %s\n", e->s.model ? e->s.model : "?",
-               e->base, e->s.profile);
+    if (e && !r->app.json) {
+        print_line("model   ", e->s.model ? e->s.model : "?", "");
+        print_line(" at ", e->base, "");
+        print_line(", asked as ", e->s.profile, "\n");
+    }
 }
 
 static enum dh_status open_policy(struct run *r)
@@ -597,17 +599,34 @@ static struct dh_size screen_size(const struct run_options *o)
     return size;
 }
 
+static void print_estimate_json(const struct run *r,
+                                const struct dh_estimate *e,
+                                struct dh_size size)
+{
+    struct dh_buf out;
+    struct dh_json_writer w;
+    dh_buf_init(&out, 4096);
+    dh_jw_init(&w, &out);
+    dh_jw_object(&w, NULL);
+    dh_jw_i64(&w, "steps", r->o.max_steps);
+    dh_jw_i64(&w, "width", size.w);
+    dh_jw_i64(&w, "height", size.h);
+    dh_jw_i64(&w, "pictures_sent", e->pictures_sent);
+    dh_jw_i64(&w, "prompt_tokens", (int64_t)e->prompt_tokens);
+    dh_jw_i64(&w, "cached_tokens", (int64_t)e->cached_tokens);
+    dh_jw_i64(&w, "answer_tokens", (int64_t)e->answer_tokens);
+    dh_jw_double(&w, "cost", e->cost);
+    dh_jw_double(&w, "cost_uncached", e->cost_uncached);
+    dh_jw_end_object(&w);
+    puts(dh_buf_text(&out));
+    dh_buf_finish(&out);
+}
+
 static void print_estimate(const struct run *r, const struct dh_estimate *e,
                            struct dh_size size)
 {
     if (r->app.json) {
-        printf("{\"steps\":%d,\"width\":%d,\"height\":%d,"
-               "\"pictures_sent\":%d,\"prompt_tokens\":%.0f,"
-               "\"cached_tokens\":%.0f,\"answer_tokens\":%.0f,"
-               "\"cost\":%.6g,\"cost_uncached\":%.6g}\n",
-               r->o.max_steps, size.w, size.h, e->pictures_sent,
-               e->prompt_tokens, e->cached_tokens, e->answer_tokens, e->cost,
-               e->cost_uncached);
+        print_estimate_json(r, e, size);
         return;
     }
     printf("%d steps at %d x %d: %d pictures, %.2f million tokens in, of which "
@@ -637,6 +656,11 @@ static int dry_run(struct run *r)
     char *prompts = dh_app_asset("prompts");
     st = dh_profile_init(&profile, prompts, prompts);
     dh_free(prompts);
+    if (!st && e->s.prompt) {
+        st = dh_profile_read_prompt(&profile, e->s.prompt);
+        if (st)
+            dh_profile_finish(&profile);
+    }
     if (!st) {
         struct dh_size size = screen_size(&r->o);
         dh_profile_set_pictures(&profile, e->s.max_images);

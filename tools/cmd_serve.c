@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "tools/app.h"
@@ -83,6 +85,7 @@ static enum dh_status open_slots(struct dh_slots **out,
                    .kernels = m->kernels,
                    .threads = m->threads,
                    .context = m->context,
+                   .cache = m->cache,
                    .max_pixels = (int64_t)m->max_pixels,
                    .seed = (uint64_t)m->seed },
         .slots = o->slots,
@@ -94,6 +97,29 @@ static enum dh_status open_slots(struct dh_slots **out,
     return st;
 }
 
+static void print_ready_json(const char *url, const char *name, int slots)
+{
+    struct dh_buf out;
+    struct dh_json_writer w;
+    dh_buf_init(&out, 1 << 20);
+    dh_jw_init(&w, &out);
+    dh_jw_object(&w, NULL);
+    dh_jw_text(&w, "event", "listening");
+    dh_jw_text(&w, "url", url);
+    dh_jw_text(&w, "model", name);
+    dh_jw_i64(&w, "slots", slots);
+    dh_jw_end_object(&w);
+    puts(dh_buf_text(&out));
+    dh_buf_finish(&out);
+}
+
+static void print_ready_text(const char *url, const char *name, int slots)
+{
+    printf("listening on %s, model ", url);
+    dh_app_print(stdout, name);
+    printf(", %d slot%s\n", slots, slots == 1 ? "" : "s");
+}
+
 static void print_ready(const struct serve_options *o, const char *name,
                         int port, bool json)
 {
@@ -101,14 +127,15 @@ static void print_ready(const struct serve_options *o, const char *name,
     const char *colon = strrchr(o->listen, ':');
     host.n = colon ? (size_t)(colon - o->listen) : 0;
     const char *before = host.n ? "" : "127.0.0.1";
+    struct dh_buf url;
+    dh_buf_init(&url, 4096);
+    dh_buf_printf(&url, "http://%s%.*s:%d/v1", before, (int)host.n, host.p,
+                  port);
     if (json)
-        printf("{\"event\":\"listening\",\"url\":\"http://%s%.*s:%d/v1\","
-               "\"model\":\"%s\",\"slots\":%d}\n",
-               before, (int)host.n, host.p, port, name, o->slots);
+        print_ready_json(dh_buf_text(&url), name, o->slots);
     else
-        printf("listening on http://%s%.*s:%d/v1, model %s, %d slot%s\n",
-               before, (int)host.n, host.p, port, name, o->slots,
-               o->slots == 1 ? "" : "s");
+        print_ready_text(dh_buf_text(&url), name, o->slots);
+    dh_buf_finish(&url);
     fflush(stdout);
 }
 

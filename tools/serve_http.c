@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "tools/late_priv.h"
 #include "tools/serve.h"
 
 #define DH_LOG_TAG "serve"
@@ -578,6 +579,9 @@ static enum dh_status listen_at(struct dh_server *s)
                  s->o.listen);
         return DH_ERR_USAGE;
     }
+    enum dh_status st = dh_late_load(&dh_late_microhttpd);
+    if (st)
+        return st;
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION |
                      MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG;
     if (address.ss_family == AF_INET6)

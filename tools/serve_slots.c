@@ -250,6 +250,7 @@ static enum dh_status open_slot(struct dh_slots *all, int i)
     struct dh_brain_options o = all->o.brain;
     s->all = all;
     o.cancel = &s->cancel;
+    o.cache = i ? NULL : o.cache; // a file is one timeline
     enum dh_status st = i ? dh_brain_join(&s->brain, all->slot[0].brain, &o)
                           : dh_brain_create(&s->brain, &o);
     return st ? st : dh_thread_start(&s->thread, "dh-slot", slot_main, s);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "capture/frame.h"
+#include "tools/late_priv.h"
 #include "tools/viewer_priv.h"
 
 #define DH_LOG_TAG "viewer"
@@ -684,6 +685,9 @@ static void close_all(struct run *r)
 enum dh_status dh_viewer_run(struct dh_session_reader *s, const char *dir,
                              const struct dh_viewer_options *o)
 {
+    enum dh_status st = dh_late_load(&dh_late_sdl);
+    if (st)
+        return st;
     struct run r = { .v = { .session = s, .marks = true, .speed = 1 },
                      .o = o,
                      .dir = dir,
@@ -694,7 +698,7 @@ enum dh_status dh_viewer_run(struct dh_session_reader *s, const char *dir,
         dh_array(r.samples.draw_ms, MAX_SAMPLES);
         dh_array(r.samples.gap_ms, MAX_SAMPLES);
     }
-    enum dh_status st = open_all(&r);
+    st = open_all(&r);
     if (!st) {
         count_stops(&r.v);
         r.v.follow = r.v.watch && o->live;

@@ -23,6 +23,9 @@ static void watch(void *arg)
     struct dh_viewer_watch *w = arg;
     struct pollfd fds[] = { { w->stop, POLLIN, 0 }, { w->notify, POLLIN, 0 } };
     char events[4096];
+    // What was written between the first reading and the watch.
+    SDL_Event missed = { .type = w->wake };
+    SDL_PushEvent(&missed);
     while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
         if (fds[0].revents)
             return;

@@ -15,6 +15,7 @@ enum {
     TILE = 16,
     SPOT = 64,
     MIN_VOTES = 12,
+    RUN = 64,
 };
 
 // Where the blocks are that went the same way.
@@ -203,24 +204,41 @@ static bool pixel_differs(const uint8_t *a, const uint8_t *b)
     return a[0] != b[0] || a[1] != b[1] || a[2] != b[2];
 }
 
-// The fourth byte is unspecified, so rows that differ are looked at by pixel.
-static bool run_differs(const struct dh_frame *a, const struct dh_frame *b,
-                        int x, int y, int n)
+// The first of n pixels that differs; n where none does. The fourth byte is
+// unspecified, so it takes more than memcmp, which is quick where all is equal.
+static int first_change(const uint8_t *p, const uint8_t *q, int n)
 {
-    const uint8_t *p = dh_frame_at(a, x, y), *q = dh_frame_at(b, x, y);
-    if (memcmp(p, q, 4 * (size_t)n) == 0)
-        return false;
-    for (int i = 0; i < n; i++)
-        if (pixel_differs(p + 4 * i, q + 4 * i))
-            return true;
-    return false;
+    for (int at = 0; at < n; at += RUN) {
+        int end = DH_MIN(at + RUN, n);
+        if (memcmp(p + 4 * at, q + 4 * at, 4 * (size_t)(end - at)) == 0)
+            continue;
+        for (int i = at; i < end; i++)
+            if (pixel_differs(p + 4 * i, q + 4 * i))
+                return i;
+    }
+    return n;
+}
+
+// One past the last that differs; 0 where none does.
+static int last_change(const uint8_t *p, const uint8_t *q, int n)
+{
+    for (int end = n; end > 0; end -= RUN) {
+        int at = DH_MAX(end - RUN, 0);
+        if (memcmp(p + 4 * at, q + 4 * at, 4 * (size_t)(end - at)) == 0)
+            continue;
+        for (int i = end; i > at; i--)
+            if (pixel_differs(p + 4 * (i - 1), q + 4 * (i - 1)))
+                return i;
+    }
+    return 0;
 }
 
 static bool tile_differs(const struct dh_frame *a, const struct dh_frame *b,
                          struct dh_rect t)
 {
     for (int y = t.y; y < t.y + t.h; y++)
-        if (run_differs(a, b, t.x, y, t.w))
+        if (first_change(dh_frame_at(a, t.x, y), dh_frame_at(b, t.x, y), t.w) <
+            t.w)
             return true;
     return false;
 }
@@ -248,21 +266,23 @@ struct dh_rect dh_motion_bounds(const struct dh_frame *before,
                                 const struct dh_frame *after,
                                 struct dh_rect region)
 {
-    struct dh_rect r = cut(after, region), found = { 0 };
+    struct dh_rect r = cut(after, region);
+    int left = r.w, right = 0, top = 0, bottom = 0;
     if (!same_size(before, after))
         return r;
     for (int y = r.y; y < r.y + r.h; y++) {
-        if (!run_differs(before, after, r.x, y, r.w))
-            continue;
         const uint8_t *p = dh_frame_at(before, r.x, y);
         const uint8_t *q = dh_frame_at(after, r.x, y);
-        int from = 0, to = r.w;
-        while (!pixel_differs(p + 4 * from, q + 4 * from))
-            from++;
-        while (!pixel_differs(p + 4 * (to - 1), q + 4 * (to - 1)))
-            to--;
-        struct dh_rect row = { r.x + from, y, to - from, 1 };
-        found = dh_rect_union(found, row);
+        int first = first_change(p, q, r.w);
+        if (first == r.w)
+            continue;
+        if (!right)
+            top = y;
+        bottom = y + 1;
+        left = DH_MIN(left, first);
+        // Only what lies beyond the others is still of interest.
+        right += last_change(p + 4 * right, q + 4 * right, r.w - right);
     }
-    return found;
+    return (struct dh_rect){ r.x + left, top, DH_MAX(right - left, 0),
+                             bottom - top };
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "capture/frame.h"
+#include "vision/motion.h"
 #include "vision/patches_priv.h"
 #include "vision/resize_priv.h"
 
@@ -119,6 +120,7 @@ struct job {
     const struct dh_patch_rule *rule;
     const struct dh_resize_kernels *kernels;
     const struct dh_frame *frame;
+    const struct dh_frame *before; // whose patches `out` has; NULL: none
     struct dh_resize_axis across, down;
     size_t pitch, row_bytes; // of a planar row
     int ring_rows;
@@ -129,6 +131,14 @@ struct job {
     float mean[CHANNELS], std[CHANNELS];
 };
 
+// A part of the patches of a line, and the columns of the resized picture
+// around it: as many as the kernels like, since they write whole vectors.
+struct part {
+    int begin, end;
+    int left, right;
+    struct dh_resize_axis across; // no arrays of its own
+};
+
 static uint8_t *ring_row(const struct job *j, const struct scratch *s, int y)
 {
     return s->ring + (size_t)(y % j->ring_rows) * j->row_bytes;
@@ -136,31 +146,39 @@ static uint8_t *ring_row(const struct job *j, const struct scratch *s, int y)
 
 // Rows y and y + 1 of the frame, resized across. Past the last row there is
 // nothing to read, and the ring has room for a row that nobody looks at.
-static void fill_rows(const struct job *j, const struct scratch *s, int y)
+static void fill_rows(const struct job *j, const struct scratch *s,
+                      const struct part *part, int y)
 {
     const struct dh_frame *f = j->frame;
     int next = DH_MIN(y + 1, f->height - 1);
     const uint8_t *const in[2] = { dh_frame_at(f, 0, y),
                                    dh_frame_at(f, 0, next) };
-    uint8_t *const out[2] = { ring_row(j, s, y), ring_row(j, s, y + 1) };
-    j->kernels->across(&j->across, in, out, j->pitch);
+    uint8_t *const out[2] = { ring_row(j, s, y) + part->left,
+                              ring_row(j, s, y + 1) + part->left };
+    j->kernels->across(&part->across, in, out, j->pitch);
 }
 
 // Row y of the result; `*have` rows of the frame have been in the ring.
-static void make_row(const struct job *j, const struct scratch *s, int y,
-                     int *have, uint8_t *out)
+static void make_row(const struct job *j, const struct scratch *s,
+                     const struct part *part, int y, int *have, uint8_t *out)
 {
     const struct dh_resize_axis *a = &j->down;
     int first = a->first[y], last = first + a->count[y] - 1;
     // Rows that no window needs are never made.
     *have = DH_MAX(*have, first);
     for (; *have <= last; *have += 2)
-        fill_rows(j, s, *have);
+        fill_rows(j, s, part, *have);
     int n = (a->count[y] + 1) & ~1;
     for (int t = 0; t < n; t++)
-        s->taps[t] = ring_row(j, s, DH_MIN(first + t, last));
-    j->kernels->down(a->weights + (size_t)y * (size_t)a->stride, n, a->shift,
-                     s->taps, out, j->row_bytes);
+        s->taps[t] = ring_row(j, s, DH_MIN(first + t, last)) + part->left;
+    out += part->left;
+    for (int c = 0; c < CHANNELS; c++, out += j->pitch) {
+        j->kernels->down(a->weights + (size_t)y * (size_t)a->stride, n,
+                         a->shift, s->taps, out,
+                         (size_t)(part->right - part->left));
+        for (int t = 0; t < n; t++)
+            s->taps[t] += j->pitch;
+    }
 }
 
 // The row of the result that holds the patch at (y, x): blocks of
@@ -189,16 +207,65 @@ static void put_patch(const struct job *j, const uint8_t *line, int y, int x)
     }
 }
 
+static int end_of(const struct dh_resize_axis *a, int i)
+{
+    return a->first[i] + a->count[i];
+}
+
+// Around the pixels that are others than before, of those that line y is made
+// from.
+static struct dh_rect changed_for(const struct job *j, int y)
+{
+    int p = j->rule->patch_size, top = j->down.first[y * p];
+    struct dh_rect rows = { 0, top, j->frame->width,
+                            end_of(&j->down, y * p + p - 1) - top };
+    return j->before ? dh_motion_bounds(j->before, j->frame, rows) : rows;
+}
+
+// What is to be made of line y; false: nothing.
+static bool part_find(const struct job *j, int y, struct part *part)
+{
+    const struct dh_resize_axis *a = &j->across;
+    struct dh_rect changed = changed_for(j, y);
+    int p = j->rule->patch_size, begin = 0, end = j->out->grid_w;
+    if (dh_rect_is_empty(changed))
+        return false;
+    // A window that ends at or before the first of them sees none.
+    while (begin < end && end_of(a, begin * p + p - 1) <= changed.x)
+        begin++;
+    while (begin < end && a->first[(end - 1) * p] >= changed.x + changed.w)
+        end--;
+    int left = begin * p & ~(DH_RESIZE_VECTOR - 1);
+    *part = (struct part){ .begin = begin,
+                           .end = end,
+                           .left = left,
+                           .right = (end * p + DH_RESIZE_VECTOR - 1) &
+                                    ~(DH_RESIZE_VECTOR - 1),
+                           .across = *a };
+    part->across.n_out = DH_MIN(part->right, a->n_out) - left;
+    part->across.first += left;
+    part->across.count += left;
+    part->across.weights += (size_t)left * (size_t)a->stride;
+    return begin < end;
+}
+
 static void make_lines(void *arg, size_t begin, size_t end, int worker)
 {
     const struct job *j = arg;
     const struct scratch *s = &j->workers[worker];
+    struct part part, last = { 0 };
     int p = j->rule->patch_size, have = 0;
     for (int y = (int)begin; y < (int)end; y++) {
+        if (!part_find(j, y, &part))
+            continue;
+        // What the ring has is of other columns.
+        if (part.left != last.left || part.right != last.right)
+            have = 0;
+        last = part;
         for (int i = 0; i < p; i++)
-            make_row(j, s, y * p + i, &have,
+            make_row(j, s, &part, y * p + i, &have,
                      s->line + (size_t)i * j->row_bytes);
-        for (int x = 0; x < j->out->grid_w; x++)
+        for (int x = part.begin; x < part.end; x++)
             put_patch(j, s->line, y, x);
     }
 }
@@ -291,8 +358,10 @@ static void run_frame(struct job *j, struct dh_pool *pool,
     j->slot_begin = f % slots;
     j->slot_end = f == n - 1 ? slots : j->slot_begin + 1;
     size_t lines = (size_t)j->out->grid_h;
-    // A slice begins with rows that its neighbour makes, too: few slices.
-    size_t grain = (lines - 1) / (size_t)j->n_workers + 1;
+    // A slice begins with rows that its neighbour makes, too: few slices. What
+    // has changed may lie in one place, which more of them share out.
+    size_t slices = (size_t)j->n_workers * (j->before ? 4 : 1);
+    size_t grain = (lines - 1) / slices + 1;
     dh_pool_run(pool, lines, grain, make_lines, j);
 }
 
@@ -329,6 +398,58 @@ enum dh_status dh_patches_of_frames(const struct dh_patch_rule *rule,
     else
         *out = made;
     return st;
+}
+
+static bool is_same_shape(const struct dh_patches *p, struct dh_size to,
+                          int row_len)
+{
+    return p->rows && p->grid_t == 1 && p->row_len == row_len &&
+           p->resized.w == to.w && p->resized.h == to.h;
+}
+
+enum dh_status dh_patches_update_with(const struct dh_patch_rule *rule,
+                                      const struct dh_frame *before,
+                                      const struct dh_frame *now,
+                                      const struct dh_resize_kernels *kernels,
+                                      struct dh_pool *pool,
+                                      struct dh_patches *p)
+{
+    // Frames are only read.
+    struct dh_frame *one = (struct dh_frame *)(uintptr_t)now;
+    struct dh_size from = { now->width, now->height }, to;
+    int side = rule->patch_size;
+    enum dh_status st = dh_patches_size(rule, from, &to);
+    if (st)
+        return st;
+    if (before->width != from.w || before->height != from.h ||
+        !is_same_shape(p, to,
+                       CHANNELS * rule->temporal_patch_size * side * side)) {
+        struct dh_patches made;
+        st = dh_patches_of_frames(rule, &one, 1, kernels, pool, &made);
+        if (st)
+            return st;
+        dh_patches_finish(p);
+        *p = made;
+        return DH_OK;
+    }
+    struct job j = { .rule = rule,
+                     .kernels = kernels,
+                     .frame = now,
+                     .before = before,
+                     .out = p };
+    st = job_init(&j, from, to, pool ? dh_pool_threads(pool) : 1);
+    if (!st)
+        run_frame(&j, pool, &one, 0, 1);
+    job_finish(&j);
+    return st;
+}
+
+enum dh_status dh_patches_update(const struct dh_patch_rule *rule,
+                                 const struct dh_frame *before,
+                                 const struct dh_frame *now,
+                                 struct dh_pool *pool, struct dh_patches *p)
+{
+    return dh_patches_update_with(rule, before, now, dh_resize_best(), pool, p);
 }
 
 enum dh_status dh_patches_of_video(const struct dh_patch_rule *rule,

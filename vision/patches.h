@@ -56,6 +56,17 @@ DH_MUST_USE enum dh_status dh_patches_of_frame(const struct dh_patch_rule *rule,
                                                struct dh_pool *pool,
                                                struct dh_patches *out);
 
+/*
+ * *p, which has the patches of `before` by this rule, gets those of `now`: the
+ * bytes that dh_patches_of_frame would give. Only patches that see a pixel that
+ * differs are made; where the sizes differ, all. A failure leaves *p as it was.
+ */
+DH_MUST_USE enum dh_status dh_patches_update(const struct dh_patch_rule *rule,
+                                             const struct dh_frame *before,
+                                             const struct dh_frame *now,
+                                             struct dh_pool *pool,
+                                             struct dh_patches *p);
+
 /* Frames of one video in order, all of one size; an odd last one is repeated.
  * n >= 1. */
 DH_MUST_USE enum dh_status dh_patches_of_video(const struct dh_patch_rule *rule,

@@ -137,64 +137,58 @@ static void pack(uint32_t *dst, const struct dh_mat *w, int row0, int rows,
     }
 }
 
-// m rows of x against up to ng * W rows of w: squares are turned, so that a
-// lane is a row of w and the sums are taken as in `tile`, to the last bit.
-INLINE void dot_groups(float *y, size_t ldy, const uint32_t *x, size_t ldx,
-                       const int m, const struct dh_mat *w, int row, int rows,
-                       const float *bias, const int ng)
+// m rows of x against up to W rows of w: squares are turned, so that a lane is
+// a row of w and the sums are taken as in `tile`, to the last bit. What lies at
+// `next`, as many bytes again, is fetched meanwhile: rows side by side are so
+// many streams that the processor's own prefetcher loses them.
+INLINE void dot_group(float *y, size_t ldy, const uint32_t *x, size_t ldx,
+                      const int m, const struct dh_mat *w, int row, int rows,
+                      const float *bias, const uint8_t *next)
 {
-    const uint8_t *from[4 * W]; // rows beyond the last repeat it
-    float lanes[4 * W] = { 0 };
-    vec acc[4][4]; // [group][row of x]
+    const uint8_t *from[W]; // rows beyond the last repeat it
+    float lanes[W] = { 0 };
+    vec acc[4]; // [row of x]
     int words = w->cols / 2, k = 0;
-    for (int j = 0; j < ng * W; j++)
+    for (int j = 0; j < W; j++)
         from[j] = row_of(w, row + (j < rows ? j : rows - 1));
     if (bias)
         memcpy(lanes, bias, (size_t)rows * sizeof(*lanes));
 #    pragma GCC unroll 4
-    for (int g = 0; g < ng; g++)
-#    pragma GCC unroll 4
-        for (int i = 0; i < m; i++)
-            acc[g][i] = load(lanes + g * W);
+    for (int i = 0; i < m; i++)
+        acc[i] = load(lanes);
     for (; k + W <= words; k += W) {
-        float turned[4][W * W];
-#    pragma GCC unroll 4
-        for (int g = 0; g < ng; g++) {
-            vec square[W];
+        float turned[W * W];
+        vec square[W];
+#    pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            square[j] = load_bits(from[j] + (size_t)k * 4);
+        transpose(square);
+#    pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            store(turned + j * W, square[j]);
+        if (next)
 #    pragma GCC unroll 16
             for (int j = 0; j < W; j++)
-                square[j] = load_bits(from[g * W + j] + (size_t)k * 4);
-            transpose(square);
+                __builtin_prefetch(next + (size_t)k * 4 * W + j * 64, 0, 2);
 #    pragma GCC unroll 16
-            for (int j = 0; j < W; j++)
-                store(turned[g] + j * W, square[j]);
-        }
         for (int j = 0; j < W; j++)
 #    pragma GCC unroll 4
-            for (int g = 0; g < ng; g++)
-#    pragma GCC unroll 4
-                for (int i = 0; i < m; i++)
-                    acc[g][i] = pair_fma(load(turned[g] + j * W),
-                                         word_of(x + (size_t)i * ldx + k + j),
-                                         acc[g][i]);
+            for (int i = 0; i < m; i++)
+                acc[i] = pair_fma(load(turned + j * W),
+                                  word_of(x + (size_t)i * ldx + k + j), acc[i]);
     }
     for (; k < words; k++) {
-        uint32_t word[4 * W];
-        for (int j = 0; j < ng * W; j++)
+        uint32_t word[W];
+        for (int j = 0; j < W; j++)
             memcpy(&word[j], from[j] + (size_t)k * 4, 4);
 #    pragma GCC unroll 4
-        for (int g = 0; g < ng; g++)
-#    pragma GCC unroll 4
-            for (int i = 0; i < m; i++)
-                acc[g][i] =
-                    pair_fma(load_bits(word + g * W),
-                             word_of(x + (size_t)i * ldx + k), acc[g][i]);
+        for (int i = 0; i < m; i++)
+            acc[i] = pair_fma(load_bits(word), word_of(x + (size_t)i * ldx + k),
+                              acc[i]);
     }
 #    pragma GCC unroll 4
     for (int i = 0; i < m; i++) {
-#    pragma GCC unroll 4
-        for (int g = 0; g < ng; g++)
-            store(lanes + g * W, acc[g][i]);
+        store(lanes, acc[i]);
         memcpy(y + (size_t)i * ldy, lanes, (size_t)rows * sizeof(*lanes));
     }
 }
@@ -203,11 +197,11 @@ INLINE void dot_m(float *y, size_t ldy, const uint32_t *x, size_t ldx,
                   const int m, const struct dh_mat *w, int row0, int rows,
                   const float *bias)
 {
-    const int ng = m <= 2 ? 4 : 2;
-    for (int r = 0; r < rows; r += ng * W) {
-        int n = rows - r < ng * W ? rows - r : ng * W;
-        dot_groups(y + r, ldy, x, ldx, m, w, row0 + r, n,
-                   bias ? bias + r : NULL, ng);
+    for (int r = 0; r < rows; r += W) {
+        bool more = rows - r >= 2 * W;
+        dot_group(y + r, ldy, x, ldx, m, w, row0 + r,
+                  rows - r < W ? rows - r : W, bias ? bias + r : NULL,
+                  more ? row_of(w, row0 + r + W) : NULL);
     }
 }
 

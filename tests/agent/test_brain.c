@@ -229,6 +229,49 @@ static bool two_are_enough(void *user, const char *piece, size_t len)
     return ++*pieces < 2;
 }
 
+static struct dh_frame *repainted(const struct dh_frame *f, struct dh_rect r)
+{
+    struct dh_frame *copy;
+    CHECK_INT(dh_frame_create(&copy, NULL, f->width, f->height), DH_OK);
+    memcpy(copy->pixels, f->pixels, f->stride * (size_t)f->height);
+    for (int y = r.y; y < r.y + r.h; y++)
+        memset(dh_frame_at(copy, r.x, y), 0x5a, (size_t)r.w * 4);
+    dh_frame_publish(copy);
+    return copy;
+}
+
+/* What a brain keeps of the pictures before is not taken for new ones. */
+static void test_a_screen_that_changes_a_little_is_seen_anew(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_synth_options wide = { .width = 96, .height = 48, .seed = 3 };
+    struct dh_source *other;
+    CHECK_INT(dh_synth_create(&other, &wide), DH_OK);
+    struct dh_frame *first = picture(s);
+    struct dh_frame *screen[] = {
+        first,
+        repainted(first, (struct dh_rect){ 40, 30, 1, 1 }),
+        repainted(first, (struct dh_rect){ 0 }),
+        repainted(first, (struct dh_rect){ 0 }),
+        picture(other),
+        repainted(first, (struct dh_rect){ 3, 3, 30, 9 }),
+    };
+    // Only the fourth is what is seen before it.
+    const bool same[] = { false, false, false, true, false, false };
+    struct dh_brain *b = brain_of(PROFILE, 5, NULL);
+    for (size_t i = 0; i < DH_COUNTOF(screen); i++) {
+        struct dh_brain_answer a;
+        CHECK_INT(ask(b, screen[i], "x", DH_FORM_LOCATE, &a), DH_OK);
+        CHECK_INT(a.usage.cached_tokens == a.usage.prompt_tokens - 1, same[i]);
+        dh_brain_answer_finish(&a);
+    }
+    dh_brain_destroy(b);
+    for (size_t i = 0; i < DH_COUNTOF(screen); i++)
+        dh_frame_unref(screen[i]);
+    dh_source_destroy(s);
+    dh_source_destroy(other);
+}
+
 static void test_a_reader_ends_an_answer(void)
 {
     struct dh_brain *b = brain_of(PROFILE, 1, NULL);
@@ -450,6 +493,7 @@ DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
          DH_TEST(locate_only_writes_points),
          DH_TEST(the_same_seed_gives_the_same_answers),
          DH_TEST(a_second_question_keeps_what_is_the_same),
+         DH_TEST(a_screen_that_changes_a_little_is_seen_anew),
          DH_TEST(a_stop_ends_an_answer), DH_TEST(a_reader_ends_an_answer),
          DH_TEST(a_policy_in_turns_reuses_the_past),
          DH_TEST(an_extra_picture_is_shown_once_more),

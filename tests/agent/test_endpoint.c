@@ -5,6 +5,7 @@
 
 #include "agent/estimate.h"
 #include "agent/profile.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "tests/dh_test.h"
 
@@ -92,6 +93,45 @@ static void test_what_is_wrong_is_refused(void)
     dh_free(empty);
 }
 
+static void count_warnings(void *user, enum dh_log_level level, const char *tag,
+                           const char *text)
+{
+    (void)tag;
+    *(int *)user += level == DH_LOG_WARN && strstr(text, "unencrypted");
+}
+
+/* A name that only begins like this machine's is another one's. */
+static void test_a_key_in_the_clear_is_warned_of(void)
+{
+    static const struct {
+        const char *url;
+        int warned;
+    } cases[] = {
+        { "https://a.b/v1", 0 },
+        { "http://127.0.0.1:8000/v1", 0 },
+        { "http://localhost:8000/v1", 0 },
+        { "http://[::1]:8000/v1", 0 },
+        { "http://a.b/v1", 1 },
+        { "http://localhost.evil.com/v1", 1 },
+        { "http://127.evil.com/v1", 1 },
+        { "http://localhost@evil.com/v1", 1 },
+    };
+    char *key = dh_test_file("key", "sk-abc\n");
+    for (size_t i = 0; i < DH_COUNTOF(cases); i++) {
+        struct dh_endpoint *e;
+        struct dh_endpoint_choice c = { .url = cases[i].url, .key_file = key };
+        int warned = 0;
+        dh_log_set_hook(count_warnings, &warned);
+        enum dh_status st = dh_endpoint_open(&e, &c);
+        dh_log_set_hook(NULL, NULL);
+        CHECK_INT(st, DH_OK);
+        CHECK_STR(e->key, "sk-abc");
+        CHECK_INT(warned, cases[i].warned);
+        dh_endpoint_close(e);
+    }
+    dh_free(key);
+}
+
 /* actions.md 4.3 and 4.7. */
 static void test_tokens_and_prices(void)
 {
@@ -130,5 +170,6 @@ static void test_a_hundred_steps_cost_what_was_computed(void)
 
 DH_TESTS(DH_TEST(addresses_mean_what_they_should),
          DH_TEST(a_section_is_laid_over_its_profile),
-         DH_TEST(what_is_wrong_is_refused), DH_TEST(tokens_and_prices),
+         DH_TEST(what_is_wrong_is_refused),
+         DH_TEST(a_key_in_the_clear_is_warned_of), DH_TEST(tokens_and_prices),
          DH_TEST(a_hundred_steps_cost_what_was_computed));

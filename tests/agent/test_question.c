@@ -4,6 +4,7 @@
 
 #include "actions/parse.h"
 #include "agent/brain.h"
+#include "agent/ground.h"
 #include "agent/history.h"
 #include "agent/policy.h"
 #include "base/base64.h"
@@ -45,6 +46,34 @@ static void test_what_is_nearly_json_is_read_and_not_sent_back(void)
     dh_answer_finish(&a);
     dh_decision_finish(&d);
     dh_brain_destroy(b);
+    part_finish(&part);
+    peer_stop(&p);
+}
+
+static const char *const hidden[] = {
+    "{\"choices\":[{\"delta\":{\"reasoning_content\":\"Action: Click it.\\n"
+    "<tool_call>\\n{\\\"name\\\":\\\"computer\\\",\\\"arguments\\\":{"
+    "\\\"action\\\":\\\"left_click\\\",\\\"coordinate\\\":[500,250]}}\\n"
+    "</tool_call>\"},"
+    "\"finish_reason\":\"stop\"}]}",
+    NULL
+};
+
+// As a run does, so that a point is not lost that a click would have hit.
+static void test_a_call_among_the_reasoning_is_a_point(void)
+{
+    struct peer p;
+    struct part part = { .profile = "vllm", .events = hidden };
+    struct dh_frame *f = part_picture(280, 140, 1);
+    struct dh_ground g;
+    peer_start(&p, part_play, &part);
+    struct dh_brain *b = part_connect(&p, NULL);
+    CHECK_INT(dh_ground_find(b, f, "Click it.", &g), DH_OK);
+    CHECK_INT(g.pixel.x, 140);
+    CHECK_INT(g.pixel.y, 35);
+    dh_ground_finish(&g);
+    dh_brain_destroy(b);
+    dh_frame_unref(f);
     part_finish(&part);
     peer_stop(&p);
 }
@@ -256,6 +285,7 @@ static void test_a_question_for_messages(void)
 }
 
 DH_TESTS(DH_TEST(what_is_nearly_json_is_read_and_not_sent_back),
+         DH_TEST(a_call_among_the_reasoning_is_a_point),
          DH_TEST(each_thought_keeps_its_signature), DH_TEST(a_clip_goes_as_mp4),
          DH_TEST(a_question_for_chat_completions),
          DH_TEST(a_question_for_messages));

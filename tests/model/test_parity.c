@@ -592,7 +592,7 @@ static void check_pictures(struct parity *p)
         stored_patches(p, name, &patches[i]);
         check_png(p, i, &patches[i]);
         check_picture(p, name, &patches[i]);
-        images[i] = (struct dh_session_image){ &patches[i], 250 };
+        images[i] = (struct dh_session_image){ &patches[i], 250, 0 };
     }
     check_case(p, "case1", 0, images, 2);
     check_case(p, "case1", 5, images, 2);
@@ -689,7 +689,7 @@ static void test_video_in_segments(void)
     parity_open(&p, "a", NULL);
     stored_patches(&p, "video", &patches);
     check_frames(&p, &patches);
-    struct dh_session_image video = { &patches, 251 };
+    struct dh_session_image video = { &patches, 251, 0 };
     check_picture(&p, "video", &patches);
     check_case(&p, "video", 0, &video, 1);
     check_case(&p, "video", 7, &video, 1);

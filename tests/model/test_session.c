@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/thread.h"
 #include "tests/dh_test.h"
 #include "tests/model/tiny.h"
@@ -144,6 +145,52 @@ static void test_threads_do_not_matter(void)
     dh_tiny_close(&one);
 }
 
+/* One token's index scan is cut among the threads where the context is long. */
+static void test_threads_do_not_matter_for_one_token(void)
+{
+    static int32_t many[800];
+    float *want = NULL;
+    dh_tiny_ids(4, many, DH_COUNTOF(many));
+    for (int threads = 1; threads <= 3; threads++) {
+        struct dh_tiny t;
+        dh_tiny_open(&t, &(struct dh_tiny_spec){ .threads = threads });
+        CHECK_INT(dh_session_feed(t.session, many, 797, NULL, 0), DH_OK);
+        for (int i = 797; i < 800; i++)
+            CHECK_INT(dh_session_feed(t.session, many + i, 1, NULL, 0), DH_OK);
+        size_t bytes = (size_t)t.vocab * sizeof(float);
+        if (!want) {
+            dh_array(want, (size_t)t.vocab);
+            memcpy(want, dh_session_logits(t.session), bytes);
+            // As a pass of many tokens has it.
+            dh_tiny_restart(&t, 0, 0);
+            CHECK_INT(dh_session_feed(t.session, many, 800, NULL, 0), DH_OK);
+        }
+        CHECK_MEM(dh_session_logits(t.session), want, bytes);
+        dh_tiny_close(&t);
+    }
+    dh_free(want);
+}
+
+/* What stands in for a long prompt where only decoding is measured. */
+static void test_a_cache_is_filled_with_noise(void)
+{
+    struct dh_tiny t;
+    struct dh_rng rng;
+    dh_rng_init(&rng, 1);
+    dh_tiny_open(&t, &(struct dh_tiny_spec){ .max_tokens = 700 });
+    dh_tiny_ids(4, ids, N);
+    CHECK_INT(dh_session_feed(t.session, ids, 5, NULL, 0), DH_OK);
+    CHECK_INT(dh_session_fill(t.session, 696, &rng), DH_ERR_RANGE);
+    CHECK_INT(dh_session_fill(t.session, 690, &rng), DH_OK);
+    CHECK_INT(dh_session_len(t.session), 695);
+    CHECK(!dh_session_logits(t.session));
+    CHECK_INT(dh_session_feed(t.session, ids, 5, NULL, 0), DH_OK);
+    CHECK_INT(dh_session_len(t.session), 700);
+    for (int i = 0; i < t.vocab; i++)
+        CHECK(isfinite(dh_session_logits(t.session)[i]));
+    dh_tiny_close(&t);
+}
+
 /* Decode, roll back into the middle of a block, decode again. */
 static void test_rewind_is_exact(void)
 {
@@ -221,8 +268,8 @@ static void test_set_compares_pictures(void)
     dh_tiny_ids(7, ids, N);
     put_run(ids, 10, 6, 250);
     put_run(ids, 40, 16, 250);
-    struct dh_session_image was[] = { { &p[0], 250 }, { &p[1], 250 } };
-    struct dh_session_image now[] = { { &p[0], 250 }, { &p[2], 250 } };
+    struct dh_session_image was[] = { { &p[0], 250, 0 }, { &p[1], 250, 0 } };
+    struct dh_session_image now[] = { { &p[0], 250, 0 }, { &p[2], 250, 0 } };
     struct dh_session_stats stats;
     size_t reused;
     CHECK_INT(dh_session_set(a.session, ids, N, was, 2, &reused), DH_OK);
@@ -258,7 +305,7 @@ static void test_many_pictures_in_one_prompt(void)
     for (int i = 0; i < 12; i++) {
         if (i < 11)
             dh_tiny_patches(10 + (unsigned)i, 1, 2, 2, &p[i]);
-        images[i] = (struct dh_session_image){ &p[i == 11 ? 0 : i], 250 };
+        images[i] = (struct dh_session_image){ &p[i == 11 ? 0 : i], 250, 0 };
         ids[5 + 3 * i] = 250;
     }
     size_t reused;
@@ -289,9 +336,9 @@ static void test_mismatched_pictures_are_refused(void)
     dh_tiny_patches(4, 1, 4, 6, &wide);
     wide.row_len = 48;
     dh_log_set_hook(quiet, NULL);
-    struct dh_session_image one = { &p[0], 250 },
-                            two[] = { { &p[0], 250 }, { &p[1], 250 } };
-    struct dh_session_image bad1 = { &odd, 250 }, bad2 = { &wide, 250 };
+    struct dh_session_image one = { &p[0], 250, 0 },
+                            two[] = { { &p[0], 250, 0 }, { &p[1], 250, 0 } };
+    struct dh_session_image bad1 = { &odd, 250, 0 }, bad2 = { &wide, 250, 0 };
     dh_tiny_ids(9, ids, 30);
     CHECK_INT(dh_session_feed(t.session, ids, 10, NULL, 0), DH_OK);
     // too short, too long, none, wrong kind, split, none wanted
@@ -394,7 +441,7 @@ static void test_no_memory_is_an_error(void)
     dh_tiny_open(&t, &(struct dh_tiny_spec){ 0 });
     struct dh_patches p;
     dh_tiny_patches(1, 1, 4, 6, &p);
-    struct dh_session_image image = { &p, 250 };
+    struct dh_session_image image = { &p, 250, 0 };
     dh_tiny_ids(12, ids, 20);
     put_run(ids, 3, 6, 250);
     dh_log_set_hook(quiet, NULL);
@@ -418,7 +465,9 @@ static void test_no_memory_is_an_error(void)
 
 DH_TESTS(DH_TEST(logits_are_the_twins), DH_TEST(variants_are_the_twins),
          DH_TEST(stored_types_are_read), DH_TEST(chunks_do_not_matter),
-         DH_TEST(threads_do_not_matter), DH_TEST(rewind_is_exact),
+         DH_TEST(threads_do_not_matter),
+         DH_TEST(threads_do_not_matter_for_one_token),
+         DH_TEST(a_cache_is_filled_with_noise), DH_TEST(rewind_is_exact),
          DH_TEST(set_reuses_the_common_prefix), DH_TEST(set_compares_pictures),
          DH_TEST(many_pictures_in_one_prompt),
          DH_TEST(mismatched_pictures_are_refused),

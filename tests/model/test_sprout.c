@@ -97,7 +97,7 @@ static void keep(void *user, size_t position, const float *logits)
 static void feed(struct sprout *s)
 {
     const struct dh_model_info *info = dh_model_get_info(s->model);
-    struct dh_session_image image = { &s->patches, info->image_token_id };
+    struct dh_session_image image = { &s->patches, info->image_token_id, 0 };
     struct dh_session_options o = { .max_tokens = (int)s->n };
     struct dh_session *session;
     CHECK_INT(info->vocab_size, s->vocab);

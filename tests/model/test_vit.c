@@ -89,7 +89,7 @@ static void test_pictures_do_not_see_each_other(void)
     dh_tiny_ids(1, ids, 40);
     for (int i = 0; i < 4; i++)
         ids[3 + i] = ids[20 + i] = 250;
-    struct dh_session_image both[] = { { &a, 250 }, { &b, 250 } };
+    struct dh_session_image both[] = { { &a, 250, 0 }, { &b, 250, 0 } };
     size_t row = (size_t)t.vocab;
     const float *all = dh_tiny_feed(&t, ids, 40, both, 2);
     float *before;
@@ -125,7 +125,7 @@ static void test_rows_replace_placeholders(void)
             rows[2 + 5 * g + i] = merged + (size_t)(2 * g + i) * HIDDEN;
         }
     }
-    struct dh_session_image video = { &p, 251 };
+    struct dh_session_image video = { &p, 251, 0 };
     const float *got = dh_tiny_feed(&t, ids, 40, &video, 1);
     double *want = dh_twin_text(t.model, ids, 40, rows);
     CHECK_NEAR(dh_max_diff_d(got, want, 40 * (size_t)t.vocab), 0, 1e-4);
@@ -184,7 +184,7 @@ static void test_a_cancel_stops_the_tower(void)
     dh_tiny_open(&t, &(struct dh_tiny_spec){ 0 });
     dh_tiny_patches(1, 1, 4, 4, &p);
     struct dh_session_options o = { .cancel = &cancel };
-    struct dh_session_image image = { &p, 250 };
+    struct dh_session_image image = { &p, 250, 0 };
     struct dh_session *s;
     CHECK_INT(dh_session_create(&s, t.model, &o), DH_OK);
     dh_cancel_set(&cancel);

@@ -52,11 +52,17 @@ static void test_json_has_a_line_for_each_row_and_goal(void)
 static void test_a_films_cost_is_measured(void)
 {
     struct said s;
+    char *tmp = dh_test_path("tmp");
+    CHECK_INT(dh_path_mkdirs(tmp), DH_OK);
+    setenv("TMPDIR", tmp, 1);
     RUN(&s, "bench", "film", "--quick", "--json", "--display", display());
     CHECK_SAID(&s, 0, "\"film\":\"busy, lossless\"", "");
     CHECK_SAID(&s, 0, "\"step_p95_ms\":", "");
     CHECK_INT(json_lines(s.out), 6);
     said_finish(&s);
+    // Nothing is left behind.
+    CHECK_INT(rmdir(tmp), 0);
+    dh_free(tmp);
 }
 
 static void test_clicks_arrive_in_the_bench(void)
@@ -104,10 +110,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io, film, model or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
@@ -248,7 +254,7 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_INT(json_lines(s.out), 1);
     said_finish(&s);
     RUN(&s, "bench", "model", "--shape=huge");
-    CHECK_SAID(&s, 2, "", "tiny and mid are");
+    CHECK_SAID(&s, 2, "", "there is no shape \"huge\": tiny, mid");
     said_finish(&s);
     RUN(&s, "bench", "model", "--contexts=12,x");
     CHECK_SAID(&s, 2, "", "--contexts=12,x");

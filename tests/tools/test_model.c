@@ -319,6 +319,37 @@ static void test_ask_answers(void)
     dh_free(dir);
 }
 
+// What one process computed, the next one need not.
+static void test_a_cache_is_kept(void)
+{
+    char *dir = talker(), *png = dh_test_path("a.png");
+    char *cache = dh_test_path("cache");
+    struct said first, again;
+    write_picture(png, 100, 80);
+    RUN(&first, "ask", "--model", dir, "-i", png, "--cache", cache, "What?");
+    CHECK_SAID(&first, 0, NULL, "");
+    RUN(&again, "ask", "--model", dir, "-i", png, "--cache", cache,
+        "--log=info", "What?");
+    CHECK_SAID(&again, 0, first.out, "tokens are known");
+    CHECK_STR(again.out, first.out);
+    said_finish(&first);
+    said_finish(&again);
+    // A bad one costs only time, and a good one takes its place.
+    CHECK_INT(dh_file_write(cache, "none", 4), DH_OK);
+    RUN(&again, "ask", "--model", dir, "-i", png, "--cache", cache, "What?");
+    CHECK_SAID(&again, 0, NULL, "cut short");
+    said_finish(&again);
+    RUN(&again, "ask", "--model", dir, "-i", png, "--cache", cache, "What?");
+    CHECK_SAID(&again, 0, NULL, "");
+    said_finish(&again);
+    RUN(&again, "ask", "--model", "http://127.0.0.1:9", "--cache", cache, "x");
+    CHECK_SAID(&again, 2, "", "a model in this process");
+    said_finish(&again);
+    dh_free(cache);
+    dh_free(png);
+    dh_free(dir);
+}
+
 // It acts on the screen, is recorded, and what was recorded can be watched.
 static void test_a_model_runs_and_is_recorded(void)
 {
@@ -520,7 +551,7 @@ DH_TESTS(DH_TEST(inspect_tells_the_shapes),
          DH_TEST(an_absurd_picture_is_refused),
          DH_TEST(what_is_no_picture_is_refused),
          DH_TEST(locate_prints_a_pixel_of_the_picture), DH_TEST(ask_answers),
-         DH_TEST(a_model_runs_and_is_recorded),
+         DH_TEST(a_cache_is_kept), DH_TEST(a_model_runs_and_is_recorded),
          DH_TEST(tokens_come_back_as_text), DH_TEST(forward_writes_logits),
          DH_TEST(forward_takes_pictures), DH_TEST(forward_refuses_bad_cases),
          DH_TEST(forward_needs_a_place_to_write));

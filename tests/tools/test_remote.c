@@ -34,6 +34,17 @@ struct play {
     bool silent;
 };
 
+static bool tell_escapes(struct peer *p, int fd, const struct peer_request *r)
+{
+    (void)p;
+    bool models = strncmp(r->head, "GET ", 4) == 0;
+    if (!models)
+        return peer_answer(fd, 404, "text/plain", "no");
+    return peer_answer(fd, 200, "application/json",
+                       "{\"data\":[{\"id\":\"m3\\u001b[2J\","
+                       "\"owned_by\":\"vllm\"}]}");
+}
+
 static bool play(struct peer *p, int fd, const struct peer_request *r)
 {
     struct play *it = p->user;
@@ -284,6 +295,12 @@ static void test_what_a_server_says_is_printed_harmless(void)
     CHECK(!strstr(s.err, "very-secret"));
     said_finish(&s);
     peer_stop(&p);
+    peer_start(&p, tell_escapes, NULL);
+    RUN(&s, "run", "--no-record", "--model", p.url, "x");
+    CHECK_SAID(&s, 1, "model   m3?[2J at http://127.0.0.1:", NULL);
+    CHECK(!strchr(s.out, '\x1b'));
+    said_finish(&s);
+    peer_stop(&p);
     dh_free(png);
     dh_free(key);
 }
@@ -324,10 +341,41 @@ static void test_a_dry_run_asks_nobody(void)
     said_finish(&s);
 }
 
+// 4 bytes of text are a token, and each step sends them again.
+static void test_a_dry_run_counts_the_configured_prompt(void)
+{
+    struct said s;
+    char *path = dh_test_path("words"), body[40001], text[4096];
+    memset(body, 'x', sizeof body - 1);
+    body[sizeof body - 1] = 0;
+    snprintf(text, sizeof text,
+             "[here]\nurl = http://127.0.0.1:1/v1\nprompt = %s\n", path);
+    write_config(text);
+    RUN(&s, "run", "--dry-run", "--endpoint=here", "x");
+    CHECK_SAID(&s, 1, "", path);
+    said_finish(&s);
+    dh_free(dh_test_file("words", "Click."));
+    RUN(&s, "run", "--dry-run", "--json", "--max-steps=1", "--endpoint=here",
+        "x");
+    const char *at = strstr(s.out, "\"prompt_tokens\":");
+    CHECK(at);
+    long few = strtol(at + 16, NULL, 10);
+    said_finish(&s);
+    dh_free(dh_test_file("words", body));
+    RUN(&s, "run", "--dry-run", "--json", "--max-steps=1", "--endpoint=here",
+        "x");
+    CHECK_INT(json_lines(s.out), 1);
+    at = strstr(s.out, "\"prompt_tokens\":");
+    CHECK(at && strtol(at + 16, NULL, 10) > few + 5000);
+    said_finish(&s);
+    dh_free(path);
+}
+
 DH_TESTS(DH_TEST(a_server_does_a_task), DH_TEST(a_budget_ends_a_run),
          DH_TEST(a_stop_does_not_wait_for_the_server),
          DH_TEST(a_silent_server_runs_into_a_time_limit),
          DH_TEST(locate_and_ask_work_with_a_server),
          DH_TEST(eval_refuses_smaller_pictures),
          DH_TEST(what_a_server_says_is_printed_harmless),
-         DH_TEST(doctor_looks_at_a_server), DH_TEST(a_dry_run_asks_nobody));
+         DH_TEST(doctor_looks_at_a_server), DH_TEST(a_dry_run_asks_nobody),
+         DH_TEST(a_dry_run_counts_the_configured_prompt));

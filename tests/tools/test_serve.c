@@ -615,7 +615,22 @@ static void test_our_client_asks_it_as_it_asks_a_folder(void)
     dh_free(png);
 }
 
-DH_TESTS(DH_TEST(a_chat_is_answered), DH_TEST(a_stream_says_the_same),
+static void test_any_name_makes_sound_json(void)
+{
+    struct said said;
+    const char *const args[] = { "serve",  "--listen", "127.0.0.1:0", "--json",
+                                 "--name", "a\"b\\",   NULL };
+    pid_t pid = program_start(args);
+    CHECK(program_saw("}"));
+    CHECK_INT(kill(pid, SIGTERM), 0);
+    program_wait(&said, pid);
+    CHECK_SAID(&said, 0, "\"model\":\"a\\\"b\\\\\",\"slots\":", NULL);
+    CHECK_INT(json_lines(said.out), 1);
+    said_finish(&said);
+}
+
+DH_TESTS(DH_TEST(a_chat_is_answered), DH_TEST(any_name_makes_sound_json),
+         DH_TEST(a_stream_says_the_same),
          DH_TEST(a_stop_ends_the_answer_before_it),
          DH_TEST(a_form_keeps_the_answer_to_one_action),
          DH_TEST(what_is_wrong_is_refused_in_its_own_shape),

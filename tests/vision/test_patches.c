@@ -294,6 +294,133 @@ static void test_kernels_and_threads_change_nothing(void)
     dh_pool_destroy(pool);
 }
 
+static struct dh_frame *copy_of(const struct dh_frame *f)
+{
+    struct dh_frame *copy = frame_of(f->width, f->height);
+    memcpy(copy->pixels, f->pixels, f->stride * (size_t)f->height);
+    return copy;
+}
+
+// One pixel, a box, a line across or down, all, or what nobody sees.
+static void damage(struct dh_frame *f, struct dh_rng *rng)
+{
+    int w = f->width, h = f->height, kind = (int)dh_rng_below(rng, 6);
+    int x0 = (int)dh_rng_below(rng, (uint64_t)w);
+    int y0 = (int)dh_rng_below(rng, (uint64_t)h);
+    int bw = 1 + (int)dh_rng_below(rng, (uint64_t)(w - x0));
+    int bh = 1 + (int)dh_rng_below(rng, (uint64_t)(h - y0));
+    if (kind == 0)
+        bw = bh = 1;
+    else if (kind == 1)
+        bw = 1;
+    else if (kind == 2)
+        bh = 1;
+    for (int y = y0; y < y0 + bh; y++)
+        for (int x = x0; x < x0 + bw; x++) {
+            uint8_t *p = dh_frame_at(f, x, y);
+            uint64_t v = dh_rng_next(rng);
+            if (kind == 3)
+                p[3] = (uint8_t)v;
+            else
+                memcpy(p, &v, 4);
+        }
+}
+
+// Follows a screen through `steps` changes.
+static void follow(const struct dh_patch_rule *rule, uint64_t seed, int steps,
+                   const struct dh_resize_kernels *kernels,
+                   struct dh_pool *pool)
+{
+    struct dh_rng rng;
+    dh_rng_init(&rng, seed);
+    struct dh_frame *now = noise_frame(seed, 30 + (int)dh_rng_below(&rng, 500),
+                                       30 + (int)dh_rng_below(&rng, 500));
+    struct dh_patches kept, whole;
+    CHECK_INT(dh_patches_of_frame(rule, now, pool, &kept), DH_OK);
+    for (int i = 0; i < steps; i++) {
+        struct dh_frame *before = now;
+        bool resized = i % 5 == 4;
+        now = resized ? noise_frame(seed + (uint64_t)i,
+                                    30 + (int)dh_rng_below(&rng, 500),
+                                    before->height)
+                      : copy_of(before);
+        for (int n = (int)dh_rng_below(&rng, 4); n > 0; n--)
+            damage(now, &rng);
+        CHECK_INT(
+            dh_patches_update_with(rule, before, now, kernels, pool, &kept),
+            DH_OK);
+        CHECK_INT(dh_patches_of_frame(rule, now, NULL, &whole), DH_OK);
+        check_same(&kept, &whole);
+        dh_patches_finish(&whole);
+        dh_frame_unref(before);
+    }
+    dh_patches_finish(&kept);
+    dh_frame_unref(now);
+}
+
+/* Whatever changes on a screen, what is kept of the patches before is right. */
+static void test_an_update_gives_what_a_whole_picture_gives(void)
+{
+    struct dh_pool *pool;
+    CHECK_INT(dh_pool_create(&pool, 4), DH_OK);
+    for (int i = 0; i < 30; i++) {
+        static const int patch_sizes[] = { 14, 14, 4, 16, 7 };
+        struct dh_patch_rule rule = dh_patch_rule_m3;
+        rule.patch_size = patch_sizes[i % 5];
+        rule.merge_size = 1 + i % 3;
+        rule.temporal_patch_size = 1 + i % 2;
+        rule.max_pixels = 20000 + 4000 * i;
+        follow(&rule, (uint64_t)i + 1, 12,
+               i % 3 ? dh_resize_best() : &dh_resize_plain,
+               i % 2 ? pool : NULL);
+    }
+    dh_pool_destroy(pool);
+}
+
+/* Else the test before could not tell an update from a whole picture. */
+static void test_an_update_leaves_alone_what_is_the_same(void)
+{
+    struct dh_frame *before = noise_frame(1, 1920, 1080);
+    struct dh_frame *now = copy_of(before);
+    struct dh_patches p = patches_of(before);
+    size_t n = floats_of(&p), touched = 0;
+    for (int i = 0; i < 200 * 200; i++)
+        dh_frame_at(now, 700 + i % 200, 500 + i / 200)[1] ^= 1;
+    memset(p.rows, 0, n * sizeof(*p.rows));
+    CHECK_INT(dh_patches_update(&dh_patch_rule_m3, before, now, NULL, &p),
+              DH_OK);
+    for (size_t i = 0; i < n; i++)
+        touched += p.rows[i] != 0;
+    // 200 / 15 * 7 pixels and what the filter adds: 8 or 9 patches a side.
+    CHECK(touched > 64 * 1176 * 9 / 10 && touched <= 81 * 1176);
+    dh_patches_finish(&p);
+    dh_frame_unref(before);
+    dh_frame_unref(now);
+}
+
+static void test_an_update_without_memory_changes_nothing(void)
+{
+    struct dh_frame *before = noise_frame(1, 200, 100);
+    struct dh_frame *now = noise_frame(2, 200, 100);
+    struct dh_frame *wide = noise_frame(3, 300, 100);
+    struct dh_patches p = patches_of(before), same = patches_of(before);
+    for (int i = 0; i < 3; i++) {
+        dh_mem_fail_after(i);
+        CHECK_INT(dh_patches_update(&dh_patch_rule_m3, before, now, NULL, &p),
+                  DH_ERR_NOMEM);
+        dh_mem_fail_after(i);
+        CHECK_INT(dh_patches_update(&dh_patch_rule_m3, before, wide, NULL, &p),
+                  DH_ERR_NOMEM);
+        check_same(&p, &same);
+    }
+    dh_mem_fail_after(-1);
+    dh_patches_finish(&p);
+    dh_patches_finish(&same);
+    dh_frame_unref(before);
+    dh_frame_unref(now);
+    dh_frame_unref(wide);
+}
+
 /* The slices of group g, slot s are the picture of its frame alone. */
 static void test_videos_pair_their_frames(void)
 {
@@ -360,6 +487,9 @@ DH_TESTS(DH_TEST(sizes_are_those_of_the_published_rule),
          DH_TEST(every_value_is_normalised_as_the_formula_says),
          DH_TEST(patches_come_in_the_published_order),
          DH_TEST(kernels_and_threads_change_nothing),
+         DH_TEST(an_update_gives_what_a_whole_picture_gives),
+         DH_TEST(an_update_leaves_alone_what_is_the_same),
+         DH_TEST(an_update_without_memory_changes_nothing),
          DH_TEST(videos_pair_their_frames),
          DH_TEST(frames_of_a_video_have_one_size),
          DH_TEST(survives_failing_allocations));
