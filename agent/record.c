@@ -99,7 +99,7 @@ static void put_answer(struct dh_recorder *r, const struct dh_event *e)
     dh_jw_i64(w, "step", e->step);
     dh_jw_text(w, "raw", e->text);
     if (e->reasoning)
-        dh_jw_text(w, "reasoning", e->reasoning);
+        dh_jw_text(w, "thinking", e->reasoning);
     dh_jw_i64(w, "tokens_out", e->usage.answer_tokens);
     if (e->usage.cost > 0)
         dh_jw_double(w, "cost", e->usage.cost);

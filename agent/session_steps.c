@@ -327,9 +327,10 @@ static struct dh_json *line_or_null(const struct dh_session_reader *s, int line)
 // the recording.
 static char *action_text(const struct dh_json *o)
 {
-    static const char *const leave[] = { "n",    "t",   "k",      "op",
-                                         "by",   "say", "before", "target",
-                                         "from", "to" };
+    static const char *const leave[] = { "n",     "t",   "k",      "op",
+                                         "by",    "say", "before", "target",
+                                         "from",  "to",  "began",  "ended",
+                                         "secret" };
     struct dh_buf out;
     dh_buf_init(&out, 1 << 20);
     dh_buf_puts(&out, dh_json_text(dh_json_find(o, "op")));
@@ -355,7 +356,9 @@ void dh_session_words_read(const struct dh_session_reader *s, int step,
     struct dh_json *done = line_or_null(s, p->done);
     struct dh_json *mark = line_or_null(s, p->mark);
     out->answer = member(answer, "raw");
-    out->thinking = member(answer, "thinking");
+    // Sessions of earlier versions have it under another name.
+    out->thinking = member(
+        answer, dh_json_find(answer, "thinking") ? "thinking" : "reasoning");
     out->say = member(act, "say");
     out->action = action_text(act);
     out->note = done ? member(done, "note") : member(mark, "text");

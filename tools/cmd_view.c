@@ -1,7 +1,10 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/session_read.h"
 #include "base/buf.h"
@@ -29,10 +32,36 @@ static const struct dh_opt view_opts[] = {
     { 0 },
 };
 
-// The newest folder: the names are their times.
+static bool is_later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec > b.tv_sec ||
+           (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+// When something was written last; false where it is no session. Its name says
+// nothing: a recording is called as its maker likes.
+static bool time_of_session(int dir, const char *name, struct timespec *out)
+{
+    static const char *const files[] = { "session.json", "events.jsonl" };
+    struct stat st;
+    bool found = false;
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; fd >= 0 && i < DH_COUNTOF(files); i++) {
+        if (fstatat(fd, files[i], &st, AT_SYMLINK_NOFOLLOW) ||
+            (found && !is_later(st.st_mtim, *out)))
+            continue;
+        *out = st.st_mtim;
+        found = true;
+    }
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
 static char *newest_session(void)
 {
     struct dh_buf path;
+    struct timespec newest = { 0 }, now = { 0 };
     dh_buf_init(&path, 8192);
     dh_app_state_dir(&path);
     dh_buf_puts(&path, "/sessions");
@@ -40,10 +69,13 @@ static char *newest_session(void)
     DIR *d = opendir(dir);
     const struct dirent *e = d ? readdir(d) : NULL;
     for (; e; e = readdir(d)) {
-        if (e->d_name[0] == '.' || (best && strcmp(e->d_name, best) < 0))
+        if (e->d_name[0] == '.' ||
+            !time_of_session(dirfd(d), e->d_name, &now) ||
+            (best && !is_later(now, newest)))
             continue;
         dh_free(best);
         best = dh_strdup(e->d_name);
+        newest = now;
     }
     if (d)
         closedir(d);

@@ -445,7 +445,29 @@ static void test_a_session_that_was_cut_short_says_so(void)
     dh_free(dir);
 }
 
-DH_TESTS(DH_TEST(a_session_holds_all_that_was_told),
+static void test_thoughts_are_kept_apart(void)
+{
+    struct dh_recorder *r;
+    char thought[] = "It is there.", text[] = "I click.", end[] = "done";
+    char *dir = dh_test_path("s");
+    struct dh_recorder_options o = { .dir = dir, .kind = "agent" };
+    struct dh_event said = { .kind = DH_EVENT_ANSWER,
+                             .text = text,
+                             .reasoning = thought };
+    CHECK_INT(dh_recorder_create(&r, &o), DH_OK);
+    dh_recorder_event(r, &said);
+    dh_recorder_event(r,
+                      &(struct dh_event){ .kind = DH_EVENT_END, .text = end });
+    CHECK_INT(dh_recorder_destroy(r), DH_OK);
+    char *lines = read_text(dir, "events.jsonl");
+    CHECK(strstr(lines, "\"thinking\":\"It is there.\""));
+    CHECK(!strstr(lines, "reasoning"));
+    dh_big_free(lines);
+    dh_free(dir);
+}
+
+DH_TESTS(DH_TEST(thoughts_are_kept_apart),
+         DH_TEST(a_session_holds_all_that_was_told),
          DH_TEST(equal_pictures_are_kept_once), DH_TEST(pictures_are_exact),
          DH_TEST(the_page_shows_hostile_text_as_text),
          DH_TEST(a_folder_in_use_is_refused),

@@ -397,7 +397,31 @@ static void test_a_file_that_shrinks_is_no_end(void)
     dh_free(path);
 }
 
-DH_TESTS(DH_TEST(a_whole_session_is_read), DH_TEST(a_step_tells_its_words),
+// Thoughts under both of their names, and what a person's step leaves out.
+static void test_words_are_those_of_the_step(void)
+{
+    struct dh_session_words w;
+    write_session(
+        "{\"n\":1,\"t\":1,\"k\":\"answer\",\"raw\":\"a\",\"thinking\":"
+        "\"new\"}\n"
+        "{\"n\":2,\"t\":2,\"k\":\"answer\",\"raw\":\"b\",\"reasoning\":"
+        "\"old\"}\n"
+        "{\"n\":3,\"t\":3,\"k\":\"act\",\"op\":\"type\",\"text\":\"x\","
+        "\"by\":\"human\",\"from\":1,\"to\":2,\"began\":5,\"ended\":9,"
+        "\"secret\":true}\n");
+    struct dh_session_reader *s = opened();
+    dh_session_words_read(s, 0, &w);
+    CHECK_STR(w.thinking, "new");
+    dh_session_words_finish(&w);
+    dh_session_words_read(s, 1, &w);
+    CHECK_STR(w.thinking, "old");
+    CHECK_STR(w.action, "type text \"x\"");
+    dh_session_words_finish(&w);
+    dh_session_close(s);
+}
+
+DH_TESTS(DH_TEST(words_are_those_of_the_step), DH_TEST(a_whole_session_is_read),
+         DH_TEST(a_step_tells_its_words),
          DH_TEST(unknown_kinds_and_members_are_kept),
          DH_TEST(a_torn_last_line_is_cut_and_said),
          DH_TEST(a_bad_line_is_named_and_skipped),

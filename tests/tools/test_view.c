@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -240,6 +241,39 @@ static void test_errors_say_what_to_do(void)
     dh_free(dir);
 }
 
+static void put_session(const char *name, const char *task, time_t when)
+{
+    char head[200], path[80];
+    struct timespec t[2] = { { .tv_sec = when }, { .tv_sec = when } };
+    snprintf(path, sizeof path, "deskhand/sessions/%s", name);
+    char *dir = dh_test_path(path), *file = dh_path_join(dir, "session.json");
+    snprintf(
+        head, sizeof head,
+        "{\"format\":\"deskhand-session\",\"version\":1,\"kind\":\"human\","
+        "\"task\":\"%s\"}",
+        task);
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    CHECK_INT(dh_file_write(file, head, strlen(head)), DH_OK);
+    CHECK_INT(utimensat(AT_FDCWD, file, t, 0), 0);
+    dh_free(file);
+    dh_free(dir);
+}
+
+static void test_the_newest_is_so_by_its_time(void)
+{
+    struct said s;
+    setenv("XDG_STATE_HOME", dh_test_dir(), 1);
+    put_session("20301122-100000-1", "old", 1000000);
+    put_session("a-form", "new", 3000000);
+    put_session("zoo", "between", 2000000);
+    char *stray = dh_test_path("deskhand/sessions/zzz");
+    CHECK_INT(dh_path_mkdirs(stray), DH_OK);
+    RUN(&s, "view", "--list");
+    CHECK_SAID(&s, 0, "new\n", NULL);
+    said_finish(&s);
+    dh_free(stray);
+}
+
 /* --- the page --- */
 
 static void browse(const char *url, const char *out)
@@ -287,4 +321,5 @@ static void test_a_browser_shows_the_page(void)
 DH_TESTS(DH_TEST(keys_lead_through_a_session), DH_TEST(playing_ends_by_itself),
          DH_TEST(a_run_is_followed),
          DH_TEST(what_is_broken_is_said_and_the_rest_is_listed),
-         DH_TEST(errors_say_what_to_do), DH_TEST(a_browser_shows_the_page));
+         DH_TEST(errors_say_what_to_do), DH_TEST(the_newest_is_so_by_its_time),
+         DH_TEST(a_browser_shows_the_page));
