@@ -15,6 +15,7 @@
 
 struct dh_buf;
 struct dh_diag;
+struct dh_json;
 struct dh_json_writer;
 
 enum dh_action_op {
@@ -111,6 +112,11 @@ DH_MUST_USE bool dh_action_of_text(const char *line, bool pixels,
                                    struct dh_action *out, struct dh_diag *why);
 /* Members into an open object, names of benchmarks.md 10.2. */
 void dh_action_json(const struct dh_action *a, struct dh_json_writer *w);
+/* The inverse: an `act` line of a session, points in root pixels. Members that
+ * are no part of an action are ignored. False with `why` set; *out needs no
+ * finish then. */
+DH_MUST_USE bool dh_action_of_json(const struct dh_json *o,
+                                   struct dh_action *out, struct dh_diag *why);
 /* Members of a call's "arguments", in M3's names and order (points 0..1000). */
 void dh_action_arguments(const struct dh_action *a, struct dh_json_writer *w);
 /* Comma-separated names of repairs, "" for none. */

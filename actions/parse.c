@@ -207,8 +207,9 @@ static bool bare_word(struct dh_collector *c, struct dh_str s)
 static bool is_python(struct dh_str s)
 {
     s = dh_str_trim(s);
-    return dh_str_starts(s, "pyautogui.") || dh_str_starts(s, "import ") ||
-           dh_str_starts(s, "from ") || dh_str_starts(s, "time.sleep(");
+    return dh_str_starts(s, "pyautogui.") || dh_str_starts(s, "computer.") ||
+           dh_str_starts(s, "import ") || dh_str_starts(s, "from ") ||
+           dh_str_starts(s, "time.sleep(");
 }
 
 // The first block between fences. What is in it decides what it is.

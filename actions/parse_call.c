@@ -295,7 +295,11 @@ static bool pointer_args(const struct dh_parse_how *how, const char *name,
         dh_diag_set(diag, 0, "%s: coordinate is missing", dh_action_name(a));
         return false;
     }
-    return a->op != DH_ACTION_PRESS || seconds_of(args, a, 1, diag);
+    // pyautogui's dragTo says how long it takes.
+    bool timed = a->op == DH_ACTION_DRAG && how &&
+                 how->dialect == DH_DIALECT_PYAUTOGUI &&
+                 dh_parse_member(args, "duration");
+    return (a->op != DH_ACTION_PRESS && !timed) || seconds_of(args, a, 1, diag);
 }
 
 static bool has_word(const struct dh_json *args, const char *key,

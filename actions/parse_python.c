@@ -199,7 +199,8 @@ static size_t read_call(struct dh_str text, bool loose, struct dh_str *name,
     return json->overflow ? 0 : p.at + 1;
 }
 
-// The names of positional arguments.
+// The names of positional arguments. A name without a dot is pyautogui's;
+// those of computer are AgentNet's.
 struct signature {
     const char *name;
     const char *args[4];
@@ -225,18 +226,26 @@ static const struct signature signatures[] = {
     { "hotkey", { NULL, NULL, NULL, NULL } },
     { "keyDown", { "key", NULL, NULL, NULL } },
     { "keyUp", { "key", NULL, NULL, NULL } },
-    { "sleep", { "seconds", NULL, NULL, NULL } },
+    { "time.sleep", { "seconds", NULL, NULL, NULL } },
+    { "computer.tripleClick", { "x", "y", NULL, NULL } },
+    { "computer.triple_click", { "x", "y", NULL, NULL } },
+    { "computer.wait", { "seconds", NULL, NULL, NULL } },
+    { "computer.terminate", { "status", "text", NULL, NULL } },
+    { "computer.answer", { "text", NULL, NULL, NULL } },
+    { "computer.ask_user", { "text", NULL, NULL, NULL } },
+    { "computer.screenshot", { NULL, NULL, NULL, NULL } },
+    { "computer.cursor_position", { NULL, NULL, NULL, NULL } },
+    { "computer.zoom", { "x", "y", NULL, NULL } },
 };
 
 static const struct signature *signature_of(struct dh_str name)
 {
-    bool sleep = dh_str_is(name, "time.sleep");
-    if (!sleep && !dh_str_starts(name, "pyautogui."))
+    if (dh_str_starts(name, "pyautogui."))
+        name = dh_str_sub(name, strlen("pyautogui."), name.n);
+    else if (dh_str_find(name, ".", 0) < 0)
         return NULL;
-    name = dh_str_sub(name, sleep ? 5 : 10, name.n);
     for (size_t i = 0; i < DH_COUNTOF(signatures); i++)
-        if (dh_str_is(name, signatures[i].name) &&
-            sleep == (strcmp(signatures[i].name, "sleep") == 0))
+        if (dh_str_is(name, signatures[i].name))
             return &signatures[i];
     return NULL;
 }
@@ -245,7 +254,7 @@ static const char *name_of_argument(const struct signature *s, const char *key)
 {
     if (isdigit((unsigned char)key[0]) && !key[1] && key[0] < '4')
         return s->args[key[0] - '0'] ? s->args[key[0] - '0'] : key;
-    if (strcmp(key, "message") == 0)
+    if (strcmp(key, "message") == 0 || strcmp(key, "answer") == 0)
         return "text";
     return key;
 }
@@ -305,7 +314,8 @@ static bool add_pyautogui(struct dh_collector *c, struct dh_str name,
     if (!s) {
         dh_diag_set(c->diag, 0,
                     "\"%.*s\" is not performed; only pyautogui's mouse and "
-                    "keyboard and time.sleep are, with literal arguments",
+                    "keyboard, time.sleep and computer's wait and terminate "
+                    "are, with literal arguments",
                     (int)DH_MIN(name.n, 40), name.p);
         return false;
     }
