@@ -112,7 +112,7 @@ $(B)/deskhand: $(B)/tools/main.o $(call libs,tools)
 helpers_agent := tests/model/checkpoint.c tests/actions/listener.c \
                  tests/capture/server.c tests/capture/person.c
 helpers_tools := $(helpers_agent) tests/agent/talker.c tests/agent/bus.c \
-                 tests/agent/peer.c
+                 tests/agent/peer.c tests/agent/sample.c
 define testbin
 $(B)/test-$(1): $(patsubst %.c,$(B)/%.o,tests/runner.c $(wildcard tests/$(1)/*.c) $(helpers_$(1))) $(call libs,$(1))
 	$(SAY) '  LINK $$@'

@@ -182,26 +182,37 @@ static void warn_of_head(struct dh_session_reader *s, const struct dh_json *o)
         dh_session_note(s, "it has no end: still running, or cut short");
 }
 
+struct dh_json *dh_session_header(const struct dh_session_reader *s,
+                                  struct dh_diag *diag)
+{
+    struct dh_diag why = { 0 };
+    char *text;
+    size_t len;
+    if (read_plain(s->dir, "session.json", HEAD_MAX_BYTES, &text, &len, &why)) {
+        dh_diag_set(diag, 0, "no header: %s", why.text);
+        return NULL;
+    }
+    struct dh_json *o = dh_json_parse(text, len, &why);
+    dh_big_free(text);
+    if (o && dh_json_kind(o) == DH_JSON_OBJECT)
+        return o;
+    dh_diag_set(diag, why.offset, "session.json is damaged: %s",
+                o ? "an object is expected" : why.text);
+    dh_json_free(o);
+    return NULL;
+}
+
 // While a run lasts the header is replaced once, at the end.
 static void read_head(struct dh_session_reader *s, bool first)
 {
     struct dh_diag diag = { 0 };
-    char *text;
-    size_t len;
-    if (read_plain(s->dir, "session.json", HEAD_MAX_BYTES, &text, &len,
-                   &diag)) {
-        if (first)
-            dh_session_note(s, "no header: %s", diag.text);
-        return;
-    }
-    struct dh_json *o = dh_json_parse(text, len, &diag);
-    dh_big_free(text);
-    if (o && dh_json_kind(o) == DH_JSON_OBJECT) {
+    struct dh_json *o = dh_session_header(s, &diag);
+    if (o) {
         take_head(s, o);
         if (first)
             warn_of_head(s, o);
     } else if (first) {
-        dh_session_note(s, "session.json is damaged: %s", diag.text);
+        dh_session_note(s, "%s", diag.text);
     }
     dh_json_free(o);
 }

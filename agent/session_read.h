@@ -108,6 +108,10 @@ DH_MUST_USE enum dh_status dh_session_read_more(struct dh_session_reader *s,
 /* All valid until the next dh_session_read_more or close. */
 const struct dh_session_info *
 dh_session_info(const struct dh_session_reader *s);
+/* session.json whole, to be freed with dh_json_free. NULL with diag set where
+ * it is missing or damaged. */
+DH_MUST_USE struct dh_json *dh_session_header(const struct dh_session_reader *s,
+                                              struct dh_diag *diag);
 const struct dh_session_line *
 dh_session_lines(const struct dh_session_reader *s, int *n);
 const struct dh_session_shot *

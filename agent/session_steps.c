@@ -226,11 +226,23 @@ static void take_done(struct dh_session_reader *s, const struct dh_json *o,
                     (long long)s->line_number);
 }
 
-// A note on an answer that nothing was done about says why.
-static void take_mark(const struct dh_session_reader *s, int line)
+static struct dh_session_step *step_of_act(const struct dh_session_reader *s,
+                                           int64_t n)
 {
-    struct dh_session_step *p = newest(s);
-    if (!p || p->mark >= 0)
+    for (int i = s->n_steps; i-- > 0;)
+        if (s->steps[i].act >= 0 && s->steps[i].act_n == n)
+            return &s->steps[i];
+    return NULL;
+}
+
+// A note on an answer that nothing was done about says why. One that was made
+// later names its act, and the last of them counts.
+static void take_mark(const struct dh_session_reader *s,
+                      const struct dh_json *o, int line)
+{
+    int64_t n = whole(o, "act", -1);
+    struct dh_session_step *p = n >= 0 ? step_of_act(s, n) : newest(s);
+    if (!p || (p->mark >= 0 && n < 0))
         return;
     p->mark = line;
     p->failed |= p->answer >= 0 && p->act < 0;
@@ -245,7 +257,7 @@ static void take_meaning(struct dh_session_reader *s, const struct dh_json *o,
     case DH_SESSION_ANSWER: take_answer(s, o, line); break;
     case DH_SESSION_ACT: take_act(s, o, line); break;
     case DH_SESSION_DONE: take_done(s, o, line); break;
-    case DH_SESSION_MARK: take_mark(s, line); break;
+    case DH_SESSION_MARK: take_mark(s, o, line); break;
     case DH_SESSION_END: settle_after(s); break;
     case DH_SESSION_RAW:
     case DH_SESSION_OTHER: break;
@@ -361,7 +373,9 @@ void dh_session_words_read(const struct dh_session_reader *s, int step,
         answer, dh_json_find(answer, "thinking") ? "thinking" : "reasoning");
     out->say = member(act, "say");
     out->action = action_text(act);
-    out->note = done ? member(done, "note") : member(mark, "text");
+    const struct dh_json *note = dh_json_find(done, "note");
+    out->note = dh_json_text(note)[0] ? dh_strdup(dh_json_text(note))
+                                      : member(mark, "text");
     dh_json_free(answer);
     dh_json_free(act);
     dh_json_free(done);

@@ -185,6 +185,31 @@ void dh_app_state_dir(struct dh_buf *path)
     dh_buf_puts(path, "/deskhand");
 }
 
+char *dh_app_session_dir(const char *name)
+{
+    struct dh_buf path;
+    if (strchr(name, '/'))
+        return dh_strdup(name);
+    if (name[0] == '.' || name[0] == '-' || !name[0] || strlen(name) > 200)
+        return NULL;
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return NULL;
+    dh_buf_init(&path, 8192);
+    dh_app_state_dir(&path);
+    dh_buf_printf(&path, "/sessions/%s", name);
+    return dh_buf_take(&path);
+}
+
+char *dh_app_session_find(const char *name)
+{
+    char *dir = dh_app_session_dir(name);
+    if (dir && dh_path_is_dir(dir))
+        return dir;
+    dh_free(dir);
+    return dh_strdup(name);
+}
+
 char *dh_app_config(void)
 {
     const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

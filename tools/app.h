@@ -85,6 +85,12 @@ void dh_app_print(FILE *to, const char *text);
 /* Append the folder for what is kept from run to run. */
 void dh_app_state_dir(struct dh_buf *path);
 
+/* The folder of a session by its name, which is one among the others, or by a
+ * path with a slash; NULL where it is no good name. Free it with dh_free. */
+char *dh_app_session_dir(const char *name);
+/* The same of one that is there; a folder beside us where none is so named. */
+char *dh_app_session_find(const char *name);
+
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 

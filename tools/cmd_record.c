@@ -62,23 +62,6 @@ static const struct dh_opt record_opts[] = {
     { 0 },
 };
 
-// A name is a folder among the others; with a slash it is a path.
-static char *session_dir(const char *name)
-{
-    struct dh_buf path;
-    if (strchr(name, '/'))
-        return dh_strdup(name);
-    if (name[0] == '.' || name[0] == '-' || strlen(name) > 200)
-        return NULL;
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return NULL;
-    dh_buf_init(&path, 8192);
-    dh_app_state_dir(&path);
-    dh_buf_printf(&path, "/sessions/%s", name);
-    return dh_buf_take(&path);
-}
-
 // ---- what is printed
 // ---------------------------------------------------------
 
@@ -320,7 +303,7 @@ static int run(int argc, char **argv)
         return status;
     if (n != 1 || !argv[1][0])
         return dh_app_usage(&dh_cmd_record, "one NAME is expected");
-    char *dir = session_dir(argv[1]);
+    char *dir = dh_app_session_dir(argv[1]);
     if (!dir)
         return dh_app_usage(&dh_cmd_record,
                             "\"%s\" is no good name for a folder; letters, "
