@@ -24,8 +24,10 @@ struct dh_session_head {
     /* The video is made of what dh_session_file_film is given, in place of the
      * pictures. */
     bool film;
-    /* More members of the header, each time that it is written; or NULL. */
+    /* More members of the header, and of its screen, each time that it is
+     * written; or NULL. */
     void (*more)(void *user, struct dh_json_writer *w);
+    void (*more_screen)(void *user, struct dh_json_writer *w);
     void *user;
 };
 
