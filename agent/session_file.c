@@ -205,6 +205,7 @@ enum dh_status dh_session_file_create(struct dh_session_file **out,
     s->display = copy_text(head->display);
     s->with_video = head->video;
     s->film = head->film;
+    s->screen = head->screen;
     s->more = head->more;
     s->more_screen = head->more_screen;
     s->user = head->user;
