@@ -18,15 +18,10 @@
 
 #define GREY        0x80
 #define MAX_PICTURE 999999 // more names than that nobody has written
-#define VEIL_MARGIN 3
-#define SECRET_MIN  2 // one letter is in every text
 
 const char *const dh_export_names[DH_EXPORT_FORMS + 1] = {
     "agentnet", "screenspot", "osworld", "markdown", "shell", NULL
 };
-
-// ---- secrets
-// -------------------------------------------------------------------
 
 static int side(const struct dh_json *o, const char *key)
 {
@@ -40,103 +35,8 @@ static struct dh_rect rect_of(const struct dh_json *o)
                              side(o, "h") };
 }
 
-static void add_secret(struct dh_export *x, const char *name,
-                       struct dh_str text)
-{
-    struct dh_buf instead;
-    if (text.n < SECRET_MIN)
-        return;
-    dh_buf_init(&instead, 256);
-    dh_buf_printf(&instead, "{{secret:%s}}", name);
-    x->secret =
-        dh_resize_array(x->secret, (size_t)x->n_secrets + 1, sizeof *x->secret);
-    x->secret[x->n_secrets++] =
-        (struct dh_export_secret){ dh_strndup(text.p, text.n),
-                                   dh_buf_take(&instead) };
-}
-
-// Where it was typed is painted over, or what came later is not shown.
-static void hide_place(struct dh_export *x, const struct dh_session_step *step)
-{
-    struct dh_rect r = step->target;
-    if (dh_rect_is_empty(r)) {
-        int from = step->before + 1;
-        if (!x->blind_from || from < x->blind_from)
-            x->blind_from = from;
-        return;
-    }
-    x->veil = dh_resize_array(x->veil, (size_t)x->n_veils + 1, sizeof *x->veil);
-    x->veil[x->n_veils++] =
-        (struct dh_rect){ r.x - VEIL_MARGIN, r.y - VEIL_MARGIN,
-                          r.w + 2 * VEIL_MARGIN, r.h + 2 * VEIL_MARGIN };
-}
-
-static void find_secret(struct dh_export *x, const struct dh_session_param *p,
-                        const struct dh_session_place *place)
-{
-    int n;
-    const struct dh_session_step *step = dh_session_steps(x->s, &n);
-    for (int i = 0; i < n; i++) {
-        if (step[i].act < 0 || step[i].act_n != place->act)
-            continue;
-        struct dh_diag why = { 0 };
-        struct dh_json *o = dh_session_json(x->s, step[i].act, &why);
-        struct dh_str text = dh_str_of(dh_json_text(dh_json_find(o, "text")));
-        if (place->from < text.n && place->len <= text.n - place->from)
-            add_secret(x, p->name,
-                       dh_str_sub(text, place->from, place->from + place->len));
-        hide_place(x, &step[i]);
-        dh_json_free(o);
-    }
-}
-
-// Of two of which one holds the other the longer one goes first.
-static void longest_first(struct dh_export *x)
-{
-    for (int i = 1; i < x->n_secrets; i++)
-        for (int j = i;
-             j > 0 && strlen(x->secret[j].text) > strlen(x->secret[j - 1].text);
-             j--) {
-            struct dh_export_secret s = x->secret[j];
-            x->secret[j] = x->secret[j - 1];
-            x->secret[j - 1] = s;
-        }
-}
-
-static void find_secrets(struct dh_export *x)
-{
-    for (int i = 0; i < x->params.n; i++) {
-        const struct dh_session_param *p = &x->params.item[i];
-        for (int j = 0; p->secret && j < p->n_at; j++)
-            find_secret(x, p, &p->at[j]);
-    }
-    longest_first(x);
-}
-
-static const struct dh_export_secret *secret_at(const struct dh_export *x,
-                                                const char *text)
-{
-    for (int i = 0; i < x->n_secrets; i++)
-        if (strncmp(text, x->secret[i].text, strlen(x->secret[i].text)) == 0)
-            return &x->secret[i];
-    return NULL;
-}
-
-char *dh_export_clean(const struct dh_export *x, const char *text)
-{
-    struct dh_buf out;
-    dh_buf_init(&out, DH_EXPORT_MAX_BYTES);
-    while (*text) {
-        const struct dh_export_secret *s = secret_at(x, text);
-        if (!s) {
-            dh_buf_putc(&out, *text++);
-            continue;
-        }
-        dh_buf_puts(&out, s->instead);
-        text += strlen(s->text);
-    }
-    return dh_buf_take(&out);
-}
+// ---- steps
+// ---------------------------------------------------------------------
 
 static const char *secret_name(void *user, const struct dh_session_param *p)
 {
@@ -161,9 +61,6 @@ static void clean_action(const struct dh_export *x, int64_t act,
     dh_free(filled);
     dh_buf_finish(&name);
 }
-
-// ---- steps
-// ---------------------------------------------------------------------
 
 static char *clean_member(const struct dh_export *x, const struct dh_json *o,
                           const char *key)
@@ -232,11 +129,21 @@ static const char *verb_of(const struct dh_action *a)
     return verbs[a->op];
 }
 
+static struct dh_point told(const struct dh_export *x, struct dh_point p)
+{
+    const struct dh_rect *s = &x->screen;
+    if (!x->thousandths)
+        return p;
+    return (struct dh_point){ DH_CLAMP((p.x - s->x) * 1000 / s->w, 0, 1000),
+                              DH_CLAMP((p.y - s->y) * 1000 / s->h, 0, 1000) };
+}
+
 static void put_place(const struct dh_export *x, const struct dh_action *a,
                       const struct dh_json *line, struct dh_buf *out)
 {
     const struct dh_json *window =
         dh_json_find(dh_json_find(line, "target"), "window");
+    const struct dh_point at = told(x, a->at), start = told(x, a->start);
     char *target = dh_export_target(x, line);
     char *title = clean_member(x, window, "title");
     if (a->op == DH_ACTION_SCROLL)
@@ -252,10 +159,10 @@ static void put_place(const struct dh_export *x, const struct dh_action *a,
         dh_buf_printf(out, a->op == DH_ACTION_SCROLL ? " on %s" : " %s",
                       target);
     else if (a->has_at && a->has_start)
-        dh_buf_printf(out, " from %d,%d to %d,%d", a->start.x, a->start.y,
-                      a->at.x, a->at.y);
+        dh_buf_printf(out, " from %d,%d to %d,%d", start.x, start.y, at.x,
+                      at.y);
     else if (a->has_at)
-        dh_buf_printf(out, " at %d,%d", a->at.x, a->at.y);
+        dh_buf_printf(out, " at %d,%d", at.x, at.y);
     if (a->text) {
         dh_buf_putc(out, ' ');
         dh_json_quote(out, dh_str_of(a->text));
@@ -436,7 +343,7 @@ static char *name_of(const char *dir)
     return dh_strndup(dir + from, n - from);
 }
 
-static enum dh_status open_session(struct dh_export *x, const char *dir)
+enum dh_status dh_export_open(struct dh_export *x, const char *dir)
 {
     struct dh_diag why = { 0 };
     int n;
@@ -455,14 +362,14 @@ static enum dh_status open_session(struct dh_export *x, const char *dir)
         dh_warn("%s: %s", dir, notes[i]);
     x->name = name_of(dir);
     x->screen = screen_of(x);
-    find_secrets(x);
+    dh_export_find_secrets(x);
     if (x->screen.w > 0 && x->screen.h > 0)
         return DH_OK;
     dh_error("%s does not say how large the screen was", dir);
     return DH_ERR_FORMAT;
 }
 
-static void close_session(struct dh_export *x)
+void dh_export_close(struct dh_export *x)
 {
     for (int i = 0; i < x->n_secrets; i++) {
         dh_free(x->secret[i].text);
@@ -487,7 +394,7 @@ enum dh_status dh_export(const char *dir, enum dh_export_form form,
     };
     struct dh_export x = { .cancel = cancel };
     struct dh_staging staging = { 0 };
-    enum dh_status st = open_session(&x, dir);
+    enum dh_status st = dh_export_open(&x, dir);
     if (!st)
         st = dh_staging_begin(&staging, out);
     x.out = staging.path;
@@ -500,6 +407,6 @@ enum dh_status dh_export(const char *dir, enum dh_export_form form,
     if (!st)
         *result = x.result;
     dh_staging_finish(&staging);
-    close_session(&x);
+    dh_export_close(&x);
     return st;
 }

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 
+struct dh_buf;
 struct dh_cancel;
 
 enum dh_export_form {
@@ -38,5 +39,14 @@ struct dh_export_result {
 DH_MUST_USE enum dh_status dh_export(const char *dir, enum dh_export_form form,
                                      const char *out, struct dh_cancel *cancel,
                                      struct dh_export_result *result);
+
+/*
+ * The session as a plan for an agent: `task` (NULL: the session's own) and
+ * below it the recorded steps in words, one a line, points from 0 to 1000. What
+ * was on a screen then stands in quotes, and is said to be no instruction.
+ * DH_ERR_FORMAT: there is no task, or no step. Logged.
+ */
+DH_MUST_USE enum dh_status dh_export_plan(const char *dir, const char *task,
+                                          struct dh_buf *out);
 
 #endif

@@ -27,7 +27,8 @@ struct dh_export {
     int n_secrets;
     struct dh_rect *veil; /* where secrets were typed */
     int n_veils;
-    int blind_from; /* pictures from this number on are left out; 0: none */
+    bool thousandths; /* words have points from 0 to 1000 */
+    int blind_from;   /* pictures from this number on are left out; 0: none */
     unsigned char *written; /* pictures that were, by number */
     int n_written;
     const char *out; /* the file or folder that is made */
@@ -47,6 +48,8 @@ struct dh_export_step {
  * where the user stopped. Finish it. What cannot be read is left out. */
 bool dh_export_next(struct dh_export *x, int *i, struct dh_export_step *out);
 void dh_export_step_finish(struct dh_export_step *s);
+/* Of the parameters that are secret; once. */
+void dh_export_find_secrets(struct dh_export *x);
 /* Text without secrets, to be freed with dh_free. */
 char *dh_export_clean(const struct dh_export *x, const char *text);
 /* The element that was acted on in words; "" where nothing is known. */
@@ -58,6 +61,10 @@ DH_MUST_USE enum dh_status dh_export_picture(struct dh_export *x, int number,
 /* A file of the folder, or with NULL the file itself. */
 DH_MUST_USE enum dh_status dh_export_put(struct dh_export *x, const char *name,
                                          const struct dh_buf *text);
+
+/* Of the session alone; close also what was not opened. */
+DH_MUST_USE enum dh_status dh_export_open(struct dh_export *x, const char *dir);
+void dh_export_close(struct dh_export *x);
 
 enum dh_status dh_export_agentnet(struct dh_export *x);
 enum dh_status dh_export_screenspot(struct dh_export *x);

@@ -219,8 +219,28 @@ static void test_hostile_sessions_make_no_files(void)
     dh_free(dir);
 }
 
-DH_TESTS(DH_TEST(a_text_becomes_a_parameter), DH_TEST(bad_marks_are_said),
-         DH_TEST(secrets_never_leave),
+/* The steps stand below the task, without what is secret or another line. */
+static void test_a_session_is_a_plan(void)
+{
+    char *dir = sample(), *script = dh_test_file("script", "done\n");
+    SAY(0, NULL, NULL, "mark", dir, "2", "pin", "--part=2026", "--secret");
+    SAY(0, "Enter the form.\n", NULL, "run", "--no-record", "--plan", dir,
+        "--script", script);
+    SAY(0, "\n2. Type \"Dear Ada, it's {{secret:pin}}\" in the window", NULL,
+        "run", "--no-record", "--plan", dir, "--script", script);
+    SAY(0, "\n7. Right-click at 750,666\n", NULL, "run", "--no-record",
+        "--plan", dir, "--script", script);
+    SAY(0, "Another one.\n", NULL, "run", "Another one.", "--no-record",
+        "--plan", dir, "--script", script);
+    SAY(2, "", "one TASK", "run", "--script", script);
+    SAY(1, "", "cannot be opened", "run", "--no-record", "--plan=./nowhere",
+        "--script", script);
+    dh_free(script);
+    dh_free(dir);
+}
+
+DH_TESTS(DH_TEST(a_session_is_a_plan), DH_TEST(a_text_becomes_a_parameter),
+         DH_TEST(bad_marks_are_said), DH_TEST(secrets_never_leave),
          DH_TEST(pictures_after_a_secret_without_a_place_stay),
          DH_TEST(clicks_become_a_set_that_eval_reads),
          DH_TEST(the_script_does_it_again),
