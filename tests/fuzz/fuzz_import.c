@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (!begun++ && (!mkdtemp(dir) || atexit(remove_dir)))
         abort();
-    dh_log_hook(quiet, NULL);
+    dh_log_set_hook(quiet, NULL);
     int form = data[0] % DH_IMPORT_FORMS;
     snprintf(src, sizeof src, "%s%s", dir, sources[form]);
     snprintf(to, sizeof to, "%s/new", dir);
