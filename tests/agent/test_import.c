@@ -131,7 +131,8 @@ static void test_one_task_of_many_is_picked(void)
     check_acts("{\"op\":\"left_click\",\"btn\":1,\"count\":1,\"p\":[[200,150]]}"
                "\n");
     CHECK_INT(dh_import(&o, &r), DH_ERR_USAGE); // it is there
-    o.dir = dh_test_path("b");
+    char *b = dh_test_path("b"), *c = dh_test_path("c");
+    o.dir = b;
     o.pick = "b";
     CHECK_INT(dh_import(&o, &r), DH_OK);
     CHECK_INT(r.left_out, 1);
@@ -139,10 +140,16 @@ static void test_one_task_of_many_is_picked(void)
     CHECK(strstr(lines, "\"k\":\"mark\",\"text\":\"not understood: "));
     CHECK(strstr(lines, "\"thinking\":\"Hm.\""));
     dh_big_free(lines);
-    o.dir = dh_test_path("c");
+    o.dir = c;
     o.pick = "c";
     CHECK_INT(dh_import(&o, &r), DH_ERR_FORMAT);
-    CHECK(!dh_path_exists(o.dir));
+    CHECK(!dh_path_exists(c));
+    dh_free(c);
+    dh_free(b);
+    dh_free(frames);
+    dh_free(src);
+    dh_free(to);
+    dh_free(images);
 }
 
 static void test_osworld_is_taken_in(void)
