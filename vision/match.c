@@ -14,6 +14,7 @@
 #define STEP       1.06
 #define LEVELS     5     // tiles of 2, 4, .. 32
 #define MIN_TILES  48    // fewer tell too little
+#define FEW        2000  // places are not worth a finer level
 #define SAME       0.002 // scores that do not tell which is better
 #define RADIUS_MAX 8
 #define PEAKS_MAX  4096
@@ -110,9 +111,9 @@ static void add_peak(struct search *s, const struct pattern *p, int x, int y,
 static enum dh_status need_level(struct search *s, struct pattern *p, int l)
 {
     enum dh_status st = DH_OK;
-    if (!s->tiles[l].planes)
+    if (!s->tiles[l].sums)
         st = dh_match_tiles_init(&s->tiles[l], &s->field, 2 << l);
-    if (!st && !p->sketches[l].t)
+    if (!st && !p->sketches[l].means)
         dh_match_sketch_init(&p->sketches[l], &p->field, 2 << l);
     return st;
 }
@@ -145,29 +146,45 @@ static enum dh_status scan(struct search *s, struct pattern *p)
     return DH_OK;
 }
 
-static int by_bound(const void *a, const void *b)
+static int rank(const struct candidate *c)
 {
-    float x = ((const struct candidate *)a)->bound;
-    float y = ((const struct candidate *)b)->bound;
-    return (y > x) - (y < x);
+    return DH_CLAMP((int)((1 - c->bound) * 256), 0, 255);
 }
 
-// Through the finer levels, as far as the bound is above the limit.
+// The highest first, as nearly as is of use: the sooner the best one is found,
+// the more others are ruled out by their bounds alone.
+static void sort_candidates(struct search *s)
+{
+    enum { N = 256 };
+    size_t end[N + 1] = { 0 };
+    struct candidate *sorted;
+    dh_array(sorted, s->n_cands);
+    for (size_t i = 0; i < s->n_cands; i++)
+        end[rank(&s->cands[i]) + 1]++;
+    for (int i = 0; i < N; i++)
+        end[i + 1] += end[i];
+    for (size_t i = 0; i < s->n_cands; i++)
+        sorted[end[rank(&s->cands[i])]++] = s->cands[i];
+    dh_free(s->cands);
+    s->cands = sorted;
+    s->cap_cands = s->n_cands;
+}
+
+// By finer tiles, then by every pixel, as long as the bound is high enough.
 static enum dh_status refine(struct search *s, struct pattern *p)
 {
+    int fine = s->n_cands > FEW ? p->coarsest - 1 : -1;
+    enum dh_status st = fine >= 0 ? need_level(s, p, fine) : DH_OK;
+    if (st)
+        return st;
     int64_t cost = (int64_t)p->field.w * p->field.h;
-    if (s->n_cands)
-        qsort(s->cands, s->n_cands, sizeof *s->cands, by_bound);
+    sort_candidates(s);
     for (size_t i = 0; i < s->n_cands; i++) {
         const struct candidate *c = &s->cands[i];
         float bound = c->bound;
-        for (int l = p->coarsest - 1; l >= 0 && bound >= (float)s->limit; l--) {
-            enum dh_status st = need_level(s, p, l);
-            if (st)
-                return st;
-            bound = dh_match_bound(&s->tiles[l], &p->sketches[l], &p->places,
-                                   c->x, c->y);
-        }
+        if (bound >= (float)s->limit && fine >= 0)
+            bound = dh_match_bound(&s->tiles[fine], &p->sketches[fine],
+                                   &p->places, c->x, c->y);
         if (bound < (float)s->limit)
             continue;
         s->over = s->over || s->budget < cost;

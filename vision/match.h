@@ -45,8 +45,12 @@ enum dh_match_found {
  * A crop whose standard deviation is below 4 of 255 is flat; where the picture
  * deviates by less than 1 the score is 0. `o` may be NULL.
  *
- * On one core of 2.6 GHz a crop of 200 x 80 in a picture of 1024 x 768 takes 30
- * to 60 ms by brightness and 80 to 100 ms by gradient, for each scale.
+ * A crop of 200 x 80 in a picture of 1920 x 1080 takes one core of a server of
+ * 2026 50 to 70 ms by brightness and 60 to 90 ms by gradient, found or not, and
+ * 0.8 s in all 20 sizes from 0.67 to 2; a window of 600 x 400 takes a tenth. No
+ * search goes on for more than about a second a size: where a pattern repeats
+ * all over the picture, the answer is then DH_MATCH_SEVERAL. Any thread; 40
+ * bytes for each pixel of the area.
  */
 enum dh_match_found dh_match_find(const struct dh_frame *in,
                                   struct dh_rect area,
@@ -58,7 +62,7 @@ enum dh_match_found dh_match_find(const struct dh_frame *in,
 /*
  * How well `in` at `at` matches the crop, -1 to 1, without a search. What
  * sticks out of either picture is left out of the comparison. 0 where more than
- * half of the crop does or where either side is flat.
+ * half of the crop does or where either side is flat. 30 us for 200 x 80.
  */
 double dh_match_score(const struct dh_frame *in, struct dh_point at,
                       const struct dh_frame *from, struct dh_rect crop,

@@ -4,10 +4,19 @@
 
 #include "base/mem.h"
 #include "capture/frame.h"
+#include "vision/match_kernels_priv.h"
 #include "vision/match_priv.h"
 
 // What floats may be off by.
 #define SLACK 1e-3F
+
+static const struct dh_match_kernels plain = { add_row, dot, dots };
+
+static const struct dh_match_kernels *kernels(void)
+{
+    const struct dh_match_kernels *k = dh_match_find_avx2();
+    return k ? k : &plain;
+}
 
 // --------------------------------------------------------------------- field
 
@@ -70,35 +79,13 @@ static bool is_spread(double spread_n, int64_t n, double std)
     return spread_n >= std * std * (double)n;
 }
 
-struct sums {
-    int64_t a, b, aa, bb, ab;
-};
-
-// A row is at most 32768 long: the products of its bytes fit 32 bits.
-static void add_row(struct sums *s, const int16_t *a, const int16_t *b, int n)
-{
-    int sa = 0, sb = 0, aa = 0, bb = 0, ab = 0;
-    for (int i = 0; i < n; i++) {
-        sa += a[i];
-        sb += b[i];
-        aa += a[i] * a[i];
-        bb += b[i] * b[i];
-        ab += a[i] * b[i];
-    }
-    s->a += sa;
-    s->b += sb;
-    s->aa += aa;
-    s->bb += bb;
-    s->ab += ab;
-}
-
 double dh_match_field_std(const struct dh_match_field *f)
 {
-    struct sums s = { 0 };
+    struct dh_match_sums s = { 0 };
     int64_t n = (int64_t)f->w * f->h;
     for (int y = 0; y < f->h; y++) {
         const int16_t *v = f->v + (size_t)y * f->pitch;
-        add_row(&s, v, v, f->w);
+        kernels()->add_row(&s, v, v, f->w);
     }
     return sqrt(DH_MAX(spread(s.a, s.aa, n), 0) / (double)n);
 }
@@ -106,11 +93,11 @@ double dh_match_field_std(const struct dh_match_field *f)
 double dh_match_field_score(const struct dh_match_field *f, int x, int y,
                             const struct dh_match_field *t)
 {
-    struct sums s = { 0 };
+    struct dh_match_sums s = { 0 };
     int64_t n = (int64_t)t->w * t->h;
     for (int j = 0; j < t->h; j++)
-        add_row(&s, f->v + (size_t)(y + j) * f->pitch + x,
-                t->v + (size_t)j * t->pitch, t->w);
+        kernels()->add_row(&s, f->v + (size_t)(y + j) * f->pitch + x,
+                           t->v + (size_t)j * t->pitch, t->w);
     double in = spread(s.a, s.aa, n), of = spread(s.b, s.bb, n);
     if (!is_spread(in, n, DH_MATCH_BLANK_STD) ||
         !is_spread(of, n, DH_MATCH_FLAT_STD))
@@ -127,13 +114,13 @@ enum dh_status dh_match_places_init(struct dh_match_places *p,
 {
     int64_t n = (int64_t)w * h;
     *p = (struct dh_match_places){ .w = f->w - w + 1, .h = f->h - h + 1 };
-    size_t bytes = (size_t)p->w * (size_t)p->h * sizeof *p->mean;
-    p->mean = dh_big_alloc(bytes);
-    p->norm = dh_big_alloc(bytes);
+    p->scale = dh_big_alloc((size_t)p->w * (size_t)p->h * sizeof *p->scale);
+    if (!p->scale)
+        return DH_ERR_NOMEM;
     uint32_t *sum, *sq; // of the columns; a column of 32768 squares fits
     dh_array(sum, (size_t)f->w);
     dh_array(sq, (size_t)f->w);
-    for (int y = 0; y < f->h && p->mean && p->norm; y++) {
+    for (int y = 0; y < f->h; y++) {
         const int16_t *in = f->v + (size_t)y * f->pitch;
         const int16_t *out = in - (size_t)h * f->pitch;
         for (int x = 0; x < f->w; x++) {
@@ -154,40 +141,35 @@ enum dh_status dh_match_places_init(struct dh_match_places *p,
             if (x < w - 1)
                 continue;
             double v = spread(a, aa, n);
-            p->mean[at] = (float)a / (float)n;
-            p->norm[at] =
-                is_spread(v, n, DH_MATCH_BLANK_STD) ? sqrtf((float)v) : 0;
-            at++;
+            p->scale[at++] =
+                is_spread(v, n, DH_MATCH_BLANK_STD) ? 1 / sqrtf((float)v) : 0;
             a -= sum[x - w + 1];
             aa -= sq[x - w + 1];
         }
     }
     dh_free(sum);
     dh_free(sq);
-    if (p->mean && p->norm)
-        return DH_OK;
-    dh_match_places_finish(p);
-    return DH_ERR_NOMEM;
+    return DH_OK;
 }
 
 void dh_match_places_finish(struct dh_match_places *p)
 {
-    dh_big_free(p->mean);
-    dh_big_free(p->norm);
-    p->mean = p->norm = NULL;
+    dh_big_free(p->scale);
+    p->scale = NULL;
 }
 
 // --------------------------------------------------------------------- tiles
 
 static size_t plane_size(const struct dh_match_tiles *t)
 {
-    return t->pitch * (size_t)t->h;
+    return (size_t)t->w * (size_t)t->h;
 }
 
-static float *plane(const struct dh_match_tiles *t, int x, int y)
+// Of the tile at a pixel.
+static size_t tile_at(const struct dh_match_tiles *t, int x, int y)
 {
-    int at = y % t->s * t->s + x % t->s;
-    return t->planes + (size_t)at * plane_size(t);
+    size_t at = (size_t)(y % t->s * t->s + x % t->s) * plane_size(t);
+    return at + (size_t)(y / t->s) * (size_t)t->w + (size_t)(x / t->s);
 }
 
 // Sums of s x s from sums of s / 2: in place, since only what is further on is
@@ -207,43 +189,60 @@ static void double_up(int32_t *b, int w, int h, int half)
     }
 }
 
+static void sort_row(const struct dh_match_tiles *t,
+                     const struct dh_match_field *f, int y, const int32_t *sum,
+                     const int32_t *sq)
+{
+    float pixels = (float)(t->s * t->s);
+    for (int px = 0; px < t->s && px < f->w; px++) {
+        size_t at = tile_at(t, px, y);
+        for (int x = px; x < f->w; x += t->s, at++) {
+            float v = (float)sum[x];
+            t->sums[at] = v;
+            t->rests[at] = sqrtf(fmaxf((float)sq[x] - v * v / pixels, 0));
+        }
+    }
+}
+
 enum dh_status dh_match_tiles_init(struct dh_match_tiles *t,
                                    const struct dh_match_field *f, int s)
 {
-    size_t n = (size_t)f->w * (size_t)f->h;
-    *t = (struct dh_match_tiles){ .s = s, .w = f->w / s, .h = f->h / s };
-    t->pitch = (size_t)t->w;
+    size_t w = (size_t)f->w, n = w * (size_t)f->h;
+    *t = (struct dh_match_tiles){ .s = s,
+                                  .w = (f->w + s - 1) / s,
+                                  .h = (f->h + s - 1) / s };
     // The last block reads on behind its row.
-    size_t all = plane_size(t) * (size_t)s * (size_t)s + DH_MATCH_BLOCK;
-    t->planes = dh_big_zalloc(all * sizeof *t->planes);
-    int32_t *b = dh_big_alloc(n * sizeof *b);
-    if (!t->planes || !b) {
-        dh_big_free(b);
-        dh_match_tiles_finish(t);
-        return DH_ERR_NOMEM;
+    size_t all =
+        plane_size(t) * (size_t)s * (size_t)s + DH_MATCH_BLOCK + DH_MATCH_LANES;
+    t->sums = dh_big_zalloc(all * sizeof *t->sums);
+    t->rests = dh_big_zalloc(all * sizeof *t->rests);
+    int32_t *sum = dh_big_alloc(n * sizeof *sum);
+    int32_t *sq = dh_big_alloc(n * sizeof *sq);
+    bool have = t->sums && t->rests && sum && sq;
+    for (size_t i = 0; i < n && have; i++) {
+        // Small, for the sake of the floats.
+        int v = f->v[i / w * f->pitch + i % w] - 128;
+        sum[i] = v;
+        sq[i] = v * v;
     }
-    for (int y = 0; y < f->h; y++)
-        for (int x = 0; x < f->w; x++)
-            b[(size_t)y * (size_t)f->w + (size_t)x] =
-                f->v[(size_t)y * f->pitch + (size_t)x];
-    for (int half = 1; half < s; half *= 2)
-        double_up(b, f->w, f->h, half);
-    for (int y = 0; y + s <= f->h; y++)
-        for (int px = 0; px < s && px + s <= f->w; px++) {
-            float *to = plane(t, px, y) + (size_t)(y / s) * t->pitch;
-            const int32_t *row = b + (size_t)y * (size_t)f->w + px;
-            int count = (f->w - px) / s;
-            for (int i = 0; i < count; i++)
-                to[i] = (float)row[i * s];
-        }
-    dh_big_free(b);
-    return DH_OK;
+    for (int half = 1; half < s && have; half *= 2) {
+        double_up(sum, f->w, f->h, half);
+        double_up(sq, f->w, f->h, half);
+    }
+    for (int y = 0; y < f->h && have; y++)
+        sort_row(t, f, y, sum + (size_t)y * w, sq + (size_t)y * w);
+    dh_big_free(sum);
+    dh_big_free(sq);
+    if (!have)
+        dh_match_tiles_finish(t);
+    return have ? DH_OK : DH_ERR_NOMEM;
 }
 
 void dh_match_tiles_finish(struct dh_match_tiles *t)
 {
-    dh_big_free(t->planes);
-    t->planes = NULL;
+    dh_big_free(t->sums);
+    dh_big_free(t->rests);
+    t->sums = t->rests = NULL;
 }
 
 // -------------------------------------------------------------------- bounds
@@ -251,83 +250,69 @@ void dh_match_tiles_finish(struct dh_match_tiles *t)
 void dh_match_sketch_init(struct dh_match_sketch *k,
                           const struct dh_match_field *crop, int s)
 {
-    struct sums all = { 0 };
+    struct dh_match_sums all = { 0 };
     int64_t n = (int64_t)crop->w * crop->h;
-    *k = (struct dh_match_sketch){ .s = s, crop->w / s, crop->h / s };
-    dh_array(k->t, (size_t)k->cols * (size_t)k->rows);
     for (int y = 0; y < crop->h; y++) {
         const int16_t *v = crop->v + (size_t)y * crop->pitch;
-        add_row(&all, v, v, crop->w);
-        for (int x = 0; x < k->cols * s && y < k->rows * s; x++)
-            k->t[y / s * k->cols + x / s] += v[x];
+        kernels()->add_row(&all, v, v, crop->w);
     }
-    double norm = sqrt(spread(all.a, all.aa, n)), sq = 0;
+    double norm = sqrt(spread(all.a, all.aa, n));
     double mean = (double)all.a / (double)n;
+    k->s = s;
+    k->used = (crop->w + s - 1) / s;
+    k->rows = (crop->h + s - 1) / s;
+    k->cols = (k->used + DH_MATCH_LANES - 1) / DH_MATCH_LANES * DH_MATCH_LANES;
+    dh_array(k->means, (size_t)k->cols * (size_t)k->rows);
+    dh_array(k->rests, (size_t)k->cols * (size_t)k->rows);
+    for (int y = 0; y < crop->h; y++)
+        for (int x = 0; x < crop->w; x++) {
+            int at = y / s * k->cols + x / s;
+            double v = crop->v[(size_t)y * crop->pitch + (size_t)x] - mean;
+            k->means[at] += (float)(v / norm);
+            k->rests[at] += (float)(v * v / norm / norm);
+        }
+    float pixels = (float)s * (float)s;
     for (int i = 0; i < k->cols * k->rows; i++) {
-        double v = ((double)k->t[i] - mean * s * s) / (s * norm);
-        k->t[i] = (float)v;
-        k->sum += v;
-        sq += v * v;
+        float sum = k->means[i];
+        k->means[i] = sum / pixels;
+        k->rests[i] = sqrtf(fmaxf(k->rests[i] - sum * sum / pixels, 0));
     }
-    k->rest = sqrt(DH_MAX(1 - sq, 0));
 }
 
 void dh_match_sketch_finish(struct dh_match_sketch *k)
 {
-    dh_free(k->t);
-    k->t = NULL;
+    dh_free(k->means);
+    dh_free(k->rests);
+    k->means = k->rests = NULL;
 }
 
-// From the sums over the tiles: of t * b, b and b * b.
-static float bound_of(const struct dh_match_sketch *k, float tb, float b,
-                      float bb, float mean, float norm)
+static struct dh_match_pair pair_at(const struct dh_match_tiles *t,
+                                    const struct dh_match_sketch *k, int x,
+                                    int y)
 {
-    float s = (float)k->s, m = mean * s; // of a tile's part, in units of s
-    float dot = tb / s - m * (float)k->sum;
-    float coarse =
-        bb / (s * s) - 2 * m * b / s + m * m * (float)k->cols * (float)k->rows;
-    float rest = norm * norm - coarse;
-    if (norm <= 0)
-        return 0;
-    if (rest > 0)
-        dot += (float)k->rest * sqrtf(rest);
-    return dot / norm + SLACK;
+    size_t at = tile_at(t, x, y);
+    return (struct dh_match_pair){ t->sums + at, t->rests + at, (size_t)t->w,
+                                   k->means,     k->rests,      k->cols,
+                                   k->used,      k->rows };
 }
 
 float dh_match_bound(const struct dh_match_tiles *t,
                      const struct dh_match_sketch *k,
                      const struct dh_match_places *p, int x, int y)
 {
-    const float *b = plane(t, x, y) + (size_t)(y / t->s) * t->pitch + x / t->s;
-    const float *w = k->t;
-    float tb = 0, sum = 0, sq = 0;
-    for (int j = 0; j < k->rows; j++, b += t->pitch, w += k->cols)
-        for (int i = 0; i < k->cols; i++) {
-            tb += w[i] * b[i];
-            sum += b[i];
-            sq += b[i] * b[i];
-        }
-    size_t at = (size_t)y * (size_t)p->w + (size_t)x;
-    return bound_of(k, tb, sum, sq, p->mean[at], p->norm[at]);
+    struct dh_match_pair pair = pair_at(t, k, x, y);
+    return kernels()->dot(&pair) *
+               p->scale[(size_t)y * (size_t)p->w + (size_t)x] +
+           SLACK;
 }
 
 void dh_match_bounds(const struct dh_match_tiles *t,
                      const struct dh_match_sketch *k,
                      const struct dh_match_places *p, int x, int y, float *out)
 {
-    enum { N = DH_MATCH_BLOCK };
-    const float *b = plane(t, x, y) + (size_t)(y / t->s) * t->pitch + x / t->s;
-    const float *w = k->t;
-    float tb[N] = { 0 }, sum[N] = { 0 }, sq[N] = { 0 };
-    for (int j = 0; j < k->rows; j++, b += t->pitch, w += k->cols)
-        for (int i = 0; i < k->cols; i++)
-            for (int n = 0; n < N; n++) {
-                float v = b[i + n];
-                tb[n] += w[i] * v;
-                sum[n] += v;
-                sq[n] += v * v;
-            }
-    size_t at = (size_t)y * (size_t)p->w + (size_t)x;
-    for (int n = 0; n < N && x + n * t->s < p->w; n++, at += (size_t)t->s)
-        out[n] = bound_of(k, tb[n], sum[n], sq[n], p->mean[at], p->norm[at]);
+    struct dh_match_pair pair = pair_at(t, k, x, y);
+    const float *scale = p->scale + (size_t)y * (size_t)p->w + (size_t)x;
+    kernels()->dots(&pair, out);
+    for (int n = 0; n < DH_MATCH_BLOCK && x + n * t->s < p->w; n++)
+        out[n] = out[n] * scale[n * t->s] + SLACK;
 }

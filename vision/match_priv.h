@@ -1,11 +1,12 @@
 /*
  * vision/match_priv.h - correlation and bounds of it.
  *
- * With T the crop and I the picture below it, both less their means, the score
- * is <T,I> / |T||I|. Over tiles of s x s pixels, let Ts and Is be the means of
- * the tiles and Tr, Ir what is left: <T,I> = <Ts,Is> + <Tr,Ir>, and the second
- * is at most |Tr||Ir|. The norms of the rests follow from those of the others,
- * so the means alone, one number for s * s pixels, give a bound.
+ * With T the crop less its mean and I the picture below it, the score is
+ * <T,I> / |T||I|, |I| being that of I less its mean. Let a tile be s x s
+ * pixels, T be 0 where the last tiles stick out of the crop, and split a tile
+ * of either into its mean and what is left. The means' share of <T,I> follows
+ * from one number for each tile; the other is at most the product of the norms
+ * of what is left, tile by tile. So two numbers for s * s pixels give a bound.
  */
 #ifndef DH_VISION_MATCH_PRIV_H
 #define DH_VISION_MATCH_PRIV_H
@@ -23,6 +24,7 @@ struct dh_frame;
 #define DH_MATCH_BLANK_STD 1.0 // of the picture: a score of 0
 /* So many places are bounded at once. */
 #define DH_MATCH_BLOCK     32
+#define DH_MATCH_LANES     8
 
 /* What is compared, 0..255, rows `pitch` apart. */
 struct dh_match_field {
@@ -44,38 +46,37 @@ double dh_match_field_score(const struct dh_match_field *f, int x, int y,
                             const struct dh_match_field *t);
 
 /*
- * The sums of the s x s pixels from each pixel on, sorted so that tiles that
- * touch are neighbours: planes[y % s][x % s][y / s][x / s].
+ * The s x s pixels from each pixel on, 0 outside of the field: their sums, and
+ * the norms of what is left without their means. Sorted so that tiles that
+ * touch are neighbours: of[y % s][x % s][y / s][x / s].
  */
 struct dh_match_tiles {
     int s, w, h;
-    size_t pitch;
-    float *planes;
+    float *sums, *rests;
 };
 
-/* DH_ERR_NOMEM. */
+/* s: a power of two. DH_ERR_NOMEM. */
 DH_MUST_USE enum dh_status dh_match_tiles_init(struct dh_match_tiles *t,
                                                const struct dh_match_field *f,
                                                int s);
 void dh_match_tiles_finish(struct dh_match_tiles *t);
 
-/* The crop in tiles of one size. */
+/* The crop in such tiles, over its norm; rows are filled up with zeros. */
 struct dh_match_sketch {
-    int s, cols, rows;
-    float *t;    /* sums of its tiles, less the mean, over s * |T| */
-    double sum;  /* of these */
-    double rest; /* |Tr| / |T| */
+    int s, cols, rows; /* cols: a multiple of DH_MATCH_LANES */
+    int used;          /* of cols */
+    float *means, *rests;
 };
 
+/* Not for a flat crop. */
 void dh_match_sketch_init(struct dh_match_sketch *k,
                           const struct dh_match_field *crop, int s);
 void dh_match_sketch_finish(struct dh_match_sketch *k);
 
-/* Means and norms |I| of the picture below each place of a w x h crop; a norm
- * is 0 where the picture is blank. */
+/* 1 / |I| for each place of a w x h crop; 0 where the picture is blank. */
 struct dh_match_places {
     int w, h; /* how many places */
-    float *mean, *norm;
+    float *scale;
 };
 
 /* DH_ERR_NOMEM. */
@@ -93,5 +94,33 @@ float dh_match_bound(const struct dh_match_tiles *t,
 void dh_match_bounds(const struct dh_match_tiles *t,
                      const struct dh_match_sketch *k,
                      const struct dh_match_places *p, int x, int y, float *out);
+
+struct dh_match_sums {
+    int64_t a, b, aa, bb, ab;
+};
+
+/* `tiles` and `rests` of a field lie `pitch` apart, those of the crop `cols`.
+ */
+struct dh_match_pair {
+    const float *sums, *rests;
+    size_t pitch;
+    const float *means, *crop_rests;
+    int cols, used, rows;
+};
+
+/* The hot loops; they differ in speed alone, save for the last bits of floats.
+ */
+struct dh_match_kernels {
+    /* Add a row of n <= 32768 values and their products. */
+    void (*add_row)(struct dh_match_sums *s, const int16_t *a, const int16_t *b,
+                    int n);
+    /* sum of means * sums + crop_rests * rests. */
+    float (*dot)(const struct dh_match_pair *p);
+    /* The same at DH_MATCH_BLOCK tiles from the first on. */
+    void (*dots)(const struct dh_match_pair *p, float *out);
+};
+
+/* NULL where this build or this machine has none. */
+const struct dh_match_kernels *dh_match_find_avx2(void);
 
 #endif
