@@ -89,6 +89,12 @@ $(B)/%.o: %.c
 	$(SAY) '  CC   $<'
 	$(Q)$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
 
+# What a session says that it was made by. Made anew when HEAD moves.
+head := $(shell git rev-parse --git-path logs/HEAD 2>/dev/null)
+commit := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
+$(B)/agent/session_file.o: ISA := -DDH_COMMIT='"$(commit)"'
+$(B)/agent/session_file.o: $(wildcard $(head))
+
 # An archive per folder: a folder's tests link only what it may use.
 define archive
 $(B)/lib$(1).a: $(call objs,$(1))

@@ -95,7 +95,7 @@ static void note_settled(struct dh_demo *d)
     int64_t now = dh_now_ns();
     if (d->wait.line && (now - d->wait.still_ns > QUIET_NS ||
                          now - d->wait.ended_ns > SETTLE_NS))
-        dh_demo_write_done(d, d->latest);
+        dh_demo_write_done(d, d->latest, now);
 }
 
 static void look(struct dh_demo *d)
@@ -243,7 +243,9 @@ static void note_pointer(struct dh_demo *d, const struct dh_input_event *e)
 
 static struct dh_reduce *new_reduce(struct dh_demo *d)
 {
-    struct dh_reduce_options o = { .tidy = d->o->tidy,
+    struct dh_reduce_options o = { .double_click_ms = d->setup.double_click_ms,
+                                   .drag_px = d->setup.drag_px,
+                                   .tidy = d->o->tidy,
                                    .emit = on_reduced,
                                    .user = d };
     return dh_reduce_create(&o);
@@ -255,7 +257,7 @@ static void set_paused(struct dh_demo *d, bool paused)
     d->paused = paused;
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
-    dh_demo_write_done(d, d->latest);
+    dh_demo_write_done(d, d->latest, dh_now_ns());
     dh_reduce_destroy(d->reduce);
     d->reduce = new_reduce(d);
     moment_finish(&d->pending);
@@ -280,6 +282,7 @@ static void note_window(struct dh_demo *d, const struct dh_input_event *e)
     if (d->paused)
         return;
     dh_demo_write_window(d, e);
+    dh_demo_note_change(d, e);
     dh_reduce_feed(d->reduce, e, 0, false);
     dh_demo_write_acts(d);
 }
@@ -297,7 +300,7 @@ static void note_event(struct dh_demo *d, const struct dh_input_event *e)
         break;
     case DH_INPUT_CLIP:
         if (!d->paused)
-            dh_demo_write_text(d, "clip", "what", "owner");
+            dh_demo_write_clip(d, e->clip);
         break;
     case DH_INPUT_MOTION:
     case DH_INPUT_BUTTON:
@@ -336,15 +339,21 @@ static enum dh_status open_all(struct dh_demo *d)
                                     .video = d->o->video,
                                     .film = true,
                                     .more = dh_demo_write_head,
+                                    .more_screen = dh_demo_write_screen,
                                     .user = d };
     struct dh_input_record_options input = { .display = d->o->display,
                                              .locale = d->o->locale,
                                              .stop_key = d->o->stop_key,
                                              .pause_key = d->o->pause_key,
                                              .include_xtest =
-                                                 d->o->include_xtest };
+                                                 d->o->include_xtest,
+                                             .clipboard = d->o->clipboard };
+    enum dh_status st = dh_screen_probe(d->o->display, &d->screen);
+    if (!st)
+        st = dh_input_setup_read(&d->setup, d->o->display);
     d->reduce = new_reduce(d);
-    enum dh_status st = open_source(d);
+    if (!st)
+        st = open_source(d);
     if (!st)
         st = dh_windows_create(&d->windows, d->o->display);
     if (!st)
@@ -392,7 +401,7 @@ static void finish_session(struct dh_demo *d)
     // Not that the modifiers of the stop key are still down.
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
-    dh_demo_write_done(d, d->latest);
+    dh_demo_write_done(d, d->latest, dh_now_ns());
     dh_demo_write_text(d, "end", "reason", reason);
     enum dh_status st = dh_session_file_finish(
         d->file, dh_now_ns(), reason, (uint64_t)d->result.dropped, NULL);
@@ -413,8 +422,10 @@ enum dh_status dh_demo_run(const struct dh_demo_options *o,
         look(d);
         while (!d->over) {
             int64_t next = d->looked_ns + LOOK_NS;
-            if (!dh_input_record_take(d->input, &e, next))
+            if (!dh_input_record_take(d->input, &e, next)) {
                 note_event(d, &e);
+                dh_free(e.clip);
+            }
             if (dh_now_ns() >= next)
                 look(d);
             check_limits(d, cancel);

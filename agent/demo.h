@@ -39,6 +39,7 @@ struct dh_demo_options {
     const char *const *exclude;
     int n_exclude;
     bool video, tidy, include_xtest;
+    bool clipboard;       /* what is in the clipboard is written down as well */
     int64_t limit_ns;     /* 0: none */
     struct dh_a11y *a11y; /* NULL: passwords cannot be told, nor widgets */
     struct dh_sign *sign; /* may be NULL */

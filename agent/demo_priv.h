@@ -7,12 +7,16 @@
 #include "agent/session_file.h"
 #include "agent/target.h"
 #include "capture/input_record.h"
+#include "capture/input_setup.h"
+#include "capture/screen.h"
 
 struct dh_frame;
 struct dh_source;
 
-#define DH_DEMO_HIDDEN 32
-#define DH_DEMO_ACTS   16
+#define DH_DEMO_HIDDEN  32
+#define DH_DEMO_ACTS    16
+#define DH_DEMO_CHANGES 16
+#define DH_DEMO_MASKED  32
 
 /* What there was when an action began. */
 struct dh_moment {
@@ -30,10 +34,18 @@ struct dh_demo_act {
 
 /* An action of which it is not known yet what it did. */
 struct dh_demo_wait {
-    int64_t line; /* 0: none */
-    int64_t ended_ns, still_ns;
+    int64_t line;  /* 0: none */
+    int64_t acted; /* the same, kept until the next one */
+    int64_t began_ns, ended_ns, still_ns;
     uint64_t before;
     bool changed;
+};
+
+/* A window that came, went or was renamed. */
+struct dh_demo_change {
+    int64_t time_ns;
+    enum dh_window_change what;
+    char title[256], wm_class[128];
 };
 
 /* Who may see what: agent/demo_privacy.c. */
@@ -41,8 +53,10 @@ struct dh_demo_privacy {
     struct dh_window focus;
     unsigned long hidden[DH_DEMO_HIDDEN]; /* windows that are excluded */
     int n_hidden;
-    bool secret;          /* a password field has the focus */
-    struct dh_rect field; /* that field */
+    bool secret;                           /* a password field has the focus */
+    struct dh_rect field;                  /* that field */
+    struct dh_rect masked[DH_DEMO_MASKED]; /* all of them until now */
+    int n_masked;
     struct dh_a11y_node node;
     bool has_node; /* of what has the focus */
     int64_t asked_ns;
@@ -70,6 +84,10 @@ struct dh_demo {
     struct dh_demo_wait wait;
     int frame; /* number of the last `frame` line */
     char layout[64];
+    struct dh_input_setup setup;
+    struct dh_screen_info screen;
+    struct dh_demo_change change[DH_DEMO_CHANGES]; /* not told of yet */
+    int n_changes;
     bool paused, over;
     enum dh_status failed;
     struct dh_demo_result result;
@@ -99,10 +117,18 @@ void dh_demo_write_text(struct dh_demo *d, const char *kind, const char *key,
 void dh_demo_write_drop(struct dh_demo *d, uint64_t count);
 /* The actions that wait for it. */
 void dh_demo_write_acts(struct dh_demo *d);
-/* What the last action did, as far as it can be seen in `after`; NULL is
- * allowed. */
-void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after);
-/* Members of the header. */
+/* What the last action did until then, as far as it can be seen in `after`;
+ * NULL is allowed. */
+void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after,
+                        int64_t until_ns);
+/* To be told of with the action that it came of. */
+void dh_demo_note_change(struct dh_demo *d, const struct dh_input_event *e);
+/* The clipboard has another content. */
+void dh_demo_write_clip(struct dh_demo *d, const char *text);
+
+/* --- demo_head: members of the header, and of its screen --- */
+
 void dh_demo_write_head(void *demo, struct dh_json_writer *w);
+void dh_demo_write_screen(void *demo, struct dh_json_writer *w);
 
 #endif

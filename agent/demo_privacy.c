@@ -128,16 +128,30 @@ bool dh_demo_is_secret(struct dh_demo *d, const struct dh_input_event *e)
     return secret;
 }
 
+// So that whoever looks at the pictures knows why a place is gray.
+static void note_masked(struct dh_demo_privacy *p)
+{
+    const struct dh_rect *f = &p->field;
+    for (int i = 0; i < p->n_masked; i++)
+        if (memcmp(&p->masked[i], f, sizeof *f) == 0)
+            return;
+    if (p->n_masked < DH_DEMO_MASKED)
+        p->masked[p->n_masked++] = *f;
+}
+
 void dh_demo_draw_veil(struct dh_demo *d)
 {
-    const struct dh_demo_privacy *p = &d->privacy;
+    struct dh_demo_privacy *p = &d->privacy;
     struct dh_rect box[DH_DEMO_HIDDEN + 1];
     struct dh_window now;
     int n = 0;
     for (int i = 0; i < p->n_hidden; i++)
         if (!dh_windows_within(d->windows, p->hidden[i], &now) && now.id)
             box[n++] = now.box;
-    if (p->secret && !dh_rect_is_empty(p->field))
+    bool field = p->secret && !dh_rect_is_empty(p->field);
+    if (field)
+        note_masked(p);
+    if (field)
         box[n++] = (struct dh_rect){ p->field.x - MARGIN, p->field.y - MARGIN,
                                      p->field.w + 2 * MARGIN,
                                      p->field.h + 2 * MARGIN };

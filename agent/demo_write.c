@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "capture/frame.h"
 
-#define DRAG_PX         8
-#define DOUBLE_CLICK_MS 400
+#define EXPECT_NS (10 * DH_S) // a window that comes later has another cause
 
 static struct dh_json_writer *begin(struct dh_demo *d, const char *kind,
                                     int64_t *n)
@@ -110,7 +109,67 @@ void dh_demo_write_window(struct dh_demo *d, const struct dh_input_event *e)
     dh_jw_i64(w, "y", win->box.y);
     dh_jw_i64(w, "w", win->box.w);
     dh_jw_i64(w, "h", win->box.h);
+    if (e->stack >= 0)
+        dh_jw_i64(w, "stack", e->stack);
     end(d);
+}
+
+void dh_demo_write_clip(struct dh_demo *d, const char *text)
+{
+    const struct dh_demo_privacy *p = &d->privacy;
+    struct dh_json_writer *w = begin(d, "clip", NULL);
+    dh_jw_text(w, "what", "owner");
+    // What is copied where nobody may look is not looked at either.
+    if (text && !p->secret && !dh_demo_is_hidden(d, p->focus.id))
+        dh_jw_text(w, "text", text);
+    end(d);
+}
+
+// ---- what an action did to windows
+// ----------------------------------------------------
+
+void dh_demo_note_change(struct dh_demo *d, const struct dh_input_event *e)
+{
+    bool told = e->what == DH_WINDOW_MAP || e->what == DH_WINDOW_UNMAP ||
+                e->what == DH_WINDOW_TITLE;
+    if (!told || dh_demo_is_hidden(d, e->window.id) || e->window.own)
+        return;
+    if (d->n_changes == DH_DEMO_CHANGES) {
+        memmove(d->change, d->change + 1, sizeof d->change - sizeof *d->change);
+        d->n_changes--;
+    }
+    struct dh_demo_change *c = &d->change[d->n_changes++];
+    c->time_ns = e->time_ns;
+    c->what = e->what;
+    snprintf(c->title, sizeof c->title, "%s", e->window.title);
+    snprintf(c->wm_class, sizeof c->wm_class, "%s", e->window.wm_class);
+}
+
+// What happened since the action began, and before the next one did.
+static void put_expected(struct dh_demo *d, int64_t until_ns)
+{
+    static const char *const names[] = { [DH_WINDOW_MAP] = "appeared",
+                                         [DH_WINDOW_UNMAP] = "vanished",
+                                         [DH_WINDOW_TITLE] = "renamed" };
+    int left = 0;
+    for (int i = 0; i < d->n_changes; i++) {
+        const struct dh_demo_change *c = &d->change[i];
+        if (c->time_ns > until_ns) {
+            d->change[left++] = *c;
+            continue;
+        }
+        if (!d->wait.acted || c->time_ns < d->wait.began_ns ||
+            c->time_ns > d->wait.ended_ns + EXPECT_NS)
+            continue;
+        struct dh_json_writer *w = begin(d, "expect", NULL);
+        dh_jw_i64(w, "act", d->wait.acted);
+        dh_jw_text(w, "what", "window");
+        dh_jw_text(w, "is", names[c->what]);
+        dh_jw_text(w, "class", c->wm_class);
+        dh_jw_text(w, "title", c->title);
+        end(d);
+    }
+    d->n_changes = left;
 }
 
 void dh_demo_write_text(struct dh_demo *d, const char *kind, const char *key,
@@ -202,7 +261,7 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
     const struct dh_reduced *what = &a->what;
     uint64_t hash;
     // The next action ends it, and began with what it had left.
-    dh_demo_write_done(d, a->moment.before);
+    dh_demo_write_done(d, a->moment.before, what->began_ns);
     if (what->secret)
         name_secret(d, &a->what.action);
     int before = put_frame(d, a->moment.before, "before", &hash);
@@ -220,6 +279,8 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
     if (a->moment.has_target)
         dh_target_json(&a->moment.target, before, w);
     end(d);
+    d->wait.acted = d->wait.line;
+    d->wait.began_ns = what->began_ns;
     d->wait.ended_ns = d->wait.still_ns = what->ended_ns;
     d->wait.before = hash;
     d->wait.changed = false;
@@ -241,10 +302,13 @@ void dh_demo_write_acts(struct dh_demo *d)
     d->n_acts = 0;
 }
 
-void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after)
+void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after,
+                        int64_t until_ns)
 {
     struct dh_demo_wait *wait = &d->wait;
     uint64_t hash;
+    // Also of one that was done with: a window may come late.
+    put_expected(d, until_ns);
     if (!wait->line)
         return;
     int number = put_frame(d, after, "after", &hash);
@@ -258,51 +322,4 @@ void dh_demo_write_done(struct dh_demo *d, const struct dh_frame *after)
     dh_jw_bool(w, "changed", wait->changed || hash != wait->before);
     end(d);
     wait->line = 0;
-}
-
-// ---- the header
-// --------------------------------------------------------------
-
-static void put_optional(struct dh_json_writer *w, const char *key,
-                         const char *text)
-{
-    if (text)
-        dh_jw_text(w, key, text);
-}
-
-static void put_params(const struct dh_demo *d, struct dh_json_writer *w)
-{
-    char name[32];
-    dh_jw_object(w, "params");
-    for (int i = 1; i <= d->result.secrets; i++) {
-        snprintf(name, sizeof name, "secret%d", i);
-        dh_jw_object(w, name);
-        dh_jw_null(w, "value");
-        dh_jw_text(w, "kind", "text");
-        dh_jw_bool(w, "secret", true);
-        dh_jw_end_object(w);
-    }
-    dh_jw_end_object(w);
-}
-
-void dh_demo_write_head(void *demo, struct dh_json_writer *w)
-{
-    const struct dh_demo *d = demo;
-    dh_jw_object(w, "input");
-    dh_jw_text(w, "layout", d->layout);
-    dh_jw_i64(w, "double_click_ms", DOUBLE_CLICK_MS);
-    dh_jw_i64(w, "drag_px", DRAG_PX);
-    dh_jw_end_object(w);
-    dh_jw_object(w, "desktop");
-    put_optional(w, "session", d->o->desktop);
-    put_optional(w, "locale", d->o->locale);
-    dh_jw_end_object(w);
-    put_params(d, w);
-    dh_jw_object(w, "privacy");
-    dh_jw_text(w, "text", d->o->a11y ? "masked" : "full");
-    dh_jw_array(w, "excluded_windows");
-    for (int i = 0; i < d->o->n_exclude; i++)
-        dh_jw_text(w, NULL, d->o->exclude[i]);
-    dh_jw_end_array(w);
-    dh_jw_end_object(w);
 }

@@ -140,7 +140,10 @@ static void find_windows(struct dh_expect *e, const struct dh_recording *r,
     for (int i = s->first_window; i < s->first_window + s->n_windows; i++) {
         const struct dh_recorded_window *w = &r->window[i];
         bool focus = w->what == DH_WINDOW_FOCUS;
-        if (!is_last(r, s, i, focus) || !w->window.id ||
+        // Managers give the focus to a helper of theirs that nobody sees.
+        bool seen =
+            w->window.wm_class[0] && w->window.box.w > 1 && w->window.box.h > 1;
+        if (!is_last(r, s, i, focus) || !w->window.id || (focus && !seen) ||
             (!w->window.wm_class[0] && !w->window.title[0]))
             continue;
         switch (w->what) {

@@ -325,7 +325,6 @@ static enum dh_status read_head(struct dh_recording *r, struct dh_diag *diag)
         return DH_OK; // cut short; what is there can be played
     }
     const struct dh_json *desktop = dh_json_find(head, "desktop");
-    text_of(dh_json_find(head, "input"), "layout", r->layout, sizeof r->layout);
     text_of(desktop, "locale", r->locale, sizeof r->locale);
     text_of(desktop, "theme", r->theme, sizeof r->theme);
     enum dh_status st = dh_session_params_read(head, &r->params, diag);

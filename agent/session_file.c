@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "capture/frame.h"
 #include "capture/png.h"
 #include "capture/video_out.h"
@@ -30,6 +32,7 @@ struct dh_session_file {
     int fd; // events.jsonl
     bool with_video, film;
     void (*more)(void *user, struct dh_json_writer *w);
+    void (*more_screen)(void *user, struct dh_json_writer *w);
     void *user;
     struct dh_video_out *video; // from the first frame on
     struct dh_buf line;
@@ -37,6 +40,7 @@ struct dh_session_file {
     enum dh_status failed;
     int64_t base_ns, base_realtime_ns, synced_ns;
     int64_t n_lines;
+    uint64_t id;
     struct dh_size screen;
     struct seen *frames;
     int n_frames, cap;
@@ -88,6 +92,9 @@ static void put_clock(const struct dh_session_file *s, struct dh_json_writer *w)
 {
     char created[32];
     dh_time_text(s->base_realtime_ns, created);
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64, s->id);
+    dh_jw_text(w, "id", id);
     dh_jw_text(w, "created", created);
     dh_jw_object(w, "clock");
     dh_jw_i64(w, "base_ns", s->base_ns);
@@ -111,6 +118,8 @@ static void put_screen(const struct dh_session_file *s,
     dh_jw_i64(w, "width", s->screen.w);
     dh_jw_i64(w, "height", s->screen.h);
     put_optional(w, "display", s->display);
+    if (s->more_screen)
+        s->more_screen(s->user, w);
     dh_jw_end_object(w);
 }
 
@@ -151,6 +160,7 @@ static enum dh_status write_head(struct dh_session_file *s, int64_t t,
     put_optional(&w, "task", s->task);
     dh_jw_object(&w, "program");
     dh_jw_text(&w, "version", DH_VERSION);
+    put_optional(&w, "commit", DH_COMMIT[0] ? DH_COMMIT : NULL);
     dh_jw_end_object(&w);
     put_screen(s, &w);
     dh_jw_object(&w, "model");
@@ -195,10 +205,14 @@ enum dh_status dh_session_file_create(struct dh_session_file **out,
     s->display = copy_text(head->display);
     s->with_video = head->video;
     s->film = head->film;
+    s->screen = head->screen;
     s->more = head->more;
+    s->more_screen = head->more_screen;
     s->user = head->user;
     s->base_ns = dh_now_ns();
     s->base_realtime_ns = dh_realtime_ns();
+    const int64_t made[] = { s->base_ns, s->base_realtime_ns, getpid() };
+    s->id = dh_hash_bytes(made, sizeof made);
     dh_buf_init(&s->line, LINE_MAX_BYTES);
     enum dh_status st = make_folder(s);
     if (!st)

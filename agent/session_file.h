@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/event.h"
+#include "base/geom.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -20,12 +21,15 @@ struct dh_session_file;
 
 struct dh_session_head {
     const char *kind, *task, *model, *display; /* NULL: unknown */
+    struct dh_size screen;                     /* until a picture tells */
     bool video;
     /* The video is made of what dh_session_file_film is given, in place of the
      * pictures. */
     bool film;
-    /* More members of the header, each time that it is written; or NULL. */
+    /* More members of the header, and of its screen, each time that it is
+     * written; or NULL. */
     void (*more)(void *user, struct dh_json_writer *w);
+    void (*more_screen)(void *user, struct dh_json_writer *w);
     void *user;
 };
 

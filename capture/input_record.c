@@ -27,6 +27,7 @@
 
 #define QUEUE_EVENTS 1024
 #define MOTION_NS    (DH_S / 60)
+#define CLIP_WORDS   65536 // of four bytes
 
 struct chord {
     unsigned mods;
@@ -54,6 +55,7 @@ struct dh_input_record {
     int repeating; // the key that the server repeats; 0: none
     int64_t repeating_ns;
     char layout[64];
+    Window clip; // gets the clipboard's text; None: it is not asked for
 };
 
 const char *dh_window_change_name(enum dh_window_change what)
@@ -65,8 +67,10 @@ const char *dh_window_change_name(enum dh_window_change what)
 
 static void tell(struct dh_input_record *r, const struct dh_input_event *e)
 {
-    if (dh_queue_put(&r->queue, e, 0))
+    if (dh_queue_put(&r->queue, e, 0)) {
         atomic_fetch_add(&r->dropped, 1);
+        dh_free(e->clip);
+    }
 }
 
 static void tell_window(void *user, enum dh_window_change what,
@@ -76,7 +80,10 @@ static void tell_window(void *user, enum dh_window_change what,
     struct dh_input_event e = { .kind = DH_INPUT_WINDOW,
                                 .time_ns = dh_now_ns(),
                                 .what = what,
-                                .window = *window };
+                                .window = *window,
+                                .stack = -1 };
+    if (r->windows && what != DH_WINDOW_UNMAP)
+        e.stack = dh_windows_watch_above(r->windows, window->id);
     if (what == DH_WINDOW_FOCUS)
         dh_input_keys_reset(r->keys);
     tell(r, &e);
@@ -225,10 +232,44 @@ static void note_raw(struct dh_input_record *r, const XIRawEvent *raw)
     }
 }
 
+static void tell_clip(struct dh_input_record *r, char *text)
+{
+    struct dh_input_event e = { .kind = DH_INPUT_CLIP,
+                                .time_ns = dh_now_ns(),
+                                .clip = text };
+    tell(r, &e);
+}
+
+// The owner answers with an event, or never.
 static void note_clip(struct dh_input_record *r)
 {
-    struct dh_input_event e = { .kind = DH_INPUT_CLIP, .time_ns = dh_now_ns() };
-    tell(r, &e);
+    if (r->clip == None) {
+        tell_clip(r, NULL);
+        return;
+    }
+    XConvertSelection(r->dpy, XInternAtom(r->dpy, "CLIPBOARD", False),
+                      XInternAtom(r->dpy, "UTF8_STRING", False),
+                      XInternAtom(r->dpy, "DH_CLIP", False), r->clip,
+                      CurrentTime);
+}
+
+static void read_clip(struct dh_input_record *r, const XSelectionEvent *e)
+{
+    Atom type;
+    int format = 0;
+    unsigned long n = 0, more = 0;
+    unsigned char *p = NULL;
+    char *text = NULL;
+    if (e->property != None)
+        XGetWindowProperty(r->dpy, r->clip, e->property, 0, CLIP_WORDS, True,
+                           XInternAtom(r->dpy, "UTF8_STRING", False), &type,
+                           &format, &n, &more, &p);
+    // Longer ones come in pieces, which are not waited for.
+    if (p && format == 8 && !more)
+        text = dh_strndup((const char *)p, n);
+    if (p)
+        XFree(p);
+    tell_clip(r, text);
 }
 
 static void read_event(struct dh_input_record *r)
@@ -237,6 +278,10 @@ static void read_event(struct dh_input_record *r)
     XNextEvent(r->dpy, &e);
     if (r->fixes_event && e.type == r->fixes_event + XFixesSelectionNotify) {
         note_clip(r);
+        return;
+    }
+    if (e.type == SelectionNotify && e.xselection.requestor == r->clip) {
+        read_clip(r, &e.xselection);
         return;
     }
     if (e.type != GenericEvent) {
@@ -357,6 +402,9 @@ static enum dh_status start(struct dh_input_record *r,
         return st;
     dh_input_devices_find(&r->devices, r->dpy);
     select_clip(r);
+    if (o->clipboard)
+        r->clip = XCreateSimpleWindow(r->dpy, DefaultRootWindow(r->dpy), -1, -1,
+                                      1, 1, 0, 0, 0);
     note_layout(r);
     pointer(r);
     r->wake = eventfd(0, EFD_CLOEXEC);
@@ -401,7 +449,7 @@ void dh_input_record_destroy(struct dh_input_record *r)
     dh_queue_close(&r->queue);
     struct dh_input_event left;
     while (dh_queue_take(&r->queue, &left, 0) == DH_OK)
-        continue;
+        dh_free(left.clip);
     explicit_bzero(&left, sizeof left);
     dh_queue_finish(&r->queue);
     dh_free(r);

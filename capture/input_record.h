@@ -73,6 +73,12 @@ struct dh_input_event {
     /* Of a window. */
     enum dh_window_change what;
     struct dh_window window;
+    int stack; /* windows above it; -1: not known */
+
+    /* Of the clipboard, where it is asked for: what is in it, as far as it is
+     * a text that comes at once. Whoever takes the event frees it with dh_free.
+     * NULL: not known. */
+    char *clip;
 };
 
 struct dh_input_record_options {
@@ -82,6 +88,7 @@ struct dh_input_record_options {
      * everywhere and are not told as keys. */
     const char *stop_key, *pause_key;
     bool include_xtest; /* also what programs do through XTest */
+    bool clipboard;     /* also what is in the clipboard, 256 KiB of it */
 };
 
 /* DH_ERR_UNSUPPORTED, logged: the server has no XInput 2.1 or no XKB.

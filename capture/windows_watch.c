@@ -107,9 +107,10 @@ enum dh_status dh_windows_watch_create(struct dh_windows_watch **out,
     w->net_name = XInternAtom(dpy, "_NET_WM_NAME", False);
     XSelectInput(dpy, DefaultRootWindow(dpy),
                  SubstructureNotifyMask | PropertyChangeMask);
+    // Whoever is told may ask.
+    *out = w;
     add_all(w);
     w->focus_moved = true;
-    *out = w;
     return DH_OK;
 }
 
@@ -119,6 +120,23 @@ void dh_windows_watch_destroy(struct dh_windows_watch *w)
         return;
     dh_windows_destroy(w->windows);
     dh_free(w);
+}
+
+int dh_windows_watch_above(struct dh_windows_watch *w, unsigned long id)
+{
+    Window root = DefaultRootWindow(w->dpy), parent, *child = NULL;
+    unsigned n = 0;
+    int above = 0;
+    const struct top *asked = find_top(w, id), *t = NULL;
+    if (!asked || !XQueryTree(w->dpy, root, &root, &parent, &child, &n))
+        return -1;
+    while (n-- > 0 && t != asked) {
+        t = find_top(w, child[n]);
+        above += t && t != asked;
+    }
+    if (child)
+        XFree(child);
+    return t == asked ? above : -1;
 }
 
 static void note_title(struct dh_windows_watch *w, Window id)

@@ -26,6 +26,9 @@ dh_windows_watch_create(struct dh_windows_watch **out, Display *dpy,
 void dh_windows_watch_destroy(struct dh_windows_watch *w);
 /* Looks at every event of the display. */
 void dh_windows_watch_event(struct dh_windows_watch *w, const XEvent *e);
+/* How many of the windows that were told of are above this one; -1: it is none
+ * of them. */
+int dh_windows_watch_above(struct dh_windows_watch *w, unsigned long id);
 /* Tell what has become due; the moment of the next, INT64_MAX for none. A
  * change of focus is due at once, a window that moves when it rests. */
 int64_t dh_windows_watch_flush(struct dh_windows_watch *w);

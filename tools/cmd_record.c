@@ -23,7 +23,7 @@ struct record_options {
     const char *display, *task, *stop_key, *pause_key;
     struct dh_opt_list exclude;
     double max_minutes;
-    bool video, tidy, sign, include_xtest;
+    bool video, tidy, sign, include_xtest, clipboard;
 };
 
 #define MEMBER(m) offsetof(struct record_options, m)
@@ -41,6 +41,10 @@ static const struct dh_opt record_opts[] = {
     { "exclude", 0, DH_OPT_LIST, MEMBER(exclude), "PART",
       "Paint over windows whose title or class has this in it, and write down "
       "nothing that is typed there; may be given more than once",
+      0, 0, NULL },
+    { "clipboard", 0, DH_OPT_BOOL, MEMBER(clipboard), NULL,
+      "Also write down what is copied to the clipboard, which may be a "
+      "password",
       0, 0, NULL },
     { "max-minutes", 0, DH_OPT_DOUBLE, MEMBER(max_minutes), "N",
       "Stop after so long (default: 120)", 0.01, 10000, NULL },
@@ -249,6 +253,7 @@ static int record(const struct record_options *o, struct dh_app_options *app,
         .video = o->video,
         .tidy = o->tidy,
         .include_xtest = o->include_xtest,
+        .clipboard = o->clipboard,
         .limit_ns = (int64_t)(o->max_minutes * 60 * (double)DH_S),
         .step = on_step,
         .paused = on_paused,

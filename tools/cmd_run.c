@@ -12,6 +12,7 @@
 #include "agent/brain.h"
 #include "agent/endpoint.h"
 #include "agent/estimate.h"
+#include "agent/export.h"
 #include "agent/loop.h"
 #include "agent/record.h"
 #include "base/buf.h"
@@ -31,6 +32,7 @@
 
 struct run_options {
     const char *display, *region, *output, *window, *session, *script;
+    const char *plan;
     int max_steps, settle_ms, quiet_ms;
     bool record, video, film, wait_exact, cmd_is_ctrl, dry_run;
     double max_cost, max_tokens, max_seconds;
@@ -77,6 +79,9 @@ static const struct dh_opt run_opts[] = {
     { "script", 0, DH_OPT_TEXT, offsetof(struct run_options, script), "FILE",
       "Take answers from a file, one action a line, in place of a model", 0, 0,
       NULL },
+    { "plan", 0, DH_OPT_TEXT, offsetof(struct run_options, plan), "SESSION",
+      "Tell the model how a recorded session did it; TASK may be left out", 0,
+      0, NULL },
     { "quiet-ms", 0, DH_OPT_INT, offsetof(struct run_options, quiet_ms), "N",
       "After an action the screen must be still for so long (default: 120)", 1,
       60000, NULL },
@@ -672,6 +677,20 @@ static int dry_run(struct run *r)
     return dh_app_exit(st);
 }
 
+// The task in words, and the plan that comes with it.
+static enum dh_status read_task(const struct run *r, const char *task,
+                                struct dh_buf *out)
+{
+    if (!r->o.plan) {
+        dh_buf_puts(out, task);
+        return DH_OK;
+    }
+    char *dir = dh_app_session_find(r->o.plan);
+    enum dh_status st = dh_export_plan(dir, task, out);
+    dh_free(dir);
+    return st;
+}
+
 static int run(int argc, char **argv)
 {
     struct run r = { .o = { .max_steps = 30,
@@ -689,14 +708,20 @@ static int run(int argc, char **argv)
     int n, status;
     if (!dh_app_parse(&dh_cmd_run, sets, &r.app, argc, argv, &n, &status))
         return status;
-    if (n != 1 || !argv[1][0])
+    bool task = n == 1 && argv[1][0];
+    if (!task && !(n == 0 && r.o.plan))
         return dh_app_usage(&dh_cmd_run, "one TASK is expected, in quotes");
     dh_app_cancel();
     if (r.o.dry_run)
         return dry_run(&r);
-    enum dh_status st = open_all(&r, argv[1]);
-    status = st ? dh_app_exit(st) : run_task(&r, argv[1]);
+    struct dh_buf text;
+    dh_buf_init(&text, 1 << 20);
+    enum dh_status st = read_task(&r, task ? argv[1] : NULL, &text);
+    if (!st)
+        st = open_all(&r, dh_buf_text(&text));
+    status = st ? dh_app_exit(st) : run_task(&r, dh_buf_text(&text));
     run_finish(&r);
+    dh_buf_finish(&text);
     return status;
 }
 

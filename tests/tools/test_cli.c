@@ -14,7 +14,8 @@
 static const char *const commands[] = { "run",   "locate", "ask",     "grab",
                                         "act",   "tokens", "inspect", "forward",
                                         "eval",  "doctor", "bench",   "view",
-                                        "serve", "record" };
+                                        "serve", "record", "mark",    "export",
+                                        "import" };
 
 static void test_help_lists_every_command(void)
 {

@@ -675,7 +675,124 @@ static void test_programs_under_a_window_manager_are_told_apart(void)
     dh_bus_stop(bus);
 }
 
-DH_TESTS(DH_TEST(what_a_person_does_becomes_actions),
+// Own the clipboard, and give the text to who asks for it next.
+static void give_clipboard(Display *dpy, Window w, const char *text)
+{
+    Atom clipboard = XInternAtom(dpy, "CLIPBOARD", False);
+    XEvent e;
+    XSetSelectionOwner(dpy, clipboard, w, CurrentTime);
+    XSync(dpy, False);
+    do {
+        CHECK_INT(dh_x11_wait_event(dpy, dh_now_ns() + 10 * DH_S), DH_OK);
+        XNextEvent(dpy, &e);
+    } while (e.type != SelectionRequest);
+    const XSelectionRequestEvent *q = &e.xselectionrequest;
+    XChangeProperty(dpy, q->requestor, q->property, q->target, 8,
+                    PropModeReplace, (const unsigned char *)text,
+                    (int)strlen(text));
+    XSelectionEvent answer = { .type = SelectionNotify,
+                               .requestor = q->requestor,
+                               .selection = q->selection,
+                               .target = q->target,
+                               .property = q->property };
+    XSendEvent(dpy, q->requestor, False, 0, (XEvent *)&answer);
+    XSync(dpy, False);
+}
+
+// Until the recording has it, ten seconds at most.
+static bool wait_line(const char *part)
+{
+    bool found = false;
+    for (int i = 0; i < 400 && !found; i++) {
+        char *text = read_lines();
+        found = strstr(text, part) != NULL;
+        dh_big_free(text);
+        if (!found)
+            dh_sleep_for(25 * DH_MS);
+    }
+    return found;
+}
+
+static struct dh_json *header(const char *dir)
+{
+    char *path = dh_path_join(dir, "session.json"), *text;
+    struct dh_diag why = { 0 };
+    size_t len;
+    CHECK_INT(dh_file_read(path, 1 << 20, &text, &len), DH_OK);
+    struct dh_json *o = dh_json_parse(text, len, &why);
+    CHECK_STR(why.text, "");
+    dh_big_free(text);
+    dh_free(path);
+    return o;
+}
+
+static void check_members(const struct dh_json *o, const char *object,
+                          const char *const *keys)
+{
+    const struct dh_json *in = dh_json_find(o, object);
+    for (; *keys; keys++)
+        if (!dh_json_find(in, *keys))
+            CHECK_STR(object, *keys);
+}
+
+/* What a dialog that a click opens does to the windows is told, and with
+ * --clipboard what was copied; the header says how the desktop is set up. */
+static void test_windows_clipboard_and_desktop_are_told(void)
+{
+    static const char *const screen[] = { "depth", "dpi", "outputs", "captured",
+                                          NULL };
+    static const char *const input[] = { "layout", "layout_name",
+                                         "double_click_ms", "drag_px", NULL };
+    static const char *const desktop[] = { "locale", NULL };
+    static const char *const privacy[] = { "text", "masked_rects", "clipboard",
+                                           "excluded_windows", NULL };
+    static const char *const counts[] = { "lines", "frames", "dropped", NULL };
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    Display *dpy;
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    dh_listener_init(&l);
+    show_init(&s, "--clipboard");
+    dh_person_clicks(&s.person, 300, 200, 1);
+    CHECK(program_saw("left_click 300 200"));
+    Window w = XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), 40, 40, 200,
+                                   100, 0, 0, 0);
+    char name[] = "ask", kind[] = "Ask";
+    XClassHint hint = { .res_name = name, .res_class = kind };
+    XSetClassHint(dpy, w, &hint);
+    XStoreName(dpy, w, "Really?");
+    XMapWindow(dpy, w);
+    XSync(dpy, False);
+    CHECK(wait_line("\"what\":\"map\",\"title\":\"Really?\""));
+    give_clipboard(dpy, w, "what was \"copied\"");
+    CHECK(wait_line("\"k\":\"clip\",\"what\":\"owner\",\"text\":\"what was "
+                    "\\\"copied\\\"\""));
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "stopped after", NULL);
+    char *text = read_lines();
+    CHECK(strstr(text, "\"k\":\"expect\""));
+    CHECK(strstr(text, "\"what\":\"window\",\"is\":\"appeared\",\"class\":"
+                       "\"ask.Ask\",\"title\":\"Really?\""));
+    CHECK(strstr(text, "\"stack\":0"));
+    dh_big_free(text);
+    struct dh_json *o = header(s.dir);
+    CHECK_INT(strlen(dh_json_text(dh_json_find(o, "id"))), 16);
+    check_members(o, "screen", screen);
+    check_members(o, "input", input);
+    check_members(o, "desktop", desktop);
+    check_members(o, "privacy", privacy);
+    check_members(o, "counts", counts);
+    CHECK(dh_json_find(dh_json_find(o, "program"), "commit"));
+    dh_json_free(o);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_x11_close(dpy);
+    dh_listener_finish(&l);
+}
+
+DH_TESTS(DH_TEST(windows_clipboard_and_desktop_are_told),
+         DH_TEST(what_a_person_does_becomes_actions),
          DH_TEST(the_mouse_clicks_twice_drags_and_scrolls),
          DH_TEST(what_is_done_in_a_pause_is_not_kept),
          DH_TEST(nothing_of_an_excluded_window_is_kept),
