@@ -1,4 +1,4 @@
-# A page with a form that tells what was clicked on.
+# A page with a form that tells what was clicked on; the button may be gone.
 TOOLKIT=Blink
 start() {
     # It tells the bus nothing unless it is told to.

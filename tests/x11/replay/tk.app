@@ -1,4 +1,4 @@
-# A form of Tk that tells what was clicked on.
+# A form of Tk that tells what was clicked on; without a box where one is gone.
 TOOLKIT=Tk
 start() {
     wish "$here/replay/form.tcl" "$HOME/log" "$CHANGE" &
