@@ -216,8 +216,7 @@ static void feed(struct dh_demo *d, const struct dh_input_event *e, int64_t n,
 
 static void note_key(struct dh_demo *d, const struct dh_input_event *e)
 {
-    // What is typed in the terminal that we run in is no part of it.
-    if (d->privacy.focus.own)
+    if (dh_demo_is_own(&d->privacy.focus))
         return;
     bool secret = dh_demo_is_secret(d, e);
     if (!secret) {
@@ -287,9 +286,15 @@ static void note_window(struct dh_demo *d, const struct dh_input_event *e)
 static void note_event(struct dh_demo *d, const struct dh_input_event *e)
 {
     switch (e->kind) {
-    case DH_INPUT_STOP: stop(d, DH_DEMO_STOPPED); break;
+    case DH_INPUT_STOP:
+        if (!d->o->into)
+            stop(d, DH_DEMO_STOPPED);
+        break;
     case DH_INPUT_LOST: stop(d, DH_DEMO_LOST); break;
-    case DH_INPUT_PAUSE: set_paused(d, !d->paused); break;
+    case DH_INPUT_PAUSE:
+        if (!d->o->into)
+            set_paused(d, !d->paused);
+        break;
     case DH_INPUT_WINDOW: note_window(d, e); break;
     case DH_INPUT_LAYOUT:
         snprintf(d->layout, sizeof d->layout, "%s", e->name);
@@ -319,6 +324,8 @@ static enum dh_status open_source(struct dh_demo *d)
 {
     struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_source *inner;
+    if (d->o->screen)
+        screen = *d->o->screen;
     screen.display = d->o->display;
     // The pointer is known, and would cover what it points at.
     screen.cursor = false;
@@ -328,7 +335,7 @@ static enum dh_status open_source(struct dh_demo *d)
     return st;
 }
 
-static enum dh_status open_all(struct dh_demo *d)
+static enum dh_status open_session(struct dh_demo *d)
 {
     struct dh_session_head head = { .kind = "human",
                                     .task = d->o->task,
@@ -337,30 +344,51 @@ static enum dh_status open_all(struct dh_demo *d)
                                     .film = true,
                                     .more = dh_demo_write_head,
                                     .user = d };
+    d->file = d->o->into;
+    return d->file ? DH_OK : dh_session_file_create(&d->file, d->o->dir, &head);
+}
+
+static enum dh_status open_input(struct dh_demo *d)
+{
     struct dh_input_record_options input = { .display = d->o->display,
                                              .locale = d->o->locale,
                                              .stop_key = d->o->stop_key,
                                              .pause_key = d->o->pause_key,
                                              .include_xtest =
                                                  d->o->include_xtest };
+    d->input = d->o->input;
+    if (!d->input)
+        return dh_input_record_create(&d->input, &input);
+    // What it told of windows before was for nobody, and so was what it lost.
+    (void)dh_input_record_dropped(d->input);
+    if (dh_windows_focused(d->windows, &d->privacy.focus))
+        memset(&d->privacy.focus, 0, sizeof d->privacy.focus);
+    d->privacy.touched = true;
+    return DH_OK;
+}
+
+static enum dh_status open_all(struct dh_demo *d)
+{
     d->reduce = new_reduce(d);
     enum dh_status st = open_source(d);
     if (!st)
         st = dh_windows_create(&d->windows, d->o->display);
     if (!st)
-        st = dh_session_file_create(&d->file, d->o->dir, &head);
+        st = open_session(d);
     // Last: from here on nothing that is done is missed.
     if (!st)
-        st = dh_input_record_create(&d->input, &input);
+        st = open_input(d);
     dh_a11y_watch(d->o->a11y);
-    d->began_ns = dh_now_ns();
+    d->began_ns = d->o->into ? dh_session_file_base(d->o->into) : dh_now_ns();
     return st;
 }
 
 static void close_all(struct dh_demo *d)
 {
-    dh_input_record_destroy(d->input);
-    dh_session_file_destroy(d->file);
+    if (!d->o->input)
+        dh_input_record_destroy(d->input);
+    if (!d->o->into)
+        dh_session_file_destroy(d->file);
     dh_windows_destroy(d->windows);
     dh_reduce_destroy(d->reduce);
     moment_finish(&d->pending);
@@ -379,7 +407,7 @@ static void check_limits(struct dh_demo *d, struct dh_cancel *cancel)
         stop(d, DH_DEMO_FAILED);
     else if (d->over)
         return;
-    else if (dh_cancel_is_set(cancel))
+    else if (dh_cancel_is_set(cancel) || (d->o->over && d->o->over(d->o->user)))
         stop(d, DH_DEMO_STOPPED);
     else if (d->o->limit_ns && dh_now_ns() - d->began_ns > d->o->limit_ns)
         stop(d, DH_DEMO_LIMIT);
@@ -393,6 +421,8 @@ static void finish_session(struct dh_demo *d)
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
     dh_demo_write_done(d, d->latest);
+    if (d->o->into)
+        return;
     dh_demo_write_text(d, "end", "reason", reason);
     enum dh_status st = dh_session_file_finish(
         d->file, dh_now_ns(), reason, (uint64_t)d->result.dropped, NULL);

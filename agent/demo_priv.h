@@ -77,6 +77,9 @@ struct dh_demo {
 
 /* --- demo_privacy --- */
 
+/* What is done in it is no part of the demonstration: the terminal that we run
+ * in, our own windows. */
+bool dh_demo_is_own(const struct dh_window *w);
 /* The window may not be looked into. */
 bool dh_demo_is_hidden(const struct dh_demo *d, unsigned long window);
 void dh_demo_note_window(struct dh_demo *d, const struct dh_input_event *e);

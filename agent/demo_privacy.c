@@ -13,6 +13,11 @@
 #define MARGIN    3
 #define TRIES     2
 
+bool dh_demo_is_own(const struct dh_window *w)
+{
+    return w->own || strcmp(w->program, "deskhand") == 0;
+}
+
 bool dh_demo_is_hidden(const struct dh_demo *d, unsigned long window)
 {
     for (int i = 0; i < d->privacy.n_hidden; i++)
