@@ -85,6 +85,8 @@ void dh_app_print(FILE *to, const char *text);
 /* Append the folder for what is kept from run to run. */
 void dh_app_state_dir(struct dh_buf *path);
 
+/* $XDG_RUNTIME_DIR, where it is an absolute path; else NULL. */
+const char *dh_app_runtime_dir(void);
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 

@@ -155,7 +155,91 @@ static void test_no_answer_is_no(void)
     check_answer("\n", "");
 }
 
+static char *read_file(const char *dir, const char *name)
+{
+    char *path = dh_path_join(dir, name), *text;
+    size_t len;
+    CHECK_INT(dh_file_read(path, 1 << 24, &text, &len), DH_OK);
+    dh_free(path);
+    return text;
+}
+
+static void tap_key(struct dh_person *p, KeySym key)
+{
+    dh_person_key(p, key, true);
+    dh_person_key(p, key, false);
+}
+
+// One line of events.jsonl from `*at` on that has both; moves *at behind it.
+static void check_line(const char **at, const char *one, const char *other)
+{
+    const char *p = strstr(*at, one);
+    if (!p)
+        CHECK_STR(*at, one);
+    while (p > *at && p[-1] != '\n')
+        p--;
+    char *line = dh_strndup(p, strcspn(p, "\n"));
+    if (!strstr(line, other))
+        CHECK_STR(line, other);
+    *at = p + strlen(line);
+    dh_free(line);
+}
+
+static void test_what_a_person_does_by_hand_is_recorded(void)
+{
+    struct dh_listener l;
+    struct dh_person person;
+    struct said s;
+    char *script = dh_test_file("script", "left_mouse_down 500 500\nwait 60\n"
+                                          "type y\ntype z\n");
+    char *dir = dh_test_path("s"), *audit = dh_test_path("audit.jsonl");
+    const char *const args[] = { "run",      "--session", dir,
+                                 "--audit",  audit,       "--no-video",
+                                 "--script", script,      "--settle-ms=2000",
+                                 "x",        NULL };
+    dh_listener_init(&l);
+    dh_person_init(&person);
+    pid_t pid = program_start(args);
+    CHECK(program_saw("[wait 60]"));
+    tap_key(&person, XK_Scroll_Lock);
+    CHECK(program_saw("a person has the desktop"));
+    CHECK_INT(dh_listener_held(&l), 0);
+    dh_person_clicks(&person, 200, 100, 1);
+    dh_person_types(&person, "Ada");
+    tap_key(&person, XK_Scroll_Lock);
+    CHECK(program_saw("the desktop was handed back"));
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "by hand, the user did: left_click ", NULL);
+    CHECK_SAID(&s, 0, "; type \"Ada\"\n", NULL);
+    said_finish(&s);
+    dh_listener_drain(&l);
+    CHECK_STR(dh_buf_text(&l.typed), "<Scroll_Lock>Ada<Scroll_Lock>z");
+
+    char *events = read_file(dir, "events.jsonl");
+    const char *at = events;
+    check_line(&at, "\"p\":[[200,100]]", "\"by\":\"human\"");
+    check_line(&at, "\"k\":\"done\"", "\"ok\":true");
+    check_line(&at, "\"text\":\"Ada\"", "\"by\":\"human\"");
+    check_line(&at, "\"k\":\"done\"", "\"after\":");
+    check_line(&at, "\"text\":\"z\"", "\"by\":\"model\"");
+    CHECK(!strstr(events, "\"keys\":"));
+    dh_big_free(events);
+    char *page = read_file(dir, "index.html");
+    CHECK(strstr(page, "<h2>By hand</h2>"));
+    CHECK(strstr(page, "type &quot;Ada&quot;"));
+    dh_big_free(page);
+    RUN(&s, "view", "--list", dir);
+    CHECK_SAID(&s, 0, "left_click", "");
+    said_finish(&s);
+    dh_person_finish(&person);
+    dh_listener_finish(&l);
+    dh_free(script);
+    dh_free(audit);
+    dh_free(dir);
+}
+
 DH_TESTS(DH_TEST(the_stop_key_ends_the_run),
          DH_TEST(without_a_person_what_is_risky_is_refused),
+         DH_TEST(what_a_person_does_by_hand_is_recorded),
          DH_TEST(rules_and_keys_are_checked), DH_TEST(a_person_says_yes),
          DH_TEST(a_person_says_no), DH_TEST(no_answer_is_no));
