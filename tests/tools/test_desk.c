@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "tests/tools/program.h"
 #include "tests/x11/listener.h"
 #include "tests/x11/person.h"
+#include "tools/control.h"
 
 static void test_the_stop_key_ends_the_run(void)
 {
@@ -238,8 +240,68 @@ static void test_what_a_person_does_by_hand_is_recorded(void)
     dh_free(dir);
 }
 
+static void wait_for_state(int fd, enum dh_control_state *state,
+                           enum dh_control_state want)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    while (*state != want && poll(&p, 1, 20000) > 0)
+        *state = dh_control_read(fd, *state);
+    CHECK_INT(*state, want);
+}
+
+static int called(const char *dir)
+{
+    int fd = dh_control_connect(getenv("XDG_RUNTIME_DIR"), dir);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static void test_another_process_takes_and_hands_back(void)
+{
+    struct dh_listener l;
+    struct said s;
+    enum dh_control_state state = DH_CONTROL_GONE;
+    char *script = dh_test_file("script", "wait 60\ntype y\ntype z\n");
+    char *dir = dh_test_path("s"), *audit = dh_test_path("audit.jsonl");
+    const char *const args[] = {
+        "run",  "--session",    dir,          "--audit", audit, "--script",
+        script, "--wait-exact", "--no-video", "x",       NULL
+    };
+    dh_listener_init(&l);
+    pid_t pid = program_start(args);
+    CHECK(program_saw("[wait 60]"));
+    int fd = called(dir), rude = called(dir);
+    wait_for_state(fd, &state, DH_CONTROL_AGENT);
+    CHECK(dh_control_ask(fd, true));
+    wait_for_state(fd, &state, DH_CONTROL_PERSON);
+    CHECK(program_saw("a person has the desktop"));
+    // What is no request ends the connection, and nothing else.
+    state = DH_CONTROL_GONE;
+    wait_for_state(rude, &state, DH_CONTROL_PERSON);
+    CHECK_INT(send(rude, "take over the world", 19, MSG_NOSIGNAL), 19);
+    wait_for_state(rude, &state, DH_CONTROL_GONE);
+    close(rude);
+    state = DH_CONTROL_PERSON;
+    CHECK(dh_control_ask(fd, false));
+    wait_for_state(fd, &state, DH_CONTROL_AGENT);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "by hand, the user did: nothing\n", NULL);
+    said_finish(&s);
+    state = DH_CONTROL_AGENT;
+    wait_for_state(fd, &state, DH_CONTROL_GONE);
+    close(fd);
+    CHECK_INT(dh_control_connect(getenv("XDG_RUNTIME_DIR"), dir), -1);
+    dh_listener_drain(&l);
+    CHECK_STR(dh_buf_text(&l.typed), "z");
+    dh_listener_finish(&l);
+    dh_free(script);
+    dh_free(audit);
+    dh_free(dir);
+}
+
 DH_TESTS(DH_TEST(the_stop_key_ends_the_run),
          DH_TEST(without_a_person_what_is_risky_is_refused),
          DH_TEST(what_a_person_does_by_hand_is_recorded),
+         DH_TEST(another_process_takes_and_hands_back),
          DH_TEST(rules_and_keys_are_checked), DH_TEST(a_person_says_yes),
          DH_TEST(a_person_says_no), DH_TEST(no_answer_is_no));
