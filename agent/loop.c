@@ -239,9 +239,10 @@ bool dh_run_yield(struct dh_run *r, char **told)
     struct dh_view view = { r->frame->screen };
     dh_buf_init(&text, 1 << 16);
     dh_hand_text(&did, &view, &text);
-    dh_hand_finish(&did);
     dh_run_tell_text(r, DH_EVENT_NOTE, dh_buf_text(&text), DH_OK);
-    *told = back ? dh_buf_take(&text) : NULL;
+    bool acted = !did.known || did.n;
+    *told = back && acted ? dh_buf_take(&text) : NULL;
+    dh_hand_finish(&did);
     dh_buf_finish(&text);
     if (!back)
         return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
@@ -257,8 +258,10 @@ static bool yield_question(struct dh_run *r)
     char *told;
     if (!dh_run_yield(r, &told))
         return false;
-    dh_history_by_hand(&r->history, "user took over");
-    dh_history_by_hand(&r->history, told);
+    if (told) {
+        dh_history_by_hand(&r->history, "user took over");
+        dh_history_by_hand(&r->history, told);
+    }
     dh_free(told);
     r->step--;
     return dh_run_settle(r) && observe(r, "after");

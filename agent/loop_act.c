@@ -395,7 +395,8 @@ static bool yield(struct deed *d, struct dh_event *e)
     char *told;
     if (!dh_run_yield(r, &told))
         return false;
-    put_line(d, told);
+    if (told)
+        put_line(d, told);
     dh_free(told);
     r->step -= !d->executed;
     r->fresh = false;

@@ -41,8 +41,8 @@ DH_MUST_USE bool dh_run_grab(struct dh_run *r, struct dh_frame **out);
 void dh_run_show(struct dh_run *r, struct dh_frame *frame, const char *why);
 
 /* A person has the desktop: all is let go of until it is back, and *told is a
- * line on what they did, to be freed with dh_free. False once the run has
- * ended; *told is NULL then. */
+ * line on what they did, to be freed with dh_free; NULL: nothing. False once
+ * the run has ended; *told is NULL then. */
 DH_MUST_USE bool dh_run_yield(struct dh_run *r, char **told);
 /* Wait until the screen is still, whatever was drawn before. */
 DH_MUST_USE bool dh_run_settle(struct dh_run *r);

@@ -205,7 +205,7 @@ static void warn_of_head(struct dh_session_reader *s, const struct dh_json *o)
                         "far as it is understood",
                         s->info.version);
     if (!dh_json_find(o, "ended"))
-        dh_session_note(s, "it has no end: still running, or cut short");
+        dh_session_note(s, DH_SESSION_NO_END);
 }
 
 static bool head_is_new(struct dh_session_reader *s)

@@ -30,6 +30,8 @@ struct dh_json;
 struct dh_session_reader;
 
 #define DH_SESSION_MAX_POINTS 64
+/* A note that is no fault while a run is known to write it. */
+#define DH_SESSION_NO_END     "it has no end: still running, or cut short"
 
 /* Texts are "" where the header has none. */
 struct dh_session_info {

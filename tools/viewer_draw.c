@@ -355,8 +355,10 @@ static void draw_line(struct dh_viewer *v)
     fill(v->to, x - px(v, 1), y - px(v, 4), px(v, 3), h + px(v, 10), C.accent);
     draw_button(v);
     snprintf(text, sizeof text, "%s %.2f / %.2f s   x%d      ? help",
-             v->playing ? "playing" : "paused", (double)v->t / 1e9,
-             (double)v->t_end / 1e9, v->speed);
+             v->playing  ? "playing"
+             : v->follow ? "live"
+                         : "paused",
+             (double)v->t / 1e9, (double)v->t_end / 1e9, v->speed);
     dh_viewer_text(v->to, v->fonts.plain, text, C.dim, at, &a);
 }
 
@@ -387,7 +389,7 @@ static const char help_text[] =
 
 static void draw_help(struct dh_viewer *v)
 {
-    int w = DH_MIN(px(v, 520), v->to->w), h = DH_MIN(px(v, 460), v->to->h);
+    int w = DH_MIN(px(v, 520), v->to->w), h = DH_MIN(px(v, 420), v->to->h);
     SDL_Rect r = { (v->to->w - w) / 2, (v->to->h - h) / 2, w, h };
     SDL_Rect at = { r.x + px(v, 20), r.y + px(v, 16), w - px(v, 40), 0 };
     fill(v->to, r.x, r.y, r.w, r.h, C.panel);

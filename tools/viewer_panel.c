@@ -104,9 +104,15 @@ static void write_notes(struct pen *p)
 {
     int n;
     const char *const *notes = dh_session_notes(p->v->session, &n);
-    for (int i = 0; i < n; i++)
-        write_section(p, i ? "" : "This session is not whole", notes[i],
-                      p->v->fonts.plain, C.bad);
+    const char *title = "This session is not whole";
+    bool runs = p->v->state != DH_CONTROL_GONE ||
+                dh_session_info(p->v->session)->ended[0];
+    for (int i = 0; i < n; i++) {
+        if (runs && strcmp(notes[i], DH_SESSION_NO_END) == 0)
+            continue;
+        write_section(p, title, notes[i], p->v->fonts.plain, C.bad);
+        title = "";
+    }
 }
 
 static void write_top(struct pen *p)
