@@ -379,6 +379,7 @@ static enum dh_status open_all(struct dh_demo *d)
     if (!st)
         st = open_input(d);
     dh_a11y_watch(d->o->a11y);
+    d->since_ns = dh_now_ns();
     d->began_ns = d->o->into ? dh_session_file_base(d->o->into) : dh_now_ns();
     return st;
 }
@@ -411,6 +412,15 @@ static void check_limits(struct dh_demo *d, struct dh_cancel *cancel)
         stop(d, DH_DEMO_STOPPED);
     else if (d->o->limit_ns && dh_now_ns() - d->began_ns > d->o->limit_ns)
         stop(d, DH_DEMO_LIMIT);
+}
+
+// Handing back may be noticed before what was done up to it.
+static void take_rest(struct dh_demo *d)
+{
+    struct dh_input_event e;
+    while (d->o->into && dh_input_record_take(d->input, &e, 0) == DH_OK)
+        note_event(d, &e);
+    explicit_bzero(&e, sizeof e);
 }
 
 static void finish_session(struct dh_demo *d)
@@ -450,6 +460,7 @@ enum dh_status dh_demo_run(const struct dh_demo_options *o,
             check_limits(d, cancel);
         }
         explicit_bzero(&e, sizeof e);
+        take_rest(d);
         finish_session(d);
         *out = d->result;
     }

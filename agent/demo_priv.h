@@ -64,6 +64,7 @@ struct dh_demo {
     struct dh_frame *fresh;  /* newer, not known to be clean yet */
     struct dh_frame *still;  /* as it was before the hand began to move */
     int64_t looked_ns, moved_ns, began_ns;
+    int64_t since_ns; /* from here on what has the focus is asked for */
     struct dh_moment pending;
     struct dh_demo_act act[DH_DEMO_ACTS];
     int n_acts;

@@ -240,6 +240,43 @@ static void test_what_a_person_does_by_hand_is_recorded(void)
     dh_free(dir);
 }
 
+// While the agent waits for a still screen nobody asks where the keys go.
+static void test_what_is_typed_unseen_is_not_written(void)
+{
+    struct dh_listener l;
+    struct dh_person person;
+    struct said s;
+    char *script = dh_test_file("script", "left_click 500 500\ntype y\n");
+    char *dir = dh_test_path("s"), *audit = dh_test_path("audit.jsonl");
+    const char *const args[] = {
+        "run",      "--session", dir, "--audit",         audit, "--no-video",
+        "--script", script,      "x", "--quiet-ms=2000", NULL
+    };
+    dh_listener_init(&l);
+    dh_person_init(&person);
+    pid_t pid = program_start(args);
+    CHECK(program_saw("[left_click"));
+    dh_person_types(&person, "Ada");
+    CHECK(program_saw("a person has the desktop"));
+    tap_key(&person, XK_Scroll_Lock);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, "by hand, the user did: type \"{{secret:secret1}}\"",
+               NULL);
+    CHECK(!strstr(s.out, "Ada"));
+    said_finish(&s);
+    char *events = read_file(dir, "events.jsonl");
+    const char *at = events;
+    check_line(&at, "\"by\":\"human\"", "\"secret\":true");
+    CHECK(!strstr(events, "Ada"));
+    CHECK(!strstr(events, "\"name\":\"d\""));
+    dh_big_free(events);
+    dh_person_finish(&person);
+    dh_listener_finish(&l);
+    dh_free(script);
+    dh_free(audit);
+    dh_free(dir);
+}
+
 static void wait_for_state(int fd, enum dh_control_state *state,
                            enum dh_control_state want)
 {
@@ -302,6 +339,7 @@ static void test_another_process_takes_and_hands_back(void)
 DH_TESTS(DH_TEST(the_stop_key_ends_the_run),
          DH_TEST(without_a_person_what_is_risky_is_refused),
          DH_TEST(what_a_person_does_by_hand_is_recorded),
+         DH_TEST(what_is_typed_unseen_is_not_written),
          DH_TEST(another_process_takes_and_hands_back),
          DH_TEST(rules_and_keys_are_checked), DH_TEST(a_person_says_yes),
          DH_TEST(a_person_says_no), DH_TEST(no_answer_is_no));
