@@ -110,7 +110,7 @@ enum dh_status dh_session_film_frame(struct dh_session_film *f, int64_t pts_ms,
     if (frame && f->ended && time_of(f, frame) < t - DH_S)
         frame = NULL;
     if (!frame) {
-        dh_diag_set(diag, 0, "there is no picture of it, and video.mkv %s",
+        dh_diag_set(diag, 0, "video.mkv %s",
                     f->source ? "does not reach it" : "cannot be read");
         return DH_ERR_NOTFOUND;
     }
