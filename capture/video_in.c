@@ -438,7 +438,10 @@ enum dh_status dh_video_times(const char *path, int64_t **ms, size_t *n)
 {
     struct video_in v;
     struct times t = { 0 };
-    enum dh_status st = video_open(&v, path);
+    enum dh_status st = dh_av_init();
+    if (st)
+        return st;
+    st = video_open(&v, path);
     if (!st)
         st = times_read(&v, &t);
     for (size_t i = 0; !st && i < t.n; i++)
