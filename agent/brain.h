@@ -89,6 +89,8 @@ struct dh_brain_request {
      * NULL. */
     bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
+    bool anew; /* on_text is told NULL where the answer begins once more;
+                * without it an answer that broke off is not asked for again */
 };
 
 enum dh_brain_end {

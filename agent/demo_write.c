@@ -235,11 +235,13 @@ static const char *doubt_of(const struct dh_demo_act *a)
     return dh_target_doubt(&a->moment.target);
 }
 
-static void tell_step(struct dh_demo *d, const struct dh_demo_act *a)
+static void tell_step(struct dh_demo *d, const struct dh_demo_act *a,
+                      int before)
 {
     struct dh_buf text;
     struct dh_demo_step step = {
         .number = d->result.steps,
+        .before = before,
         .t_ns = a->what.began_ns - d->began_ns,
         .what = &a->what,
         .target = a->moment.has_target ? &a->moment.target : NULL,
@@ -285,7 +287,7 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
     d->wait.before = hash;
     d->wait.changed = false;
     d->result.steps++;
-    tell_step(d, a);
+    tell_step(d, a, before);
     dh_session_file_sync(d->file);
 }
 
@@ -293,8 +295,7 @@ void dh_demo_write_acts(struct dh_demo *d)
 {
     for (int i = 0; i < d->n_acts; i++) {
         struct dh_demo_act *a = &d->act[i];
-        // A click on the terminal that we run in is no part of it.
-        if (!(a->moment.has_target && a->moment.target.window.own))
+        if (!(a->moment.has_target && dh_demo_is_own(&a->moment.target.window)))
             write_act(d, a);
         dh_action_finish(&a->what.action);
         dh_frame_unref(a->moment.before);

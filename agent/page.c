@@ -160,13 +160,14 @@ static void put_grid(struct dh_page *p)
                       2800.0 / resized.w, 2800.0 / resized.h);
 }
 
-static void put_action(struct dh_page *p, const struct dh_event *e)
+static void put_action(struct dh_page *p, const struct dh_action *a,
+                       const char *label)
 {
     struct dh_buf text;
     dh_buf_init(&text, 1 << 20);
-    dh_action_text(&e->action, &text);
+    dh_action_text(a, &text);
     dh_buf_puts(&p->html, "<p><b>");
-    put_escaped(&p->html, e->step_text);
+    put_escaped(&p->html, label);
     dh_buf_puts(&p->html, "</b> <code>");
     put_escaped(&p->html, dh_buf_text(&text));
     dh_buf_printf(&p->html,
@@ -174,10 +175,10 @@ static void put_action(struct dh_page *p, const struct dh_event *e)
                   "src=\"frames/%06d.png\" alt=\"the screen before\">",
                   p->frame);
     put_grid(p);
-    if (e->action.has_start)
-        put_dot(p, e->action.start);
-    if (e->action.has_at)
-        put_dot(p, e->action.at);
+    if (a->has_start)
+        put_dot(p, a->start);
+    if (a->has_at)
+        put_dot(p, a->at);
     dh_buf_puts(&p->html, "</div>");
     dh_buf_finish(&text);
 }
@@ -228,7 +229,7 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
         open_step(p, e->step);
         put_answer(p, e);
         break;
-    case DH_EVENT_ACT: put_action(p, e); break;
+    case DH_EVENT_ACT: put_action(p, &e->action, e->step_text); break;
     case DH_EVENT_DONE:
         dh_buf_printf(&p->html,
                       "<p class=\"t%s\">acted %.1f ms, settled %.0f ms"
@@ -245,6 +246,16 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
         break;
     case DH_EVENT_END: put_end(p, e); break;
     }
+}
+
+void dh_page_by_hand(struct dh_page *p, const struct dh_action *a, int frame)
+{
+    close_step(p);
+    dh_buf_puts(&p->html, "<section><h2>By hand</h2>");
+    p->step_open = true;
+    if (frame)
+        p->frame = frame;
+    put_action(p, a, "");
 }
 
 void dh_page_end(struct dh_page *p)

@@ -312,12 +312,18 @@ void dh_app_print(FILE *to, const char *text)
         dh_app_print_text(to, text, strlen(text), &held);
 }
 
+const char *dh_app_runtime_dir(void)
+{
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+    return dir && dir[0] == '/' ? dir : NULL;
+}
+
 bool dh_app_has_bus(void)
 {
     const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (address && address[0])
-        return true;
+        return strcmp(address, "disabled:") != 0;
     char *path = runtime ? dh_path_join(runtime, "bus") : NULL;
     bool there = path && dh_path_exists(path);
     dh_free(path);

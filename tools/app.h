@@ -91,6 +91,8 @@ char *dh_app_session_dir(const char *name);
 /* The same of one that is there; a folder beside us where none is so named. */
 char *dh_app_session_find(const char *name);
 
+/* $XDG_RUNTIME_DIR, where it is an absolute path; else NULL. */
+const char *dh_app_runtime_dir(void);
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 
