@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/x11.h"
 #include "capture/frame.h"
 #include "tools/late_priv.h"
 #include "tools/viewer_priv.h"
@@ -708,6 +709,8 @@ static bool open_window(struct dh_viewer *v, const struct dh_viewer_options *o,
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     // Without a session bus it would start one, which outlives us.
     setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:", 0);
+    // It wakes us by an event to our window, which may be gone by then.
+    dh_x11_forgive_others();
     if (SDL_Init(SDL_INIT_VIDEO) || SDL_GetDisplayUsableBounds(0, &room)) {
         dh_error("no window can be opened: %s; --list needs none",
                  SDL_GetError());
