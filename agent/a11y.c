@@ -338,8 +338,7 @@ static void read_place(struct search *s, AtspiAccessible *hit,
     p->index = c.index;
 }
 
-// ---- questions
-// ---------------------------------------------------------------
+// ---- questions --------------------------------------------------------------
 
 // A window of a program as far as it can answer the question.
 static bool ask_window(struct search *s, AtspiAccessible *win,

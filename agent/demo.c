@@ -25,8 +25,7 @@
 #define AROUND_PX 200
 #define UPSET     0.4 // so much is new around the place that is clicked on
 
-// ---- pictures
-// ----------------------------------------------------------------
+// ---- pictures ---------------------------------------------------------------
 
 static void replace(struct dh_frame **slot, struct dh_frame *frame)
 {
@@ -111,8 +110,7 @@ static void look(struct dh_demo *d)
     note_settled(d);
 }
 
-// ---- moments
-// -----------------------------------------------------------------
+// ---- moments ----------------------------------------------------------------
 
 static void moment_finish(struct dh_moment *m)
 {
@@ -202,8 +200,7 @@ static void on_reduced(void *user, const struct dh_reduced *what)
                                                  : what->action.at);
 }
 
-// ---- events
-// ------------------------------------------------------------------
+// ---- events -----------------------------------------------------------------
 
 static void feed(struct dh_demo *d, const struct dh_input_event *e, int64_t n,
                  bool secret)
@@ -320,8 +317,7 @@ static void note_event(struct dh_demo *d, const struct dh_input_event *e)
     }
 }
 
-// ---- begin and end
-// -----------------------------------------------------------
+// ---- begin and end ----------------------------------------------------------
 
 static enum dh_status open_source(struct dh_demo *d)
 {

@@ -36,8 +36,7 @@ static void put_mods(struct dh_json_writer *w, unsigned mods)
     dh_jw_end_array(w);
 }
 
-// ---- what happened
-// -----------------------------------------------------------
+// ---- what happened ----------------------------------------------------------
 
 static void put_key(struct dh_json_writer *w, const struct dh_input_event *e)
 {
@@ -125,8 +124,7 @@ void dh_demo_write_clip(struct dh_demo *d, const char *text)
     end(d);
 }
 
-// ---- what an action did to windows
-// ----------------------------------------------------
+// ---- what an action did to windows ------------------------------------------
 
 void dh_demo_note_change(struct dh_demo *d, const struct dh_input_event *e)
 {
@@ -217,8 +215,7 @@ static int put_frame(struct dh_demo *d, const struct dh_frame *frame,
     return number;
 }
 
-// ---- actions
-// -----------------------------------------------------------------
+// ---- actions ----------------------------------------------------------------
 
 static void name_secret(struct dh_demo *d, struct dh_action *a)
 {

@@ -159,8 +159,7 @@ bool dh_region_around(const struct dh_frame *frame, struct dh_point p,
     return found;
 }
 
-// ---- counting
-// ----------------------------------------------------------------
+// ---- counting ---------------------------------------------------------------
 
 static int edges_of_row(const struct dh_frame *f, struct dh_rect box, int y,
                         int *first)
