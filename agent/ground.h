@@ -12,6 +12,11 @@ struct dh_ground {
     struct dh_times times;
 };
 
+/* The question where something is, and the whole answer, unread. */
+DH_MUST_USE enum dh_status dh_ground_ask(struct dh_brain *brain,
+                                         struct dh_frame *frame,
+                                         const char *instruction,
+                                         struct dh_brain_answer *out);
 /* DH_ERR_FORMAT: the model named no point; out->raw is set then, too. */
 DH_MUST_USE enum dh_status dh_ground_find(struct dh_brain *brain,
                                           struct dh_frame *frame,
