@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "capture/frame.h"
 #include "capture/picture.h"
+#include "vision/zoom.h"
 
 #define DH_LOG_TAG "eval"
 #include "base/log.h"
@@ -126,20 +127,6 @@ static void hold_picture(struct worker *k, int i)
     k->picture = dh_picture_read(path, &k->frame);
     dh_free(path);
     k->at = i;
-}
-
-static void drop(void *frame)
-{
-    dh_frame_unref(frame);
-}
-
-static struct dh_frame *cut(struct dh_frame *frame, struct dh_rect r)
-{
-    struct dh_frame *out;
-    dh_frame_wrap(&out, dh_frame_at(frame, r.x, r.y), r.w, r.h, frame->stride,
-                  drop, dh_frame_ref(frame));
-    dh_frame_publish(out);
-    return out;
 }
 
 static char *hash_of_prompt(const struct dh_brain *b)
@@ -261,8 +248,11 @@ static enum dh_status look_again(struct worker *k,
     r->crop = dh_eval_zoom_crop(r->item.size, first->point);
     r->has_first = true;
     memcpy(r->first, first->point, sizeof r->first);
-    struct dh_frame *frame = cut(k->frame, r->crop);
-    enum dh_status st = ask(k, r, frame);
+    struct dh_frame *frame;
+    enum dh_status st = dh_zoom_frame(k->frame, r->crop, &frame);
+    if (st)
+        return st;
+    st = ask(k, r, frame);
     dh_frame_unref(frame);
     if (!st)
         add_costs(r, first);

@@ -106,6 +106,7 @@ dh_eval_results_find(const struct dh_eval_results *rs, const char *id,
 struct dh_eval_run {
     const char *command;          /* the command line */
     const char *set, *path;       /* format and where its data is */
+    const char *pictures;         /* the folder that images are named from */
     const char *model, *endpoint; /* endpoint: its address, or NULL */
     const char *model_hash;       /* of a checkpoint's files, or NULL */
     const char *sampling;         /* one JSON object, or NULL */

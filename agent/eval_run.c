@@ -68,6 +68,7 @@ enum dh_status dh_eval_run_write(const char *dir, const struct dh_eval_run *run)
     put_text(&w, "command", run->command);
     put_text(&w, "set", run->set);
     put_text(&w, "path", run->path);
+    put_text(&w, "pictures", run->pictures);
     put_text(&w, "model", run->model);
     put_text(&w, "endpoint", run->endpoint);
     put_text(&w, "model_hash", run->model_hash);

@@ -304,12 +304,6 @@ static const struct {
     { "mmbench-gui", { "grounding", NULL } },
 };
 
-static int by_cell(const void *a, const void *b)
-{
-    const struct member *x = a, *y = b;
-    return strcmp(x->key, y->key);
-}
-
 static double mean_of_cells(const struct member *m, int n)
 {
     double sum = 0;
@@ -372,7 +366,7 @@ static void add_own(struct dh_eval_table *t, const struct pick *p,
         n++;
     }
     if (n)
-        qsort(m, (size_t)n, sizeof *m, by_cell);
+        qsort(m, (size_t)n, sizeof *m, by_key);
     add_row(t, p, "own",
             own_cells[c].key[1] ? "mean over cells" : "mean over splits", o);
     t->row[t->n - 1].score = mean_of_cells(m, n);
