@@ -2,7 +2,7 @@
  * agent/brain_answers.h - answers that were written down, as a brain.
  *
  * For answers of models that deskhand cannot ask, and to measure what it costs
- * to ask at all. A file of JSON lines: {"id": "17", "raw": "left_click 3 4"};
+ * to ask at all. A file of JSON lines: {"id": "17", "raw": "..."};
  * "method" tells a second look's ("zoom") from the first ("point"), and a line
  * without an id answers whatever has no line of its own. A results.jsonl is
  * such a file.

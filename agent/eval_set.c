@@ -235,7 +235,8 @@ static void add_file(struct dh_eval_set *s, char *path)
 
 static void find_files(struct dh_eval_set *s, const struct dh_eval_format *f)
 {
-    char *dir = dh_path_join(s->dir, f->folder[0] ? f->folder : ".");
+    char *dir =
+        f->folder[0] ? dh_path_join(s->dir, f->folder) : dh_strdup(s->dir);
     if (strcmp(f->files[0], "*") == 0) {
         struct dirent **e;
         int n = scandir(dir, &e, is_json, alphasort);

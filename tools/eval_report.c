@@ -62,6 +62,7 @@ static void print(const struct dh_eval_table *table, const char *doubts,
     else
         dh_eval_table_text(table, &out);
     dh_app_print(stdout, dh_buf_text(&out));
+    fflush(stdout);
     for (const char *at = doubts; *at;) {
         size_t n = strcspn(at, "\n");
         fprintf(stderr, "deskhand eval: doubtful: %.*s\n", (int)n, at);
