@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/brain.h"
 #include "agent/brain_answers.h"
@@ -381,19 +382,20 @@ static enum dh_status write_run(struct ground *g,
 static void on_item(void *user, int done, int total)
 {
     (void)user;
-    if (done % 10 == 0 || done == total)
+    if (done == total)
+        fputs("\r                    \r", stderr);
+    else if (done % 10 == 0)
         fprintf(stderr, "\r%d of %d ", done, total);
 }
 
 static void tell_cost(const struct dh_eval_ground *run, double seconds)
 {
     double all = run->model_s + run->other_s;
-    fprintf(
-        stderr,
-        "\r%d items asked, %d had been before, in %.2f s; all but the model "
-        "took %.2f s of the threads' %.2f s, %.2f %%\n",
-        run->asked, run->kept, seconds, run->other_s, all,
-        all > 0 ? 100 * run->other_s / all : 0);
+    fprintf(stderr,
+            "%d items asked, %d had been before, in %.2f s; all but the model "
+            "took %.2f s of the threads' %.2f s, %.2f %%\n",
+            run->asked, run->kept, seconds, run->other_s, all,
+            all > 0 ? 100 * run->other_s / all : 0);
 }
 
 static enum dh_status ask_all(struct ground *g,
@@ -407,7 +409,8 @@ static enum dh_status ask_all(struct ground *g,
                                   .seed = (uint64_t)g->model.seed,
                                   .before = rs,
                                   .cancel = dh_app_cancel(),
-                                  .on_item = on_item };
+                                  .on_item =
+                                      isatty(STDERR_FILENO) ? on_item : NULL };
     if (g->o.coord && !dh_coord_of_name(g->o.coord, &run.coord)) {
         fprintf(stderr, "deskhand eval: there is no --coord=%s\n", g->o.coord);
         return DH_ERR_USAGE;
