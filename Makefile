@@ -163,7 +163,7 @@ demo:
 	tools/demo.sh
 
 bench: $(B)/deskhand
-	$(B)/deskhand eval assets/eval/real/real.json
+	$(B)/deskhand eval ground assets/eval/real
 
 bench-io: $(B)/deskhand
 	tools/install_deps.sh --bench

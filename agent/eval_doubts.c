@@ -19,6 +19,7 @@ struct seen {
 static bool is_asked(const struct dh_eval_result *r)
 {
     return r->raw && r->item.target.kind != DH_EVAL_TEXT &&
+           r->item.target.kind != DH_EVAL_STEP &&
            r->item.target.kind != DH_EVAL_NOTHING &&
            strcmp(r->method ? r->method : "point", "point") == 0;
 }

@@ -189,7 +189,10 @@ static enum dh_status ask(struct worker *k, struct dh_eval_result *r,
         a.text = st ? NULL : g.raw;
         a.usage = g.usage;
     } else {
-        st = dh_ground_ask(k->brain, frame, r->item.instruction, &a);
+        st = dh_ground_ask(k->brain, frame, r->item.instruction,
+                           r->item.target.kind == DH_EVAL_STEP ? DH_FORM_ACTION
+                                                               : DH_FORM_LOCATE,
+                           &a);
     }
     int64_t took = dh_now_ns() - start;
     k->model_s += (double)took / 1e9;

@@ -341,6 +341,11 @@ static const struct dh_eval_format formats[] = {
       .images = { "offline_images", "" },
       .read = read_mmbench,
       .fractions = true },
+    { .name = "agentnetbench",
+      .files = { "*" },
+      .folder = "",
+      .images = { "images", "" },
+      .episodes = true },
     { .name = "session", .folder = "", .images = { "frames" } },
 };
 
@@ -355,17 +360,10 @@ const struct dh_eval_format *dh_eval_format_find(const char *name)
 const char *const *dh_eval_formats(void)
 {
     static const char *const names[] = {
-        "deskhand",
-        "screenspot",
-        "screenspot-v2",
-        "screenspot-pro",
-        "screenspot-pro-cn",
-        "osworld-g",
-        "osworld-g-refined",
-        "ui-vision",
-        "mmbench-gui",
-        "session",
-        NULL,
+        "deskhand",          "screenspot",        "screenspot-v2",
+        "screenspot-pro",    "screenspot-pro-cn", "osworld-g",
+        "osworld-g-refined", "ui-vision",         "mmbench-gui",
+        "agentnetbench",     "session",           NULL,
     };
     _Static_assert(DH_COUNTOF(names) == DH_COUNTOF(formats) + 1, "the same");
     return names;
@@ -387,6 +385,11 @@ enum dh_status dh_eval_import_text(struct dh_eval_import *im, const char *text,
                                    size_t len, struct dh_diag *diag)
 {
     struct dh_json *list = dh_json_parse(text, len, diag);
+    if (list && im->format->episodes) {
+        dh_eval_import_episodes(im, list);
+        dh_json_free(list);
+        return DH_OK;
+    }
     if (list && dh_json_kind(list) != DH_JSON_ARRAY) {
         dh_diag_set(diag, 0, "a list is expected");
         dh_json_free(list);

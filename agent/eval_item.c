@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static const char *const kind_names[] = { "nothing", "box", "polygon", "none",
-                                          "text" };
+static const char *const kind_names[] = { "nothing", "box",  "polygon",
+                                          "none",    "text", "step" };
 
 void dh_eval_tags_add(struct dh_eval_tags *t, const char *key,
                       const char *value)
@@ -205,7 +205,8 @@ static bool read_target(struct dh_eval_target *t, const struct dh_json *o,
         t->text = dh_strdup(dh_json_text(text));
     ok &= t->kind != DH_EVAL_BOX || t->n == 4;
     ok &= t->kind != DH_EVAL_POLYGON || (t->n >= 6 && t->n % 2 == 0);
-    ok &= (t->kind == DH_EVAL_TEXT) == (text != NULL);
+    ok &=
+        (t->kind == DH_EVAL_TEXT || t->kind == DH_EVAL_STEP) == (text != NULL);
     if (!ok)
         dh_diag_set(diag, 0, "target: not a %s", kind);
     return ok;

@@ -21,6 +21,7 @@ enum dh_eval_kind {
     DH_EVAL_POLYGON, /* v: x, y, x, y, ...; the boundary counts */
     DH_EVAL_NONE,    /* there is no such thing; the model has to decline */
     DH_EVAL_TEXT,    /* the answer is `text`, word for word */
+    DH_EVAL_STEP,    /* the next actions are `text`, a list as JSON */
 };
 
 #define DH_EVAL_MAX_NUMBERS 256

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actions/parse.h"
+#include "agent/eval_steps.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "vision/view.h"
@@ -83,6 +84,12 @@ void dh_eval_judge(struct dh_eval_result *r)
         return;
     }
     r->error = DH_EVAL_ERROR_NONE;
+    if (t->kind == DH_EVAL_STEP) {
+        if (!dh_eval_step_score(r, &r->score))
+            r->error = DH_EVAL_ERROR_FORMAT;
+        r->hit = r->score >= 1;
+        return;
+    }
     if (t->kind == DH_EVAL_TEXT) {
         r->hit = strcmp(r->raw, t->text) == 0;
     } else {

@@ -46,7 +46,8 @@ static void count_one(struct dh_eval_row *w, const struct dh_eval_result *r)
     w->hits += r->hit;
     w->score += r->score;
     w->invalid += (r->error && !refused) || (refused && !none);
-    w->attempts += r->has_point || r->item.target.kind == DH_EVAL_TEXT;
+    w->attempts += r->has_point || r->item.target.kind == DH_EVAL_TEXT ||
+                   (r->item.target.kind == DH_EVAL_STEP && !r->error);
     w->near += !r->hit && r->gap_px > 0 && r->gap_px <= NEAR_PX;
     w->targets_none += none;
     w->false_points += none && r->has_point;

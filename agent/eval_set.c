@@ -334,7 +334,7 @@ static enum dh_status fill(struct dh_eval_set *s,
         dh_diag_set(diag, 0, "%.120s is not there", path);
         return DH_ERR_NOTFOUND;
     }
-    if (!f->read) {
+    if (!f->read && !f->episodes) {
         s->dir = dh_strdup(path);
         return dh_eval_import_session(s, path, diag);
     }

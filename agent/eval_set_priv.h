@@ -30,6 +30,7 @@ struct dh_eval_format {
      * set tells it. False with diag set. */
     bool (*read)(const struct dh_eval_import *im, const struct dh_json *o,
                  struct dh_eval_item *it, struct dh_diag *diag);
+    bool episodes;  /* each object of a file holds several items */
     bool fractions; /* a box within 0..1 is one of the picture's sides */
 };
 
@@ -41,6 +42,9 @@ const struct dh_eval_format *dh_eval_format_find(const char *name);
 DH_MUST_USE enum dh_status dh_eval_import_text(struct dh_eval_import *im,
                                                const char *text, size_t len,
                                                struct dh_diag *diag);
+/* One or more episodes of AgentNetBench, a step an item. */
+void dh_eval_import_episodes(struct dh_eval_import *im,
+                             const struct dh_json *root);
 /* The clicks of a recorded session. */
 DH_MUST_USE enum dh_status dh_eval_import_session(struct dh_eval_set *s,
                                                   const char *dir,

@@ -36,7 +36,7 @@ static const struct dh_opt ground_opts[] = {
       "NAME",
       "Form of the set: deskhand (default), screenspot, screenspot-v2, "
       "screenspot-pro, screenspot-pro-cn, osworld-g, osworld-g-refined, "
-      "ui-vision, mmbench-gui, session",
+      "ui-vision, mmbench-gui, agentnetbench, session",
       0, 0, NULL },
     { "out", 'o', DH_OPT_TEXT, offsetof(struct ground_options, out), "DIR",
       "New folder for answers, numbers and a page (default: one beside what is "
@@ -82,6 +82,7 @@ static const struct dh_opt many_opts[] = {
 };
 
 struct ground {
+    const struct dh_command *cmd;
     struct ground_options o;
     struct dh_model_opts model;
     struct dh_app_options app;
@@ -181,8 +182,7 @@ static void print_check(const struct dh_eval_set *s, bool json)
 static enum dh_status open_set(struct ground *g)
 {
     struct dh_diag diag = { 0 };
-    enum dh_status st = dh_eval_set_open(
-        &g->set, g->o.format ? g->o.format : "deskhand", g->path, &diag);
+    enum dh_status st = dh_eval_set_open(&g->set, g->o.format, g->path, &diag);
     if (st) {
         fputs("deskhand eval: ", stderr);
         dh_app_print(stderr, diag.text);
@@ -501,13 +501,12 @@ static int run_ground(struct ground *g)
 {
     const struct ground_options *o = &g->o;
     if (o->resume && o->out)
-        return dh_app_usage(&dh_cmd_eval_ground,
-                            "--resume and --out exclude each other");
+        return dh_app_usage(g->cmd, "--resume and --out exclude each other");
     if (o->endpoints.n > 1 && o->models.n && o->models.n != o->endpoints.n)
-        return dh_app_usage(&dh_cmd_eval_ground,
+        return dh_app_usage(g->cmd,
                             "as many --model as --endpoint are expected");
     if (o->coord && !o->answers)
-        return dh_app_usage(&dh_cmd_eval_ground, "--coord is for --answers");
+        return dh_app_usage(g->cmd, "--coord is for --answers");
     enum dh_status st = open_set(g);
     if (!st && o->check)
         print_check(g->set, g->app.json);
@@ -516,9 +515,12 @@ static int run_ground(struct ground *g)
     return dh_app_exit(st);
 }
 
-static int run(int argc, char **argv)
+static int run_as(const struct dh_command *cmd, const char *format, int argc,
+                  char **argv)
 {
-    struct ground g = { .app = DH_APP_DEFAULTS };
+    struct ground g = { .cmd = cmd,
+                        .o = { .format = format },
+                        .app = DH_APP_DEFAULTS };
     struct dh_opt_set sets[] = { { many_opts, &g.o },
                                  { ground_opts, &g.o },
                                  { dh_model_opt_table, &g.model },
@@ -528,18 +530,26 @@ static int run(int argc, char **argv)
     dh_buf_init(&g.command, 1 << 20);
     dh_buf_init(&g.sampling, 1 << 20);
     dh_buf_init(&g.hash, 256);
-    dh_eval_report_command(&g.command, "eval ground", argc, argv);
+    dh_eval_report_command(&g.command, cmd->name, argc, argv);
     dh_time_text(dh_realtime_ns(), g.started);
-    if (dh_app_parse(&dh_cmd_eval_ground, sets, &g.app, argc, argv, &n,
-                     &status)) {
+    if (dh_app_parse(cmd, sets, &g.app, argc, argv, &n, &status)) {
         g.path = argv[1];
         status = n == 1 ? run_ground(&g)
-                        : dh_app_usage(&dh_cmd_eval_ground,
-                                       "one folder or file of a set is "
-                                       "expected");
+                        : dh_app_usage(cmd, "one folder or file of a set is "
+                                            "expected");
     }
     ground_finish(&g);
     return status;
+}
+
+static int run_places(int argc, char **argv)
+{
+    return run_as(&dh_cmd_eval_ground, "deskhand", argc, argv);
+}
+
+static int run_steps(int argc, char **argv)
+{
+    return run_as(&dh_cmd_eval_steps, "agentnetbench", argc, argv);
 }
 
 const struct dh_command dh_cmd_eval_ground = {
@@ -557,5 +567,20 @@ const struct dh_command dh_cmd_eval_ground = {
     "\n"
     "    \"data_type\":\"text\",\"data_source\":\"gtk3\"}]",
     { ground_opts, dh_model_opt_table, dh_app_opts },
-    run,
+    run_places,
+};
+
+const struct dh_command dh_cmd_eval_steps = {
+    "eval steps",
+    "DIR|FILE.json",
+    "How often the next action is what a person did",
+    "Reads AgentNetBench's form: task_id, high_level_task_description, and "
+    "steps\n"
+    "with image and ground_truth_actions. Each step is asked with the "
+    "person's\n"
+    "earlier ones told, and scored by that benchmark's rule: clicks by box or\n"
+    "distance, texts by edit distance, keys as sets. The mean is over the\n"
+    "person's actions; what a model does beyond them does not count.",
+    { ground_opts, dh_model_opt_table, dh_app_opts },
+    run_steps,
 };
