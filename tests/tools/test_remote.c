@@ -251,7 +251,7 @@ static void test_eval_refuses_smaller_pictures(void)
     struct peer p;
     struct play it = { .answer = for_ever, .tokens = 60 };
     struct said s;
-    char *png = write_picture(), *out = dh_test_path("out");
+    char *png = write_picture(), *out = dh_test_path("results");
     char *set = dh_test_file("set.json",
                              "[{\"img_filename\":\"a.png\",\"bbox\":[0,0,9,9],"
                              "\"instruction\":\"x\"}]");
