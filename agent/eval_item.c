@@ -160,8 +160,9 @@ void dh_eval_item_json(const struct dh_eval_item *it, struct dh_json_writer *w)
     for (int i = 0; i < it->tags.n; i++)
         dh_jw_text(w, NULL, it->tags.tag[i]);
     dh_jw_end_array(w);
-    if (it->image && it->image[0]) {
+    if (it->image && it->image[0])
         dh_jw_text(w, "image", it->image);
+    if (it->size.w) {
         dh_jw_array(w, "size");
         dh_jw_i64(w, NULL, it->size.w);
         dh_jw_i64(w, NULL, it->size.h);
