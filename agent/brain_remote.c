@@ -695,7 +695,7 @@ static void destroy(struct dh_brain *brain)
     dh_free(b);
 }
 
-static const struct dh_brain_ops remote_ops = { ask, destroy };
+static const struct dh_brain_ops remote_ops = { ask, destroy, NULL };
 
 // The first model, or the one that was asked for; what the server is, where it
 // says so; and how the model wants to be asked, where it is one of ours.

@@ -113,6 +113,10 @@ void dh_command_help(const struct dh_command *cmd, struct dh_buf *out)
                   cmd->operands[0] ? " " : "", cmd->operands, cmd->summary);
     if (cmd->text)
         dh_buf_printf(out, "\n%s\n", cmd->text);
+    const struct dh_command *const *kind = dh_command_kinds(cmd);
+    for (int i = 0; kind[i]; i++)
+        dh_buf_printf(out, "%s  %-13s %s\n", i ? "" : "\n", kind[i]->name,
+                      kind[i]->summary);
     dh_buf_puts(out, "\nOptions:\n");
     for (int i = 0; i < DH_COMMAND_MAX_TABLES && cmd->tables[i]; i++) {
         struct dh_opt_set sets[] = { { cmd->tables[i], NULL }, { 0 } };
