@@ -71,6 +71,10 @@ all: $(B)/deskhand
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
 $(B)/model/cpu/pairs_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
+# Loops that are plain C and become vectors.
+ifeq ($(MODE),release)
+$(B)/vision/match_bound.o $(B)/vision/match_avx2.o: ISA += -O3
+endif
 
 # The name that a linker would write into the program for -l$(1).
 soname = -DDH_SONAME_$(firstword $(subst -, ,$(1)))='"$(shell readelf -d \
@@ -133,6 +137,11 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call testbin,$(f))))
 # The tests of tools run the program itself.
 test-tools: $(B)/deskhand
+
+# A person at the desk, for the scripts of tests/x11.
+$(B)/person: $(B)/tests/x11/person.o $(B)/tests/capture/person.o $(B)/libbase.a
+	$(SAY) '  LINK $@'
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 test: $(patsubst %,$(B)/test-%,$(FOLDERS)) $(B)/deskhand
 	B=$(B) tests/run.sh $(FOLDERS)

@@ -15,7 +15,9 @@
 #define OPEN           "{{secret:"
 
 struct secret {
-    struct dh_str name, value; // in data
+    struct dh_str name, value; // in data, or in own
+    char *own;                 // "name=value", or NULL
+    size_t own_len;
 };
 
 struct dh_secrets {
@@ -94,10 +96,20 @@ enum dh_status dh_secrets_read(struct dh_secrets **out, const char *path)
     return DH_OK;
 }
 
+static void wipe(struct secret *s)
+{
+    if (s->own)
+        explicit_bzero(s->own, s->own_len);
+    dh_free(s->own);
+    s->own = NULL;
+}
+
 void dh_secrets_destroy(struct dh_secrets *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; i < s->n; i++)
+        wipe(&s->list[i]);
     if (s->data)
         explicit_bzero(s->data, s->len);
     dh_big_free(s->data);
@@ -111,6 +123,38 @@ static const struct secret *find_secret(const struct dh_secrets *s,
         if (dh_str_eq(s->list[i].name, name))
             return &s->list[i];
     return NULL;
+}
+
+bool dh_secrets_has(const struct dh_secrets *s, const char *name)
+{
+    return find_secret(s, dh_str_of(name)) != NULL;
+}
+
+static struct secret *slot_of(struct dh_secrets *s, struct dh_str name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (dh_str_eq(s->list[i].name, name))
+            return &s->list[i];
+    return s->n == SECRETS_MAX ? NULL : &s->list[s->n++];
+}
+
+bool dh_secrets_put(struct dh_secrets **s, const char *name, const char *value)
+{
+    size_t n = strlen(name), len = n + 1 + strlen(value);
+    if (!*s)
+        dh_new(*s);
+    struct secret *slot = slot_of(*s, dh_str_of(name));
+    if (!n || strchr(name, '}') || !slot)
+        return false;
+    char *own;
+    dh_array(own, len + 1);
+    memcpy(own, name, n);
+    own[n] = '=';
+    memcpy(own + n + 1, value, len - n);
+    wipe(slot);
+    *slot =
+        (struct secret){ { own, n }, { own + n + 1, len - n - 1 }, own, len };
+    return true;
 }
 
 // Writes what `text` becomes to `out`, or where that is NULL only counts.

@@ -22,6 +22,11 @@ struct dh_secrets;
  */
 DH_MUST_USE enum dh_status dh_secrets_read(struct dh_secrets **out,
                                            const char *path);
+/* Add one, or give it another value; *s is made where it is NULL. Both are
+ * copied. False: no good name, or there are too many. */
+DH_MUST_USE bool dh_secrets_put(struct dh_secrets **s, const char *name,
+                                const char *value);
+bool dh_secrets_has(const struct dh_secrets *s, const char *name);
 /* Wipes them first. NULL is allowed. */
 void dh_secrets_destroy(struct dh_secrets *s);
 

@@ -29,11 +29,12 @@
 #define MAX_APPS     64
 #define MAX_CHILDREN 128 // of a container that is searched by hand
 
-enum op { AT, PLACE, FOCUSED, WATCH };
+enum op { AT, PLACE, FOCUSED, FIND, WATCH };
 
 struct question {
     uint32_t serial;
     int32_t op, pid, x, y;
+    struct dh_a11y_wanted what; // of FIND
 };
 
 struct answer {
@@ -42,6 +43,7 @@ struct answer {
     bool late; // a program did not answer the child
     struct dh_a11y_node node;
     struct dh_a11y_place place;
+    struct dh_a11y_hits hits;
 };
 
 struct dh_a11y {
@@ -338,6 +340,112 @@ static void read_place(struct search *s, AtspiAccessible *hit,
     p->index = c.index;
 }
 
+// ---- a widget that was seen before ------------------------------------------
+
+struct hunt {
+    struct search *s;
+    AtspiAccessible *win;
+    const struct dh_a11y_wanted *what;
+    struct dh_a11y_hits *out;
+    int labels[DH_A11Y_LABELS]; // how often each was met
+};
+
+static bool name_is(AtspiAccessible *a, const char *name)
+{
+    char *got = atspi_accessible_get_name(a, NULL);
+    // What is kept is cut at the size of its field.
+    bool same =
+        got && !strncmp(got, name, sizeof((struct dh_a11y_node *)0)->name - 1);
+    g_free(got);
+    return same;
+}
+
+static bool role_is(AtspiAccessible *a, AtspiRole role, const char *name)
+{
+    char *got = role == ATSPI_ROLE_EXTENDED
+                    ? atspi_accessible_get_role_name(a, NULL)
+                    : atspi_role_get_name(role);
+    bool same = got && !strcmp(got, name);
+    g_free(got);
+    return same;
+}
+
+static void add_hit(struct hunt *h, AtspiAccessible *a)
+{
+    char path[sizeof h->what->path] = "", text[sizeof h->what->description];
+    int i = h->out->n++;
+    if (i >= DH_A11Y_HITS)
+        return;
+    text[0] = '\0';
+    put(text, sizeof text, atspi_accessible_get_description(a, NULL));
+    read_path(a, h->win, path, sizeof path);
+    h->out->hit[i].rect = rect_of(a);
+    h->out->hit[i].same_path = path[0] && !strcmp(path, h->what->path);
+    h->out->hit[i].same_description = !strcmp(text, h->what->description);
+}
+
+static void hunt_labels(struct hunt *h, AtspiAccessible *a)
+{
+    for (int i = 0; i < h->what->n_labels; i++) {
+        char name[128] = "";
+        put(name, sizeof name, atspi_accessible_get_name(a, NULL));
+        if (strncmp(name, h->what->label[i].text,
+                    sizeof h->what->label[i].text - 1))
+            continue;
+        bool again = h->labels[i]++;
+        h->out->label[i] = again ? (struct dh_rect){ 0 } : rect_of(a);
+    }
+}
+
+static void hunt_below(struct hunt *h, AtspiAccessible *a, int depth)
+{
+    if (depth == MAX_DEPTH || over(h->s))
+        return;
+    AtspiRole role = atspi_accessible_get_role(a, NULL);
+    if (role_is(a, role, h->what->role) && name_is(a, h->what->name))
+        add_hit(h, a);
+    if (is_label(role))
+        hunt_labels(h, a);
+    int n = atspi_accessible_get_child_count(a, NULL);
+    for (int i = 0; i < n && !over(h->s); i++) {
+        AtspiAccessible *in = atspi_accessible_get_child_at_index(a, i, NULL);
+        if (in && has_state(in, ATSPI_STATE_SHOWING))
+            hunt_below(h, in, depth + 1);
+        if (in)
+            g_object_unref(in);
+    }
+}
+
+static int64_t area(struct dh_rect r)
+{
+    return (int64_t)r.w * r.h;
+}
+
+// Programs do not say which X window it is: title and place have to tell.
+static bool is_window(AtspiAccessible *win, const struct dh_a11y_wanted *what,
+                      struct dh_rect *rect)
+{
+    *rect = rect_of(win);
+    int64_t both = area(dh_rect_intersect(*rect, what->box));
+    int64_t all = area(*rect) + area(what->box) - both;
+    if (what->title[0] && name_is(win, what->title))
+        return dh_rect_is_empty(*rect) || 4 * both > all ||
+               rect->w != what->box.w; // logical units, or a shadow
+    return 10 * both > 7 * all;
+}
+
+static bool hunt_window(struct search *s, AtspiAccessible *win,
+                        const struct question *q, struct answer *out)
+{
+    struct hunt h = { .s = s, .win = win, .what = &q->what, .out = &out->hits };
+    if (!has_state(win, ATSPI_STATE_SHOWING) ||
+        !is_window(win, &q->what, &out->hits.window))
+        return false;
+    hunt_below(&h, win, 0);
+    // Of what was cut short there may be one more.
+    return !over(s);
+}
+
 // ---- questions --------------------------------------------------------------
 
 // A window of a program as far as it can answer the question.
@@ -346,6 +454,8 @@ static bool ask_window(struct search *s, AtspiAccessible *win,
 {
     struct dh_point p = { q->x, q->y };
     AtspiAccessible *hit = NULL;
+    if (q->op == FIND)
+        return hunt_window(s, win, q, out);
     if (q->op != FOCUSED && has_state(win, ATSPI_STATE_SHOWING) &&
         dh_rect_has(rect_of(win), p))
         hit = descend(s, g_object_ref(win), p);
@@ -381,7 +491,8 @@ static bool ask_app(struct search *s, AtspiAccessible *app,
 static bool ask_desktop(const struct question *q, struct answer *out)
 {
     // An answer that is not whole is worth more than one that comes too late.
-    int64_t ms = q->op == PLACE ? PLACE_MS : DH_A11Y_WAIT_MS;
+    bool long_one = q->op == PLACE || q->op == FIND;
+    int64_t ms = long_one ? PLACE_MS : DH_A11Y_WAIT_MS;
     struct search s = { dh_now_ns() + ms * DH_MS, 0 };
     AtspiAccessible *desktop = atspi_get_desktop(0);
     if (!desktop)
@@ -557,7 +668,8 @@ static bool ask(struct dh_a11y *a, struct question q, struct answer *out)
     a->late = true;
     if (send(a->fd, &q, sizeof q, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return false;
-    int64_t ms = q.op == PLACE ? DH_A11Y_PLACE_MS : DH_A11Y_WAIT_MS;
+    bool long_one = q.op == PLACE || q.op == FIND;
+    int64_t ms = long_one ? DH_A11Y_PLACE_MS : DH_A11Y_WAIT_MS;
     int64_t until = dh_now_ns() + ms * DH_MS;
     for (;;) {
         struct pollfd p = { .fd = a->fd, .events = POLLIN };
@@ -606,6 +718,17 @@ bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
         return false;
     *out = got.node;
     *place = got.place;
+    return true;
+}
+
+bool dh_a11y_find(struct dh_a11y *a, int pid, const struct dh_a11y_wanted *what,
+                  struct dh_a11y_hits *out)
+{
+    struct question q = { .op = FIND, .pid = pid, .what = *what };
+    struct answer got;
+    if (!ask(a, q, &got))
+        return false;
+    *out = got.hits;
     return true;
 }
 

@@ -71,6 +71,34 @@ bool dh_a11y_was_late(const struct dh_a11y *a);
 DH_MUST_USE bool dh_a11y_place(struct dh_a11y *a, int pid, struct dh_point p,
                                struct dh_a11y_node *out,
                                struct dh_a11y_place *place);
+/* A widget that was seen before, to be found again. */
+struct dh_a11y_wanted {
+    char role[32], name[128];
+    char description[128], path[256]; /* "" where not known */
+    char title[256];                  /* of the window that it is in */
+    struct dh_rect box;               /* of that window, root pixels */
+    int n_labels;
+    struct dh_a11y_label label[DH_A11Y_LABELS];
+};
+
+#define DH_A11Y_HITS 16
+
+struct dh_a11y_hits {
+    struct dh_rect window; /* as the program has it, not always in pixels */
+    int n; /* that have the role and the name; the first are in `hit` */
+    struct {
+        struct dh_rect rect; /* in the units of `window` */
+        bool same_path, same_description;
+    } hit[DH_A11Y_HITS];
+    /* Where the labels are now; empty: not there, or more than once. */
+    struct dh_rect label[DH_A11Y_LABELS];
+};
+
+/* Look for it in the window of that process. False: nothing is known, which is
+ * not the same as n being 0. */
+DH_MUST_USE bool dh_a11y_find(struct dh_a11y *a, int pid,
+                              const struct dh_a11y_wanted *what,
+                              struct dh_a11y_hits *out);
 /* From here on the child listens to where the focus goes, so that it is known
  * at once. a may be NULL. */
 void dh_a11y_watch(struct dh_a11y *a);

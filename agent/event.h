@@ -53,6 +53,11 @@ struct dh_event {
     struct dh_action action;
     struct dh_times times;
     struct dh_usage usage;
+    struct {
+        int64_t act;      /* number of the recorded line; 0: no replay */
+        const char *rung; /* constant; what found the place again */
+        double score;
+    } replayed;   /* ACT */
     bool changed; /* DONE: the screen was drawn on after the action */
 };
 

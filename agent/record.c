@@ -131,9 +131,14 @@ static void put_act(struct dh_recorder *r, const struct dh_event *e)
     struct dh_json_writer *w =
         dh_session_file_begin(r->file, "act", e->time_ns, &r->act_line);
     dh_action_json(&e->action, w);
-    dh_jw_text(w, "by", "model");
+    dh_jw_text(w, "by", e->replayed.act ? "replay" : "model");
     dh_jw_text(w, "say", e->step_text ? e->step_text : "");
     dh_jw_i64(w, "before", r->frame);
+    if (e->replayed.act) {
+        dh_jw_i64(w, "of", e->replayed.act);
+        dh_jw_text(w, "rung", e->replayed.rung);
+        dh_jw_double(w, "score", e->replayed.score);
+    }
     note_failure(r, dh_session_file_end(r->file));
 }
 

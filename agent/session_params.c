@@ -322,16 +322,31 @@ static bool ends_in_line(int fd)
     return size <= 0 || (pread(fd, &c, 1, size - 1) == 1 && c == '\n');
 }
 
+// One write, so that whoever reads meanwhile sees all of it or nothing.
+enum dh_status dh_session_line_append(const char *dir, struct dh_buf *line)
+{
+    char *path = dh_path_join(dir, "events.jsonl");
+    int fd = open(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    bool torn = fd >= 0 && !ends_in_line(fd);
+    dh_buf_putc(line, '\n');
+    bool ok = fd >= 0 && !line->overflow &&
+              (!torn || write(fd, "\n", 1) == 1) &&
+              write(fd, line->data, line->len) == (ssize_t)line->len &&
+              fdatasync(fd) == 0;
+    if (!ok)
+        dh_error("%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    dh_free(path);
+    return ok ? DH_OK : DH_ERR_IO;
+}
+
 enum dh_status dh_session_note_write(const char *dir, int64_t n, int64_t t,
                                      int64_t act, const char *text)
 {
     struct dh_buf line;
     struct dh_json_writer w;
-    char *path = dh_path_join(dir, "events.jsonl");
-    int fd = open(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     dh_buf_init(&line, TEXT_MAX_BYTES);
-    if (fd >= 0 && !ends_in_line(fd))
-        dh_buf_putc(&line, '\n');
     dh_jw_init(&w, &line);
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "n", n);
@@ -340,16 +355,7 @@ enum dh_status dh_session_note_write(const char *dir, int64_t n, int64_t t,
     dh_jw_i64(&w, "act", act);
     dh_jw_text(&w, "text", text);
     dh_jw_end_object(&w);
-    dh_buf_putc(&line, '\n');
-    // One write, so that whoever reads meanwhile sees all of it or nothing.
-    bool ok = fd >= 0 && !line.overflow &&
-              write(fd, line.data, line.len) == (ssize_t)line.len &&
-              fdatasync(fd) == 0;
-    if (!ok)
-        dh_error("%s cannot be written: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    enum dh_status st = dh_session_line_append(dir, &line);
     dh_buf_finish(&line);
-    dh_free(path);
-    return ok ? DH_OK : DH_ERR_IO;
+    return st;
 }

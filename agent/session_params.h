@@ -23,6 +23,7 @@
 #include "base/diag.h"
 #include "base/status.h"
 
+struct dh_buf;
 struct dh_json;
 
 #define DH_SESSION_PARAM_NAME 40
@@ -83,6 +84,10 @@ DH_MUST_USE enum dh_status
 dh_session_params_write(const struct dh_session_params *p, const char *dir,
                         const struct dh_json *header);
 
+/* Append one line, which has no end yet, to the events of a session that is not
+ * written any more; a last line that was torn is ended. Logged. */
+DH_MUST_USE enum dh_status dh_session_line_append(const char *dir,
+                                                  struct dh_buf *line);
 /* Append a `mark` line about the act to a session that is not written any more;
  * `n` is the line's number, `t` its time. Logged. */
 DH_MUST_USE enum dh_status dh_session_note_write(const char *dir, int64_t n,

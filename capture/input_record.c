@@ -466,3 +466,19 @@ uint64_t dh_input_record_dropped(struct dh_input_record *r)
 {
     return atomic_exchange(&r->dropped, 0);
 }
+
+enum dh_status dh_input_layout_now(const char *display, char *out, int size)
+{
+    Display *dpy;
+    struct dh_input_keys *keys;
+    enum dh_status st = dh_x11_open(&dpy, display);
+    out[0] = '\0';
+    if (st)
+        return st;
+    if (!dh_input_keys_create(&keys, dpy, display, NULL)) {
+        snprintf(out, (size_t)size, "%s", dh_input_keys_layout(keys));
+        dh_input_keys_destroy(keys);
+    }
+    dh_x11_close(dpy);
+    return DH_OK;
+}

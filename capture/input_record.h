@@ -106,6 +106,10 @@ DH_MUST_USE enum dh_status dh_input_record_take(struct dh_input_record *r,
 /* Events lost since the last call, because nobody took them. Any thread. */
 uint64_t dh_input_record_dropped(struct dh_input_record *r);
 
+/* The name of the layout in use, "" where it cannot be told; `out` has at least
+ * one byte. DH_ERR_NOTFOUND without a server. */
+DH_MUST_USE enum dh_status dh_input_layout_now(const char *display, char *out,
+                                               int size);
 const char *dh_window_change_name(enum dh_window_change what);
 
 #endif

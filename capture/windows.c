@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/x11.h"
+#include "capture/windows_priv.h"
 
 #define DH_LOG_TAG "windows"
 #include "base/log.h"
@@ -21,13 +22,6 @@
 
 // How deep window managers put a program's window below the root.
 #define FRAME_DEPTH 3
-
-struct dh_windows {
-    Display *dpy;
-    Atom wm_state, net_name, net_pid, clients, utf8;
-    Window focus; // as it was found last
-    Window only;  // None: no limit
-};
 
 enum dh_status dh_windows_create(struct dh_windows **out, const char *display)
 {
@@ -55,10 +49,8 @@ void dh_windows_destroy(struct dh_windows *w)
     dh_free(w);
 }
 
-// At most `max` bytes of a property; its length, 0 where there is none. Long
-// items of 32 bits are as Xlib has them.
-static size_t property(struct dh_windows *w, Window win, Atom name, Atom type,
-                       void *out, size_t max)
+size_t dh_windows_property(struct dh_windows *w, Window win, Atom name,
+                           Atom type, void *out, size_t max)
 {
     Atom real;
     int format;
@@ -78,7 +70,8 @@ static size_t property(struct dh_windows *w, Window win, Atom name, Atom type,
 static bool has_property(struct dh_windows *w, Window win, Atom name)
 {
     long value[4];
-    return property(w, win, name, AnyPropertyType, value, sizeof value) > 0;
+    return dh_windows_property(w, win, name, AnyPropertyType, value,
+                               sizeof value) > 0;
 }
 
 // A program's own window, as far as one can tell without a manager too.
@@ -168,9 +161,10 @@ static Window innermost_at(struct dh_windows *w, struct dh_point at)
 
 static void read_title(struct dh_windows *w, Window id, char *out, size_t size)
 {
-    size_t n = property(w, id, w->net_name, w->utf8, out, size - 1);
+    size_t n = dh_windows_property(w, id, w->net_name, w->utf8, out, size - 1);
     if (!n)
-        n = property(w, id, XA_WM_NAME, AnyPropertyType, out, size - 1);
+        n = dh_windows_property(w, id, XA_WM_NAME, AnyPropertyType, out,
+                                size - 1);
     out[n] = '\0';
 }
 
@@ -195,8 +189,8 @@ static void read_texts(struct dh_windows *w, struct dh_window *out)
 {
     char class[sizeof out->wm_class] = "";
     read_title(w, out->id, out->title, sizeof out->title);
-    size_t n =
-        property(w, out->id, XA_WM_CLASS, XA_STRING, class, sizeof class - 1);
+    size_t n = dh_windows_property(w, out->id, XA_WM_CLASS, XA_STRING, class,
+                                   sizeof class - 1);
     class[n] = '\0';
     size_t first = strlen(class);
     const char *second = first < n ? class + first + 1 : "";
@@ -257,7 +251,12 @@ static bool is_ours(const struct dh_window *win)
     return false;
 }
 
-static void describe(struct dh_windows *w, Window id, struct dh_window *out)
+Window dh_windows_client(struct dh_windows *w, Window win)
+{
+    return client_below(w, win, 0);
+}
+
+void dh_windows_describe(struct dh_windows *w, Window id, struct dh_window *out)
 {
     Window root, child;
     int x, y;
@@ -270,8 +269,10 @@ static void describe(struct dh_windows *w, Window id, struct dh_window *out)
                      &depth) &&
         XTranslateCoordinates(w->dpy, id, root, 0, 0, &x, &y, &child))
         out->box = (struct dh_rect){ x, y, (int)width, (int)height };
+    XWindowAttributes at;
+    out->menu = XGetWindowAttributes(w->dpy, id, &at) && at.override_redirect;
     read_texts(w, out);
-    if (property(w, id, w->net_pid, XA_CARDINAL, &pid, sizeof pid) ==
+    if (dh_windows_property(w, id, w->net_pid, XA_CARDINAL, &pid, sizeof pid) ==
             sizeof pid &&
         pid < INT32_MAX)
         out->pid = (int)pid;
@@ -311,7 +312,7 @@ enum dh_status dh_windows_at(struct dh_windows *w, const struct dh_point *at,
         return DH_ERR_CLOSED;
     dh_x11_ask_begin(w->dpy);
     found.at = at ? *at : pointer_of(w);
-    describe(w, client_at(w, found.at), &found);
+    dh_windows_describe(w, client_at(w, found.at), &found);
     found.within = !w->only || is_part(w, innermost_at(w, found.at), w->only);
     return finish(w, out, &found);
 }
@@ -334,7 +335,7 @@ enum dh_status dh_windows_focused(struct dh_windows *w, struct dh_window *out)
     } else if (focus != None) {
         focus = client_around(w, focus);
     }
-    describe(w, focus, &found);
+    dh_windows_describe(w, focus, &found);
     found.within = !w->only || is_part(w, reached, w->only);
     return finish(w, out, &found);
 }
@@ -381,7 +382,8 @@ enum dh_status dh_windows_list(struct dh_windows *w, struct dh_window_list *out)
         return DH_ERR_CLOSED;
     memset(out, 0, sizeof *out);
     dh_x11_ask_begin(w->dpy);
-    size_t n = property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
+    size_t n =
+        dh_windows_property(w, root, w->clients, XA_WINDOW, ids, sizeof ids);
     for (size_t i = 0; i < n / sizeof ids[0]; i++)
         list_add(w, (Window)ids[i], out);
     if (!n)
@@ -407,7 +409,7 @@ enum dh_status dh_windows_within(struct dh_windows *w, unsigned long id,
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
     dh_x11_ask_begin(w->dpy);
-    describe(w, client_below(w, id, 0), &found);
+    dh_windows_describe(w, dh_windows_client(w, id), &found);
     return finish(w, out, &found);
 }
 

@@ -8,6 +8,7 @@
 #define DH_CAPTURE_WINDOWS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/geom.h"
 #include "base/status.h"
@@ -20,6 +21,7 @@ struct dh_window {
     struct dh_point at; /* the point that was asked for, or the pointer's */
     struct dh_rect box; /* in root pixels, without the manager's frame */
     int pid;            /* 0: not known */
+    bool menu;          /* no manager minds it: a menu, a hint */
     bool own;           /* of this process, or of a terminal that it runs in */
     bool within;        /* see dh_windows_limit; true without a limit */
     char title[256], wm_class[128]; /* "name.Class" */
@@ -65,6 +67,26 @@ struct dh_window_list {
 /* DH_ERR_NOTFOUND: a window went while we asked. */
 DH_MUST_USE enum dh_status dh_windows_list(struct dh_windows *w,
                                            struct dh_window_list *out);
+/*
+ * All programs' windows that show, menus and dialogs too, the topmost first:
+ * their number, `max` at most. What belongs to no program is left out, and so
+ * is a window that goes while we ask. DH_ERR_CLOSED.
+ */
+DH_MUST_USE enum dh_status
+dh_windows_stack(struct dh_windows *w, struct dh_window *out, int max, int *n);
+/*
+ * Put a window on top and give it the focus, as a person does in a task bar;
+ * where no manager runs, by our own hand. It waits for that, until_ns at most.
+ * DH_ERR_TIMEOUT: it has not come; DH_ERR_NOTFOUND: it has gone.
+ */
+DH_MUST_USE enum dh_status dh_windows_raise(struct dh_windows *w,
+                                            unsigned long id, int64_t until_ns);
+/* Move it so that its box is `box`, and wait likewise. DH_ERR_TIMEOUT: the
+ * manager or the program has it otherwise. */
+DH_MUST_USE enum dh_status dh_windows_place(struct dh_windows *w,
+                                            unsigned long id,
+                                            struct dh_rect box,
+                                            int64_t until_ns);
 /* Give the focus back to where dh_windows_focused found it last: a person who
  * answered a question had to take it. Nothing happens if that has gone. */
 void dh_windows_refocus(struct dh_windows *w);

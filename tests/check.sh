@@ -184,6 +184,11 @@ stage_fuzz() {
 stage_demo() {
     [ -x tools/demo.sh ] || return 0
     count demo tools/demo.sh --check
+    # A person shows a form, and it is played with and without a dialog in front.
+    mode=release
+    build release build/release/deskhand build/release/person || return
+    one 'replay of a real program' \
+        tests/x11/replay_table.sh -o -a zenity -c same -c dialog
 }
 
 for stage in $STAGES; do

@@ -322,6 +322,17 @@ const char *dh_app_runtime_dir(void)
     return dir && dir[0] == '/' ? dir : NULL;
 }
 
+const char *dh_app_locale(void)
+{
+    static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0])
+            return value;
+    }
+    return "C";
+}
+
 bool dh_app_has_bus(void)
 {
     const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");

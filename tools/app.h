@@ -93,6 +93,9 @@ char *dh_app_session_find(const char *name);
 
 /* $XDG_RUNTIME_DIR, where it is an absolute path; else NULL. */
 const char *dh_app_runtime_dir(void);
+/* What the environment says of language and characters, "C" where nothing. */
+const char *dh_app_locale(void);
+
 /* There is a session bus to talk to; asking without one would start one. */
 bool dh_app_has_bus(void);
 

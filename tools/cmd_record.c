@@ -216,17 +216,6 @@ static void print_end(const struct dh_demo_result *r, const char *dir,
 
 // ---- the command ------------------------------------------------------------
 
-static const char *locale_name(void)
-{
-    static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-    for (size_t i = 0; i < DH_COUNTOF(names); i++) {
-        const char *value = getenv(names[i]);
-        if (value && value[0])
-            return value;
-    }
-    return "C";
-}
-
 static int exit_of(enum dh_demo_end end)
 {
     return end == DH_DEMO_STOPPED || end == DH_DEMO_LIMIT ? DH_EXIT_OK
@@ -253,7 +242,7 @@ static int record(const struct record_options *o, struct dh_app_options *app,
         .dir = dir,
         .task = o->task,
         .display = o->display,
-        .locale = locale_name(),
+        .locale = dh_app_locale(),
         .desktop = getenv("XDG_CURRENT_DESKTOP"),
         .stop_key = o->stop_key,
         .pause_key = o->pause_key,

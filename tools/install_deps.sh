@@ -4,6 +4,7 @@
 #   --demo  also what tools/demo.sh runs
 #   --fuzz  also clang and its runtime, where they can be had
 #   --bench also the programs that bench-io compares with, likewise
+#   --replay also the programs of tests/x11/replay_table.sh, likewise
 #   --clients also node and npm, for the packages that talk to the server; the
 #           tests of those are left out without them, and npm is 400 packages
 #
@@ -29,6 +30,9 @@ demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
 fuzz='clang libclang-rt-14-dev'
 clients='nodejs npm'
 bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'
+replay='xvfb openbox xdotool xclip dbus-x11 at-spi2-core x11-utils x11-apps
+    x11-xserver-utils xfonts-base fonts-noto-core cnee xterm zenity mousepad
+    galculator featherpad speedcrunch tk chromium'
 
 want="$build $checks"
 optional=''
@@ -37,6 +41,7 @@ for arg in "$@"; do
     --demo) want="$want $demo" ;;
     --fuzz) optional="$optional $fuzz" ;;
     --bench) optional="$optional $bench" ;;
+    --replay) optional="$optional $replay" ;;
     --clients) optional="$optional $clients" ;;
     *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
     esac

@@ -16,7 +16,7 @@ static const struct dh_command *const commands[] = {
     &dh_cmd_act,    &dh_cmd_tokens, &dh_cmd_inspect, &dh_cmd_forward,
     &dh_cmd_eval,   &dh_cmd_doctor, &dh_cmd_bench,   &dh_cmd_serve,
     &dh_cmd_record, &dh_cmd_view,   &dh_cmd_mark,    &dh_cmd_export,
-    &dh_cmd_import,
+    &dh_cmd_import, &dh_cmd_replay,
 };
 
 static const char about[] = "deskhand watches the screen, asks MiniMax-M3 (or "

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "capture/frame.h"
 
-#define SEED_PX     6 // colours so near are tried
+#define CLEAR_SUM   48 // of 765
+#define SEED_PX     6  // colours so near are tried
 #define COLOURS_MAX 16
 #define TOLERANCE   16 // of a channel: shades of a gradient
 #define MIN_PX      6
@@ -208,4 +209,44 @@ int dh_region_count(const struct dh_frame *frame, struct dh_rect box, int limit)
                 pixel(frame, x + dx + 1, y + dy) == b)
                 found += rows_equal(frame, box, x, y);
     return found;
+}
+
+// ---- comparing --------------------------------------------------------------
+
+// Other than a drift of colours, which a dither or another driver makes.
+static bool is_clearly_other(const uint8_t *p, const uint8_t *q)
+{
+    return abs(p[0] - q[0]) + abs(p[1] - q[1]) + abs(p[2] - q[2]) > CLEAR_SUM;
+}
+
+static int row_differs(const struct dh_frame *a, const struct dh_frame *b,
+                       struct dh_point in_a, struct dh_point in_b, int n)
+{
+    int differs = 0;
+    if (in_b.y < 0 || in_b.y >= b->height)
+        return n;
+    for (int i = 0; i < n; i++) {
+        int x = in_b.x + i;
+        if (x < 0 || x >= b->width)
+            differs++;
+        else
+            differs += is_clearly_other(dh_frame_at(a, in_a.x + i, in_a.y),
+                                        dh_frame_at(b, x, in_b.y));
+    }
+    return differs;
+}
+
+int dh_region_differs(const struct dh_frame *a, struct dh_rect box,
+                      const struct dh_frame *b, struct dh_point at, int limit,
+                      int *total)
+{
+    struct dh_rect in = in_frame(a, box);
+    int n = 0;
+    *total = DH_MAX(in.w, 0) * DH_MAX(in.h, 0);
+    for (int y = 0; y < in.h && in.w > 0 && n <= limit; y++) {
+        struct dh_point from = { in.x, in.y + y };
+        struct dh_point to = { at.x + in.x - box.x, at.y + in.y - box.y + y };
+        n += row_differs(a, b, from, to, in.w);
+    }
+    return n;
 }

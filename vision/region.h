@@ -28,4 +28,14 @@ bool dh_region_around(const struct dh_frame *frame, struct dh_point p,
 int dh_region_count(const struct dh_frame *frame, struct dh_rect box,
                     int limit);
 
+/*
+ * Pixels of `box` of one picture that clearly have another colour in the other
+ * one, where `at` is the box's corner there, and *total, how many there are.
+ * What sticks out of the second picture differs; of the first, is left out.
+ * Counting ends beyond `limit`.
+ */
+int dh_region_differs(const struct dh_frame *a, struct dh_rect box,
+                      const struct dh_frame *b, struct dh_point at, int limit,
+                      int *total);
+
 #endif

@@ -140,6 +140,42 @@ static void test_a_widget_tells_where_it_is(void)
     dh_bus_stop(bus);
 }
 
+/* By role and name, and not where another window is meant. */
+static void test_a_widget_is_found_again(void)
+{
+    struct dh_a11y *a;
+    struct dh_a11y_node n;
+    struct dh_a11y_hits hits;
+    struct dh_windows *w;
+    struct dh_window win;
+    pid_t bus = dh_bus_start(), entry = start_entry(false);
+    CHECK_INT(dh_a11y_create(&a), DH_OK);
+    if (!focused_soon(a, entry, &n))
+        dh_test_skip("zenity or at-spi2-core is not installed");
+    CHECK_INT(dh_windows_create(&w, NULL), DH_OK);
+    CHECK_INT(dh_windows_focused(w, &win), DH_OK);
+    struct dh_a11y_wanted what = { .role = "text",
+                                   .box = win.box,
+                                   .n_labels = 1,
+                                   .label = { { "Name", 0, 0 } } };
+    memcpy(what.title, win.title, sizeof what.title);
+    CHECK(dh_a11y_find(a, entry, &what, &hits));
+    CHECK_INT(hits.n, 1);
+    CHECK_INT(hits.hit[0].rect.x, n.rect.x);
+    CHECK_INT(hits.hit[0].rect.y, n.rect.y);
+    CHECK(hits.label[0].y < n.rect.y && hits.label[0].w > 0);
+    memcpy(what.name, "No such field", 14);
+    CHECK(dh_a11y_find(a, entry, &what, &hits));
+    CHECK_INT(hits.n, 0);
+    what.box = (struct dh_rect){ 5000, 5000, 10, 10 };
+    memcpy(what.title, "Another", 8);
+    CHECK(!dh_a11y_find(a, entry, &what, &hits));
+    dh_windows_destroy(w);
+    dh_a11y_destroy(a);
+    dh_bus_stop(entry);
+    dh_bus_stop(bus);
+}
+
 /* A program that is stopped does not hold us up. */
 static void test_a_program_that_hangs_is_waited_for_a_moment(void)
 {
@@ -316,7 +352,7 @@ static void test_of_a_password_nothing_is_told(void)
 DH_TESTS(DH_TEST(the_focused_entry_tells_its_text),
          DH_TEST(a_password_is_known_and_not_read),
          DH_TEST(a_child_that_watches_knows_the_focus),
-         DH_TEST(a_widget_tells_where_it_is),
+         DH_TEST(a_widget_tells_where_it_is), DH_TEST(a_widget_is_found_again),
          DH_TEST(a_program_that_hangs_is_waited_for_a_moment),
          DH_TEST(a_button_that_reads_delete_is_asked_about),
          DH_TEST(a_letter_that_was_lost_is_told),

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/recording.h"
 #include "agent/session_read.h"
 #include "base/json.h"
 
@@ -53,6 +54,26 @@ static void look_at(const struct dh_session_reader *s)
     }
 }
 
+// The same folder as something to be played.
+static void play(void)
+{
+    struct dh_diag diag = { 0 };
+    struct dh_recording *r;
+    if (dh_recording_open(&r, dir, &diag)) {
+        if (!diag.text[0])
+            abort();
+        return;
+    }
+    for (int i = 0; i < r->n_steps; i++) {
+        const struct dh_recorded_step *s = &r->step[i];
+        if (s->n_windows < 0 || s->first_window < 0 ||
+            s->first_window + s->n_windows > r->n_windows)
+            abort();
+        (void)dh_recording_target(r, &r->step[i]);
+    }
+    dh_recording_close(r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int begun;
@@ -74,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (dh_session_read_more(s, &grew) == DH_OK)
             look_at(s);
         dh_session_close(s);
+        play();
     }
     take_away("session.json");
     take_away("events.jsonl");

@@ -1,0 +1,39 @@
+/* agent/find_place_priv.h - what the rungs of the ladder share. */
+#ifndef DH_AGENT_FIND_PLACE_PRIV_H
+#define DH_AGENT_FIND_PLACE_PRIV_H
+
+#include "agent/a11y.h"
+#include "agent/find_place.h"
+#include "agent/recording.h"
+
+/* One search. Rectangles of `then` are in its own pixels, which are root pixels
+ * of that time. */
+struct dh_ladder {
+    const struct dh_scene *now;
+    const struct dh_recorded_target *t;
+    const struct dh_frame *then;
+    struct dh_rect tight, wide; /* in `then`; empty: there is none */
+    struct dh_point by;         /* how far the window has moved */
+    struct dh_places *out;
+    bool asked; /* the tree; `hits` is what it said */
+    bool told;
+    struct dh_a11y_hits hits;
+};
+
+enum dh_rung_found { DH_FOUND_NONE, DH_FOUND_ONE, DH_FOUND_SEVERAL };
+
+/* Where to act, of an element that is `rect` now. */
+struct dh_point dh_ladder_point(const struct dh_ladder *l, struct dh_rect rect);
+void dh_ladder_add(struct dh_ladder *l, enum dh_rung rung, struct dh_rect rect,
+                   double score);
+/* The tree is asked once. False: it says nothing. */
+bool dh_ladder_ask(struct dh_ladder *l);
+/* Tree units to root pixels. */
+struct dh_rect dh_ladder_pixels(const struct dh_ladder *l, struct dh_rect r);
+
+/* Rung 4: agent/find_template.c. */
+enum dh_rung_found dh_ladder_template(struct dh_ladder *l);
+/* Rung 5: chooses among the candidates from number `first` on. */
+enum dh_rung_found dh_ladder_anchors(struct dh_ladder *l, int first);
+
+#endif
