@@ -319,23 +319,23 @@ static double mean_of_cells(const struct member *m, int n)
     return cells ? sum / cells : 0;
 }
 
-// Cells have a size of their own, so that each is drawn within itself.
-static struct dh_eval_range range_of_cells(const struct member *m, int n)
+static struct dh_eval_range range_of_cells(const struct member *m, int n,
+                                           uint64_t seed)
 {
-    double var = 0, mean = mean_of_cells(m, n);
-    int cells = 0;
-    for (int from = 0, to; from < n; from = to) {
-        double in = 0;
-        for (to = from; to < n && !strcmp(m[to].key, m[from].key); to++)
-            in += m[to].score;
-        // Agresti and Coull's two more hits and misses, so that a small cell
-        // that is all right is not taken for certain.
-        double size = to - from, p = (in + 2) / (size + 4);
-        var += p * (1 - p) / (size + 4);
-        cells++;
+    double *value;
+    int *size, cells = 0;
+    dh_array(value, (size_t)n);
+    dh_array(size, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        cells += i == 0 || strcmp(m[i].key, m[i - 1].key) != 0;
+        size[cells - 1]++;
+        value[i] = m[i].score;
     }
-    double half = cells ? 1.959964 * sqrt(var) / cells : 0;
-    return (struct dh_eval_range){ fmax(0, mean - half), fmin(1, mean + half) };
+    struct dh_eval_range out =
+        dh_eval_bootstrap_cells(value, size, cells, seed);
+    dh_free(value);
+    dh_free(size);
+    return out;
 }
 
 static void add_own(struct dh_eval_table *t, const struct pick *p,
@@ -371,7 +371,7 @@ static void add_own(struct dh_eval_table *t, const struct pick *p,
     add_row(t, p, "own",
             own_cells[c].key[1] ? "mean over cells" : "mean over splits", o);
     t->row[t->n - 1].score = mean_of_cells(m, n);
-    t->row[t->n - 1].range = range_of_cells(m, n);
+    t->row[t->n - 1].range = range_of_cells(m, n, o->seed);
     for (int k = 0; k < n; k++)
         dh_free(names[k]);
     dh_free(names);

@@ -83,6 +83,16 @@ double dh_eval_quantile(const double *v, int n, double share)
     return i + 1 < n ? v[i] + (at - i) * (v[i + 1] - v[i]) : v[n - 1];
 }
 
+// Takes the means of all resamples.
+static struct dh_eval_range middle(double *mean)
+{
+    dh_eval_sort(mean, RESAMPLES);
+    struct dh_eval_range out = { dh_eval_quantile(mean, RESAMPLES, 0.025),
+                                 dh_eval_quantile(mean, RESAMPLES, 0.975) };
+    dh_free(mean);
+    return out;
+}
+
 struct dh_eval_range dh_eval_bootstrap(const double *sum, const double *weight,
                                        int n, uint64_t seed)
 {
@@ -101,9 +111,31 @@ struct dh_eval_range dh_eval_bootstrap(const double *sum, const double *weight,
         }
         mean[r] = w > 0 ? s / w : 0;
     }
-    dh_eval_sort(mean, RESAMPLES);
-    struct dh_eval_range out = { dh_eval_quantile(mean, RESAMPLES, 0.025),
-                                 dh_eval_quantile(mean, RESAMPLES, 0.975) };
-    dh_free(mean);
-    return out;
+    return middle(mean);
+}
+
+static double mean_of_draws(const double *value, int n, struct dh_rng *rng)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += value[dh_rng_below(rng, (uint64_t)n)];
+    return n > 0 ? sum / n : 0;
+}
+
+struct dh_eval_range dh_eval_bootstrap_cells(const double *value,
+                                             const int *size, int n_cells,
+                                             uint64_t seed)
+{
+    struct dh_rng rng;
+    double *mean;
+    if (n_cells <= 0)
+        return (struct dh_eval_range){ 0, 0 };
+    dh_array(mean, RESAMPLES);
+    dh_rng_init(&rng, seed);
+    for (int r = 0; r < RESAMPLES; r++) {
+        const double *cell = value;
+        for (int c = 0; c < n_cells; cell += size[c++])
+            mean[r] += mean_of_draws(cell, size[c], &rng) / n_cells;
+    }
+    return middle(mean);
 }

@@ -28,6 +28,12 @@ double dh_eval_pass_all(int n, int c, int k);
 struct dh_eval_range dh_eval_bootstrap(const double *sum, const double *weight,
                                        int n, uint64_t seed);
 
+/* The same of the mean of the cells' means: size[c] of the values belong to
+ * cell c, in order, and a resample draws as many within each. */
+struct dh_eval_range dh_eval_bootstrap_cells(const double *value,
+                                             const int *size, int n_cells,
+                                             uint64_t seed);
+
 void dh_eval_sort(double *v, int n);
 /* Of sorted values, between neighbours; 0 where there are none. */
 double dh_eval_quantile(const double *sorted, int n, double share);

@@ -98,5 +98,23 @@ static void test_bootstrap(void)
     CHECK_NEAR(one.lo + one.hi, 0, 0);
 }
 
+// Half a cell of 200 hits, all of one of 2: the small cell has no spread, and
+// half of the other's is what is left.
+static void test_cells_are_drawn_within(void)
+{
+    double value[202];
+    static const int size[] = { 200, 2 };
+    for (int i = 0; i < 202; i++)
+        value[i] = i % 2 || i >= 200;
+    struct dh_eval_range r = dh_eval_bootstrap_cells(value, size, 2, 1);
+    struct dh_eval_range again = dh_eval_bootstrap_cells(value, size, 2, 1);
+    CHECK(r.lo == again.lo && r.hi == again.hi);
+    CHECK_NEAR(r.lo, 0.75 - 0.0346, 0.004);
+    CHECK_NEAR(r.hi, 0.75 + 0.0346, 0.004);
+    r = dh_eval_bootstrap_cells(value, size, 0, 1);
+    CHECK(r.lo == 0 && r.hi == 0);
+}
+
 DH_TESTS(DH_TEST(wilson), DH_TEST(half_width), DH_TEST(pass), DH_TEST(mcnemar),
-         DH_TEST(quantiles), DH_TEST(bootstrap));
+         DH_TEST(quantiles), DH_TEST(bootstrap),
+         DH_TEST(cells_are_drawn_within));
