@@ -83,6 +83,9 @@ LATE_LIBS := avutil avcodec avformat swscale SDL2 SDL2_ttf fontconfig curl \
              microhttpd atspi glib-2.0 gobject-2.0
 $(B)/%late.o: ISA = $(if $(filter no,$(LATE)),,-DDH_LATE) \
     $(foreach l,$(LATE_LIBS),$(call soname,$(l)))
+# Only what writes it down has to know the commit.
+$(B)/agent/eval_run.o: CFLAGS += -DDH_COMMIT='"$(shell git rev-parse HEAD 2>/dev/null)"'
+$(B)/agent/eval_run.o: $(wildcard $(shell git rev-parse --git-path logs/HEAD 2>/dev/null))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -169,7 +172,7 @@ demo:
 	tools/demo.sh
 
 bench: $(B)/deskhand
-	$(B)/deskhand eval assets/eval/real/real.json
+	$(B)/deskhand eval ground assets/eval/real
 
 bench-io: $(B)/deskhand
 	tools/install_deps.sh --bench

@@ -27,8 +27,7 @@ static void put(struct dh_python_actions *list, struct dh_action *a)
     memset(a, 0, sizeof *a);
 }
 
-// ---- what several calls are one action of
-// --------------------------------------
+// ---- what several calls are one action of -----------------------------------
 
 /* A run of read actions. */
 struct run {
@@ -260,8 +259,7 @@ static void fold(struct dh_python_actions *list)
     *list = out;
 }
 
-// ---- statements
-// ----------------------------------------------------------------
+// ---- statements -------------------------------------------------------------
 
 static void name_keys(struct dh_action *a)
 {

@@ -340,8 +340,7 @@ static void read_place(struct search *s, AtspiAccessible *hit,
     p->index = c.index;
 }
 
-// ---- a widget that was seen before
-// -------------------------------------------
+// ---- a widget that was seen before ------------------------------------------
 
 struct hunt {
     struct search *s;
@@ -447,8 +446,7 @@ static bool hunt_window(struct search *s, AtspiAccessible *win,
     return !over(s);
 }
 
-// ---- questions
-// ---------------------------------------------------------------
+// ---- questions --------------------------------------------------------------
 
 // A window of a program as far as it can answer the question.
 static bool ask_window(struct search *s, AtspiAccessible *win,

@@ -30,6 +30,15 @@ const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b)
     return b->endpoint;
 }
 
+int dh_brain_show_size(const struct dh_brain *b, struct dh_size *size)
+{
+    if (b->ops->show)
+        return b->ops->show(b, size);
+    return b->endpoint
+               ? dh_endpoint_picture_tokens(b->endpoint, &size->w, &size->h)
+               : 0;
+}
+
 void dh_brain_parse_options(const struct dh_brain *b,
                             const struct dh_frame *frame,
                             struct dh_parse_options *out)

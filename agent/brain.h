@@ -59,6 +59,10 @@ void dh_brain_parse_options(const struct dh_brain *b,
                             const struct dh_frame *frame,
                             struct dh_parse_options *out);
 
+/* *size, of a picture, becomes the size that the model is shown; returns its
+ * tokens, 0 where they are not known. */
+int dh_brain_show_size(const struct dh_brain *b, struct dh_size *size);
+
 enum dh_brain_form { DH_FORM_FREE, DH_FORM_ACTION, DH_FORM_LOCATE };
 
 /* A clip's frames, sampled; they fill the video parts of the prompt. */
@@ -89,6 +93,8 @@ struct dh_brain_request {
      * NULL. */
     bool (*on_text)(void *user, const char *piece, size_t len);
     void *user;
+    bool anew; /* on_text is told NULL where the answer begins once more;
+                * without it an answer that broke off is not asked for again */
 };
 
 enum dh_brain_end {

@@ -454,7 +454,19 @@ static enum dh_status ask(struct dh_brain *brain,
     return st;
 }
 
-static const struct dh_brain_ops local_ops = { ask, destroy };
+static int show(const struct dh_brain *brain, struct dh_size *size)
+{
+    const struct dh_patch_rule *rule =
+        &((const struct local *)brain)->image_rule;
+    int side = rule->patch_size * rule->merge_size;
+    struct dh_size to;
+    if (dh_patches_size(rule, *size, &to))
+        return 0;
+    *size = to;
+    return (to.w / side) * (to.h / side);
+}
+
+static const struct dh_brain_ops local_ops = { ask, destroy, show };
 
 // Takes the mind over, also where it fails.
 static enum dh_status begin(struct dh_brain **out, struct mind *mind,

@@ -489,14 +489,16 @@ static bool try_again(struct talk *t)
                 e->name, why);
         return true;
     }
-    // What was read along cannot be taken back.
-    bool heard = t->r->on_text && t->x.answer.text.len;
+    // What was read along cannot be taken back, unless it may begin anew.
+    bool heard = t->r->on_text && t->x.answer.text.len && !t->r->anew;
     if (t->verdict != AGAIN || heard || t->attempt >= e->s.retries)
         return false;
     int64_t ns = pause_before(b, t->attempt, t->response.retry_after_ns);
     t->attempt++;
     dh_warn("endpoint %s: %s; trying again in %.1f s (%d of %d)", e->name, why,
             (double)ns / 1e9, t->attempt, e->s.retries);
+    if (t->r->anew)
+        t->r->on_text(t->r->user, NULL, 0);
     return wait_for(b, t->r, ns);
 }
 
@@ -693,7 +695,7 @@ static void destroy(struct dh_brain *brain)
     dh_free(b);
 }
 
-static const struct dh_brain_ops remote_ops = { ask, destroy };
+static const struct dh_brain_ops remote_ops = { ask, destroy, NULL };
 
 // The first model, or the one that was asked for; what the server is, where it
 // says so; and how the model wants to be asked, where it is one of ours.

@@ -25,8 +25,7 @@
 #define AROUND_PX 200
 #define UPSET     0.4 // so much is new around the place that is clicked on
 
-// ---- pictures
-// ----------------------------------------------------------------
+// ---- pictures ---------------------------------------------------------------
 
 static void replace(struct dh_frame **slot, struct dh_frame *frame)
 {
@@ -111,8 +110,7 @@ static void look(struct dh_demo *d)
     note_settled(d);
 }
 
-// ---- moments
-// -----------------------------------------------------------------
+// ---- moments ----------------------------------------------------------------
 
 static void moment_finish(struct dh_moment *m)
 {
@@ -202,8 +200,7 @@ static void on_reduced(void *user, const struct dh_reduced *what)
                                                  : what->action.at);
 }
 
-// ---- events
-// ------------------------------------------------------------------
+// ---- events -----------------------------------------------------------------
 
 static void feed(struct dh_demo *d, const struct dh_input_event *e, int64_t n,
                  bool secret)
@@ -216,8 +213,7 @@ static void feed(struct dh_demo *d, const struct dh_input_event *e, int64_t n,
 
 static void note_key(struct dh_demo *d, const struct dh_input_event *e)
 {
-    // What is typed in the terminal that we run in is no part of it.
-    if (d->privacy.focus.own)
+    if (dh_demo_is_own(&d->privacy.focus))
         return;
     bool secret = dh_demo_is_secret(d, e);
     if (!secret) {
@@ -290,9 +286,15 @@ static void note_window(struct dh_demo *d, const struct dh_input_event *e)
 static void note_event(struct dh_demo *d, const struct dh_input_event *e)
 {
     switch (e->kind) {
-    case DH_INPUT_STOP: stop(d, DH_DEMO_STOPPED); break;
+    case DH_INPUT_STOP:
+        if (!d->o->into)
+            stop(d, DH_DEMO_STOPPED);
+        break;
     case DH_INPUT_LOST: stop(d, DH_DEMO_LOST); break;
-    case DH_INPUT_PAUSE: set_paused(d, !d->paused); break;
+    case DH_INPUT_PAUSE:
+        if (!d->o->into)
+            set_paused(d, !d->paused);
+        break;
     case DH_INPUT_WINDOW: note_window(d, e); break;
     case DH_INPUT_LAYOUT:
         snprintf(d->layout, sizeof d->layout, "%s", e->name);
@@ -315,13 +317,14 @@ static void note_event(struct dh_demo *d, const struct dh_input_event *e)
     }
 }
 
-// ---- begin and end
-// -----------------------------------------------------------
+// ---- begin and end ----------------------------------------------------------
 
 static enum dh_status open_source(struct dh_demo *d)
 {
     struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_source *inner;
+    if (d->o->screen)
+        screen = *d->o->screen;
     screen.display = d->o->display;
     // The pointer is known, and would cover what it points at.
     screen.cursor = false;
@@ -331,7 +334,7 @@ static enum dh_status open_source(struct dh_demo *d)
     return st;
 }
 
-static enum dh_status open_all(struct dh_demo *d)
+static enum dh_status open_session(struct dh_demo *d)
 {
     struct dh_session_head head = { .kind = "human",
                                     .task = d->o->task,
@@ -341,6 +344,12 @@ static enum dh_status open_all(struct dh_demo *d)
                                     .more = dh_demo_write_head,
                                     .more_screen = dh_demo_write_screen,
                                     .user = d };
+    d->file = d->o->into;
+    return d->file ? DH_OK : dh_session_file_create(&d->file, d->o->dir, &head);
+}
+
+static enum dh_status open_input(struct dh_demo *d)
+{
     struct dh_input_record_options input = { .display = d->o->display,
                                              .locale = d->o->locale,
                                              .stop_key = d->o->stop_key,
@@ -348,6 +357,19 @@ static enum dh_status open_all(struct dh_demo *d)
                                              .include_xtest =
                                                  d->o->include_xtest,
                                              .clipboard = d->o->clipboard };
+    d->input = d->o->input;
+    if (!d->input)
+        return dh_input_record_create(&d->input, &input);
+    // What it told of windows before was for nobody, and so was what it lost.
+    (void)dh_input_record_dropped(d->input);
+    if (dh_windows_focused(d->windows, &d->privacy.focus))
+        memset(&d->privacy.focus, 0, sizeof d->privacy.focus);
+    d->privacy.touched = true;
+    return DH_OK;
+}
+
+static enum dh_status open_all(struct dh_demo *d)
+{
     enum dh_status st = dh_screen_probe(d->o->display, &d->screen);
     if (!st)
         st = dh_input_setup_read(&d->setup, d->o->display);
@@ -357,19 +379,22 @@ static enum dh_status open_all(struct dh_demo *d)
     if (!st)
         st = dh_windows_create(&d->windows, d->o->display);
     if (!st)
-        st = dh_session_file_create(&d->file, d->o->dir, &head);
+        st = open_session(d);
     // Last: from here on nothing that is done is missed.
     if (!st)
-        st = dh_input_record_create(&d->input, &input);
+        st = open_input(d);
     dh_a11y_watch(d->o->a11y);
-    d->began_ns = dh_now_ns();
+    d->since_ns = dh_now_ns();
+    d->began_ns = d->o->into ? dh_session_file_base(d->o->into) : dh_now_ns();
     return st;
 }
 
 static void close_all(struct dh_demo *d)
 {
-    dh_input_record_destroy(d->input);
-    dh_session_file_destroy(d->file);
+    if (!d->o->input)
+        dh_input_record_destroy(d->input);
+    if (!d->o->into)
+        dh_session_file_destroy(d->file);
     dh_windows_destroy(d->windows);
     dh_reduce_destroy(d->reduce);
     moment_finish(&d->pending);
@@ -388,10 +413,19 @@ static void check_limits(struct dh_demo *d, struct dh_cancel *cancel)
         stop(d, DH_DEMO_FAILED);
     else if (d->over)
         return;
-    else if (dh_cancel_is_set(cancel))
+    else if (dh_cancel_is_set(cancel) || (d->o->over && d->o->over(d->o->user)))
         stop(d, DH_DEMO_STOPPED);
     else if (d->o->limit_ns && dh_now_ns() - d->began_ns > d->o->limit_ns)
         stop(d, DH_DEMO_LIMIT);
+}
+
+// Handing back may be noticed before what was done up to it.
+static void take_rest(struct dh_demo *d)
+{
+    struct dh_input_event e;
+    while (d->o->into && dh_input_record_take(d->input, &e, 0) == DH_OK)
+        note_event(d, &e);
+    explicit_bzero(&e, sizeof e);
 }
 
 static void finish_session(struct dh_demo *d)
@@ -402,6 +436,8 @@ static void finish_session(struct dh_demo *d)
     dh_reduce_flush(d->reduce);
     dh_demo_write_acts(d);
     dh_demo_write_done(d, d->latest, dh_now_ns());
+    if (d->o->into)
+        return;
     dh_demo_write_text(d, "end", "reason", reason);
     enum dh_status st = dh_session_file_finish(
         d->file, dh_now_ns(), reason, (uint64_t)d->result.dropped, NULL);
@@ -431,6 +467,7 @@ enum dh_status dh_demo_run(const struct dh_demo_options *o,
             check_limits(d, cancel);
         }
         explicit_bzero(&e, sizeof e);
+        take_rest(d);
         finish_session(d);
         *out = d->result;
     }

@@ -17,13 +17,17 @@
 
 struct dh_a11y;
 struct dh_cancel;
+struct dh_input_record;
 struct dh_reduced;
+struct dh_screen_options;
+struct dh_session_file;
 struct dh_sign;
 struct dh_target;
 
 /* An action that was just written down. All of it lasts for the call. */
 struct dh_demo_step {
     int number;   /* 1 for the first */
+    int before;   /* number of the picture that it began with; 0: none */
     int64_t t_ns; /* since the start */
     const struct dh_reduced *what;
     const char *text;               /* of it, as `deskhand act` takes it */
@@ -39,10 +43,20 @@ struct dh_demo_options {
     const char *const *exclude;
     int n_exclude;
     bool video, tidy, include_xtest;
-    bool clipboard;       /* what is in the clipboard is written down as well */
-    int64_t limit_ns;     /* 0: none */
-    struct dh_a11y *a11y; /* NULL: passwords cannot be told, nor widgets */
-    struct dh_sign *sign; /* may be NULL */
+    bool clipboard; /* what is in the clipboard is written down as well */
+    /*
+     * A session that is being written by a run which waits meanwhile, in place
+     * of a folder: what a person does by hand goes into it, and it is not
+     * ended. `input`, which is the caller's too, has been on since before, so
+     * that what the person began with is there; its keys end nothing.
+     */
+    struct dh_session_file *into;
+    struct dh_input_record *input;
+    const struct dh_screen_options *screen; /* NULL: all of `display` */
+    bool (*over)(void *user); /* asked every 100 ms; true ends it. Or NULL */
+    int64_t limit_ns;         /* 0: none */
+    struct dh_a11y *a11y;     /* NULL: passwords cannot be told, nor widgets */
+    struct dh_sign *sign;     /* may be NULL */
     void (*step)(void *user, const struct dh_demo_step *step); /* or NULL */
     void (*paused)(void *user, bool paused);                   /* or NULL */
     void *user;

@@ -78,6 +78,7 @@ struct dh_demo {
     struct dh_frame *fresh;  /* newer, not known to be clean yet */
     struct dh_frame *still;  /* as it was before the hand began to move */
     int64_t looked_ns, moved_ns, began_ns;
+    int64_t since_ns; /* from here on what has the focus is asked for */
     struct dh_moment pending;
     struct dh_demo_act act[DH_DEMO_ACTS];
     int n_acts;
@@ -95,6 +96,9 @@ struct dh_demo {
 
 /* --- demo_privacy --- */
 
+/* What is done in it is no part of the demonstration: the terminal that we run
+ * in, our own windows. */
+bool dh_demo_is_own(const struct dh_window *w);
 /* The window may not be looked into. */
 bool dh_demo_is_hidden(const struct dh_demo *d, unsigned long window);
 void dh_demo_note_window(struct dh_demo *d, const struct dh_input_event *e);

@@ -13,6 +13,11 @@
 #define MARGIN    3
 #define TRIES     2
 
+bool dh_demo_is_own(const struct dh_window *w)
+{
+    return w->own || strcmp(w->program, "deskhand") == 0;
+}
+
 bool dh_demo_is_hidden(const struct dh_demo *d, unsigned long window)
 {
     for (int i = 0; i < d->privacy.n_hidden; i++)
@@ -120,8 +125,10 @@ bool dh_demo_is_secret(struct dh_demo *d, const struct dh_input_event *e)
     int64_t now = dh_now_ns();
     if (p->touched || now - p->asked_ns > (p->late ? HANGS_NS : FRESH_NS))
         dh_demo_ask_focus(d);
-    // The field may have gone since the key was pressed.
-    bool late = was && now - e->time_ns > BEHIND_NS;
+    // The field may have gone since the key was pressed, and of a key from
+    // before we looked nobody knows where it went.
+    bool unseen = was || e->time_ns < d->since_ns;
+    bool late = unseen && now - e->time_ns > BEHIND_NS;
     bool secret = p->secret || late || dh_demo_is_hidden(d, p->focus.id);
     if (secret)
         mark_down(p, e->code, true);

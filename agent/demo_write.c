@@ -36,8 +36,7 @@ static void put_mods(struct dh_json_writer *w, unsigned mods)
     dh_jw_end_array(w);
 }
 
-// ---- what happened
-// -----------------------------------------------------------
+// ---- what happened ----------------------------------------------------------
 
 static void put_key(struct dh_json_writer *w, const struct dh_input_event *e)
 {
@@ -125,8 +124,7 @@ void dh_demo_write_clip(struct dh_demo *d, const char *text)
     end(d);
 }
 
-// ---- what an action did to windows
-// ----------------------------------------------------
+// ---- what an action did to windows ------------------------------------------
 
 void dh_demo_note_change(struct dh_demo *d, const struct dh_input_event *e)
 {
@@ -217,8 +215,7 @@ static int put_frame(struct dh_demo *d, const struct dh_frame *frame,
     return number;
 }
 
-// ---- actions
-// -----------------------------------------------------------------
+// ---- actions ----------------------------------------------------------------
 
 static void name_secret(struct dh_demo *d, struct dh_action *a)
 {
@@ -235,11 +232,13 @@ static const char *doubt_of(const struct dh_demo_act *a)
     return dh_target_doubt(&a->moment.target);
 }
 
-static void tell_step(struct dh_demo *d, const struct dh_demo_act *a)
+static void tell_step(struct dh_demo *d, const struct dh_demo_act *a,
+                      int before)
 {
     struct dh_buf text;
     struct dh_demo_step step = {
         .number = d->result.steps,
+        .before = before,
         .t_ns = a->what.began_ns - d->began_ns,
         .what = &a->what,
         .target = a->moment.has_target ? &a->moment.target : NULL,
@@ -285,7 +284,7 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
     d->wait.before = hash;
     d->wait.changed = false;
     d->result.steps++;
-    tell_step(d, a);
+    tell_step(d, a, before);
     dh_session_file_sync(d->file);
 }
 
@@ -293,8 +292,7 @@ void dh_demo_write_acts(struct dh_demo *d)
 {
     for (int i = 0; i < d->n_acts; i++) {
         struct dh_demo_act *a = &d->act[i];
-        // A click on the terminal that we run in is no part of it.
-        if (!(a->moment.has_target && a->moment.target.window.own))
+        if (!(a->moment.has_target && dh_demo_is_own(&a->moment.target.window)))
             write_act(d, a);
         dh_action_finish(&a->what.action);
         dh_frame_unref(a->moment.before);

@@ -18,8 +18,7 @@
 #define LONGEST   (60 * DH_S)
 #define TILES_MAX 65536
 
-// ---- what changes by itself
-// ----------------------------------------------------
+// ---- what changes by itself -------------------------------------------------
 
 static bool tile_differs(const struct dh_frame *a, struct dh_point at,
                          const struct dh_frame *b, struct dh_point in_b,
@@ -87,8 +86,7 @@ static bool is_restless(const struct dh_restless *x, struct dh_point p)
            x->tile[ty * x->w + tx] >= 2;
 }
 
-// ---- what was so then
-// -----------------------------------------------------------
+// ---- what was so then -------------------------------------------------------
 
 static void find_tiles(struct dh_expect *e, const struct dh_restless *x)
 {
@@ -181,8 +179,7 @@ void dh_expect_finish(struct dh_expect *e)
     memset(e, 0, sizeof *e);
 }
 
-// ---- what is so now
-// -------------------------------------------------------------
+// ---- what is so now ---------------------------------------------------------
 
 static bool is_shown(const struct dh_window *stack, int n, unsigned long id)
 {

@@ -35,8 +35,7 @@ static struct dh_rect rect_of(const struct dh_json *o)
                              side(o, "h") };
 }
 
-// ---- steps
-// ---------------------------------------------------------------------
+// ---- steps ------------------------------------------------------------------
 
 static const char *secret_name(void *user, const struct dh_session_param *p)
 {
@@ -219,8 +218,7 @@ void dh_export_step_finish(struct dh_export_step *s)
     dh_free(s->words);
 }
 
-// ---- files
-// ---------------------------------------------------------------------
+// ---- files ------------------------------------------------------------------
 
 static enum dh_status covered(const struct dh_export *x,
                               const struct dh_frame *in, struct dh_frame **out)
@@ -319,8 +317,7 @@ enum dh_status dh_export_put(struct dh_export *x, const char *name,
     return st;
 }
 
-// ---- begin and end
-// -------------------------------------------------------------
+// ---- begin and end ----------------------------------------------------------
 
 static struct dh_rect screen_of(const struct dh_export *x)
 {

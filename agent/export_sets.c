@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-// ---- AgentNet
-// ------------------------------------------------------------------
+// ---- AgentNet ---------------------------------------------------------------
 
 static void put_words(struct dh_export *x, const struct dh_export_step *s,
                       struct dh_json_writer *w)
@@ -148,8 +147,7 @@ enum dh_status dh_export_agentnet(struct dh_export *x)
     return st;
 }
 
-// ---- ScreenSpot
-// ----------------------------------------------------------------
+// ---- ScreenSpot -------------------------------------------------------------
 
 // "firefox.Firefox" is Firefox.
 static char *application(const struct dh_export *x, const struct dh_json *line)
@@ -232,8 +230,7 @@ enum dh_status dh_export_screenspot(struct dh_export *x)
     return st;
 }
 
-// ---- OSWorld
-// -------------------------------------------------------------------
+// ---- OSWorld ----------------------------------------------------------------
 
 static bool seen_before(struct dh_buf *seen, const char *app)
 {

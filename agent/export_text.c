@@ -12,8 +12,7 @@
 #define DH_LOG_TAG "export"
 #include "base/log.h"
 
-// ---- Markdown
-// ------------------------------------------------------------------
+// ---- Markdown ---------------------------------------------------------------
 
 // Text as text: no mark, no element, no second line.
 static void put_plain(struct dh_buf *out, const char *text)
@@ -98,8 +97,7 @@ enum dh_status dh_export_markdown(struct dh_export *x)
     return st;
 }
 
-// ---- the shell
-// -----------------------------------------------------------------
+// ---- the shell --------------------------------------------------------------
 
 // In single quotes nothing means anything but their end.
 static void put_quoted(struct dh_buf *out, const char *text)
@@ -255,8 +253,7 @@ enum dh_status dh_export_shell(struct dh_export *x)
     return st;
 }
 
-// ---- a plan
-// --------------------------------------------------------------------
+// ---- a plan -----------------------------------------------------------------
 
 #define PLAN_STEPS      200
 #define PLAN_LINE_BYTES 400

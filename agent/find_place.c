@@ -22,8 +22,7 @@ const char *dh_rung_name(enum dh_rung rung)
     return (size_t)rung < DH_COUNTOF(names) ? names[rung] : "?";
 }
 
-// ---- what the rungs share
-// -----------------------------------------------------------
+// ---- what the rungs share ---------------------------------------------------
 
 static int scaled(int v, int from, int to)
 {
@@ -99,8 +98,7 @@ bool dh_place_is_plausible(const struct dh_scene *now,
            !strcmp(node.name, t->t.node.name);
 }
 
-// ---- rung 2: the tree
-// --------------------------------------------------------
+// ---- rung 2: the tree -------------------------------------------------------
 
 bool dh_ladder_ask(struct dh_ladder *l)
 {
@@ -201,8 +199,7 @@ static enum dh_rung_found by_tree(struct dh_ladder *l)
     return n > 1 ? DH_FOUND_SEVERAL : DH_FOUND_NONE;
 }
 
-// ---- rung 3: the same place
-// ---------------------------------------------------
+// ---- rung 3: the same place -------------------------------------------------
 
 static struct dh_point in_frame(const struct dh_frame *f, struct dh_rect box,
                                 struct dh_point by)
@@ -314,8 +311,7 @@ bool dh_place_is_same(const struct dh_scene *now,
     return total > 0 && n <= total / 50;
 }
 
-// ---- the ladder
-// -----------------------------------------------------------------
+// ---- the ladder -------------------------------------------------------------
 
 static struct dh_rect grown(struct dh_rect r, int dx, int dy)
 {

@@ -12,8 +12,7 @@
 #define FLAT_RANGE  32   // of 255
 #define VOTES       (8 + DH_A11Y_LABELS)
 
-// ---- rung 4: it looks the same elsewhere
-// -----------------------------------------
+// ---- rung 4: it looks the same elsewhere ------------------------------------
 
 static struct dh_rect to_root(const struct dh_ladder *l, struct dh_rect r)
 {
@@ -191,8 +190,7 @@ enum dh_rung_found dh_ladder_template(struct dh_ladder *l)
     return DH_FOUND_NONE;
 }
 
-// ---- rung 5: what is around it
-// ---------------------------------------------------
+// ---- rung 5: what is around it ----------------------------------------------
 
 struct votes {
     struct dh_point centre[VOTES]; // of the element, as each has it

@@ -81,17 +81,25 @@ static enum dh_status point_of(const struct dh_parse_options *how,
     return take_point(st, &parsed, frame, out);
 }
 
+enum dh_status dh_ground_ask(struct dh_brain *brain, struct dh_frame *frame,
+                             const char *instruction, enum dh_brain_form form,
+                             struct dh_brain_answer *out)
+{
+    struct dh_buf task;
+    dh_buf_init(&task, 1 << 20);
+    dh_buf_printf(&task, "Task: %s", instruction);
+    enum dh_status st = ask(brain, frame, dh_buf_text(&task), form, out);
+    dh_buf_finish(&task);
+    return st;
+}
+
 enum dh_status dh_ground_find(struct dh_brain *brain, struct dh_frame *frame,
                               const char *instruction, struct dh_ground *out)
 {
     struct dh_brain_answer answer;
-    struct dh_buf task;
     memset(out, 0, sizeof *out);
-    dh_buf_init(&task, 1 << 20);
-    dh_buf_printf(&task, "Task: %s", instruction);
     enum dh_status st =
-        ask(brain, frame, dh_buf_text(&task), DH_FORM_LOCATE, &answer);
-    dh_buf_finish(&task);
+        dh_ground_ask(brain, frame, instruction, DH_FORM_LOCATE, &answer);
     if (st)
         return st;
     struct dh_parse_options how;

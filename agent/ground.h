@@ -12,6 +12,13 @@ struct dh_ground {
     struct dh_times times;
 };
 
+/* The question where something is (DH_FORM_LOCATE), or what to do next
+ * (DH_FORM_ACTION), and the whole answer, unread. */
+DH_MUST_USE enum dh_status dh_ground_ask(struct dh_brain *brain,
+                                         struct dh_frame *frame,
+                                         const char *instruction,
+                                         enum dh_brain_form form,
+                                         struct dh_brain_answer *out);
 /* DH_ERR_FORMAT: the model named no point; out->raw is set then, too. */
 DH_MUST_USE enum dh_status dh_ground_find(struct dh_brain *brain,
                                           struct dh_frame *frame,

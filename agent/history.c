@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "capture/frame.h"
+
+#define BY_HAND_MAX (1 << 20)
 
 void dh_history_init(struct dh_history *h, const char *task)
 {
@@ -20,6 +23,7 @@ void dh_history_finish(struct dh_history *h)
         dh_free(h->turns[i].wire);
         dh_free(h->turns[i].step);
         dh_free(h->turns[i].note);
+        dh_free(h->turns[i].by_hand);
     }
     dh_free(h->turns);
     dh_free(h->task);
@@ -39,6 +43,22 @@ void dh_history_add(struct dh_history *h, struct dh_frame *frame,
         .step = dh_strdup(step),
         .note = note ? dh_strdup(note) : NULL,
     };
+}
+
+void dh_history_by_hand(struct dh_history *h, const char *text)
+{
+    struct dh_buf all;
+    char **to = h->n_turns ? &h->turns[h->n_turns - 1].by_hand : &h->task;
+    dh_buf_init(&all, BY_HAND_MAX);
+    if (*to)
+        dh_buf_printf(&all, "%s\n", *to);
+    dh_buf_puts(&all, text);
+    if (all.overflow) {
+        dh_buf_finish(&all);
+        return;
+    }
+    dh_free(*to);
+    *to = dh_buf_take(&all);
 }
 
 void dh_history_set_wire(struct dh_history *h, const char *wire)

@@ -13,6 +13,7 @@ struct dh_turn {
     char *wire;             /* as its server wrote it, or NULL */
     char *step;             /* its Action: line; "" where absent */
     char *note;             /* told with the next picture, or NULL */
+    char *by_hand;          /* what a person did after it, or NULL */
     struct dh_frame *extra; /* shown before the next picture, or NULL */
 };
 
@@ -27,6 +28,9 @@ void dh_history_finish(struct dh_history *h);
 /* Takes a reference to the frame, copies the texts. note may be NULL. */
 void dh_history_add(struct dh_history *h, struct dh_frame *frame,
                     const char *answer, const char *step, const char *note);
+/* A person did something after the newest turn, or before the first, where it
+ * goes behind the task. `text` is one line. */
+void dh_history_by_hand(struct dh_history *h, const char *text);
 /* How the newest turn's answer goes back to where it came from; wire is copied,
  * NULL: as plain text. */
 void dh_history_set_wire(struct dh_history *h, const char *wire);

@@ -25,8 +25,7 @@ const char *const dh_import_names[DH_IMPORT_FORMS + 1] = {
     "agentnet", "agentnet-raw", "cua", "osworld", NULL
 };
 
-// ---- the session
-// ---------------------------------------------------------------
+// ---- the session ------------------------------------------------------------
 
 static void put_source(void *user, struct dh_json_writer *w)
 {
@@ -167,8 +166,7 @@ enum dh_status dh_import_note(struct dh_import *x, const char *text)
     return dh_session_file_end(x->file);
 }
 
-// ---- actions
-// -------------------------------------------------------------------
+// ---- actions ----------------------------------------------------------------
 
 // The words and the objects that OSWorld has besides code.
 static bool read_answer(const struct dh_parse_options *how, const char *code,
@@ -217,8 +215,7 @@ enum dh_status dh_import_code(struct dh_import *x, const char *code,
     return st;
 }
 
-// ---- begin and end
-// -------------------------------------------------------------
+// ---- begin and end ----------------------------------------------------------
 
 enum dh_status dh_import_end(struct dh_import *x, const char *reason)
 {

@@ -58,8 +58,7 @@ static void keep_act(void *user, const struct dh_reduced *d)
     a->began_ns = d->began_ns;
 }
 
-// ---- events
-// --------------------------------------------------------------------
+// ---- events -----------------------------------------------------------------
 
 static bool read_number(const struct dh_json *o, const char *key, double lo,
                         double hi, double *out)
@@ -232,8 +231,7 @@ static enum dh_status read_events(struct raw *r)
     return st == DH_ERR_NOTFOUND ? DH_OK : st;
 }
 
-// ---- pictures
-// ------------------------------------------------------------------
+// ---- pictures ---------------------------------------------------------------
 
 // The only one that ends in .mp4, a plain file.
 static char *find_video(const char *dir)

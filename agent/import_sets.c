@@ -26,8 +26,7 @@ static const char *text_of(const struct dh_json *o, const char *key)
     return dh_json_text(dh_json_find(o, key));
 }
 
-// ---- AgentNet
-// ------------------------------------------------------------------
+// ---- AgentNet ---------------------------------------------------------------
 
 // A folder "images" beside the file, or the file's own.
 static char *folder_of_images(const struct dh_import *x)
@@ -134,8 +133,7 @@ enum dh_status dh_import_agentnet(struct dh_import *x)
     return st;
 }
 
-// ---- OSWorld
-// -------------------------------------------------------------------
+// ---- OSWorld ----------------------------------------------------------------
 
 // Its own objects name what they take under "parameters".
 static void put_action(const struct dh_json *action, struct dh_buf *out)
@@ -230,8 +228,7 @@ enum dh_status dh_import_osworld(struct dh_import *x)
     return st;
 }
 
-// ---- cua
-// -----------------------------------------------------------------------
+// ---- cua --------------------------------------------------------------------
 
 static bool is_number(const struct dh_json *v)
 {

@@ -5,13 +5,16 @@
 
 #include "actions/parse.h"
 #include "actions/sink.h"
+#include "agent/hand.h"
 #include "agent/loop_priv.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "capture/frame.h"
 #include "capture/source.h"
+#include "vision/view.h"
 
 const char *dh_loop_end_name(enum dh_loop_end e)
 {
@@ -158,6 +161,10 @@ static bool ask_once(struct dh_run *r, int attempt, const char *why,
     memset(d, 0, sizeof *d);
     enum dh_status st =
         p->ops->decide(p, &r->history, r->frame, attempt, why, d);
+    r->taken = st == DH_ERR_CANCELLED && dh_cancel_is_set(r->l->taken) &&
+               !dh_cancel_is_set(r->l->cancel);
+    if (r->taken)
+        return false;
     if (st)
         return dh_run_end(r, DH_LOOP_ERROR, st);
     struct dh_event e = { .kind = DH_EVENT_ANSWER,
@@ -217,6 +224,49 @@ static bool think(struct dh_run *r, struct dh_answer *answer,
     return dh_run_end(r, DH_LOOP_NONSENSE, DH_ERR_FORMAT);
 }
 
+bool dh_run_yield(struct dh_run *r, char **told)
+{
+    struct dh_hand did = { 0 };
+    struct dh_buf text;
+    *told = NULL;
+    dh_sink_release(r->l->sink);
+    dh_run_tell_text(r, DH_EVENT_NOTE,
+                     "a person has the desktop; waiting for it back",
+                     DH_ERR_TAKEN);
+    if (!r->l->wait_back)
+        return dh_run_end(r, DH_LOOP_ERROR, DH_ERR_TAKEN);
+    bool back = r->l->wait_back(r->l->wait_user, r->l->cancel, &did);
+    struct dh_view view = { r->frame->screen };
+    dh_buf_init(&text, 1 << 16);
+    dh_hand_text(&did, &view, &text);
+    dh_run_tell_text(r, DH_EVENT_NOTE, dh_buf_text(&text), DH_OK);
+    bool acted = !did.known || did.n;
+    *told = back && acted ? dh_buf_take(&text) : NULL;
+    dh_hand_finish(&did);
+    dh_buf_finish(&text);
+    if (!back)
+        return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
+    dh_run_tell_text(r, DH_EVENT_NOTE, "the desktop was handed back", DH_OK);
+    dh_stall_changed(&r->stall, true);
+    r->pointer_known = false;
+    return true;
+}
+
+// What was thought so far was about another screen; it was no step.
+static bool yield_question(struct dh_run *r)
+{
+    char *told;
+    if (!dh_run_yield(r, &told))
+        return false;
+    if (told) {
+        dh_history_by_hand(&r->history, "user took over");
+        dh_history_by_hand(&r->history, told);
+    }
+    dh_free(told);
+    r->step--;
+    return dh_run_settle(r) && observe(r, "after");
+}
+
 static bool one_step(struct dh_run *r)
 {
     struct dh_answer answer;
@@ -225,7 +275,7 @@ static bool one_step(struct dh_run *r)
         return dh_run_end(r, DH_LOOP_LIMIT, DH_OK);
     r->step++;
     if (!think(r, &answer, &d))
-        return false;
+        return r->taken && yield_question(r);
     r->fresh = false;
     bool on = dh_run_act(r, &answer, &d) && (r->fresh || observe(r, "after"));
     dh_answer_finish(&answer);

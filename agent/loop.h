@@ -16,6 +16,7 @@
 
 struct dh_a11y;
 struct dh_cancel;
+struct dh_hand;
 struct dh_sink;
 struct dh_source;
 struct dh_windows;
@@ -69,9 +70,14 @@ struct dh_loop {
     dh_loop_ask_fn ask; /* NULL: nobody is there */
     void *ask_user;
     /* Blocks while a person who took the desktop has it; false: a stop came.
-     * NULL: a run that is taken ends. */
-    bool (*wait_back)(void *user, struct dh_cancel *cancel);
+     * What they did is added to `did`, which is zero. NULL: a run that is taken
+     * ends. */
+    bool (*wait_back)(void *user, struct dh_cancel *cancel,
+                      struct dh_hand *did);
     void *wait_user;
+    /* Set while a person has it: an answer that is on its way, which the policy
+     * ends with DH_ERR_CANCELLED, is asked for again later. May be NULL. */
+    struct dh_cancel *taken;
 };
 
 struct dh_loop_result {

@@ -281,11 +281,14 @@ static enum dh_status wait_for(struct dh_run *r, const struct dh_action *a,
     int64_t until = dh_now_ns() + ns;
     enum dh_status st = DH_OK;
     for (int64_t left = ns; !st && left > 0; left = until - dh_now_ns()) {
-        struct dh_settle how = { DH_MIN(left, r->o.quiet_ns), left };
+        // In pieces, so that a person who takes the desktop need not wait.
+        struct dh_settle how = { DH_MIN(left, r->o.quiet_ns),
+                                 DH_MIN(left, DH_S) };
         if (r->o.wait_exact)
-            how.quiet_ns = left;
+            how.quiet_ns = how.limit_ns;
         st = settle_more(r, &how, found);
-        bool over = ends_wait(found) && !r->o.wait_exact;
+        bool over = (ends_wait(found) && !r->o.wait_exact) ||
+                    dh_cancel_is_set(r->l->taken);
         // A source that cannot tell does not wait either.
         if (over || !r->l->source->ops->settle)
             break;
@@ -389,18 +392,14 @@ static bool yield(struct deed *d, struct dh_event *e)
     e->text = text;
     dh_run_tell(r, e);
     put_line(d, taken);
-    dh_sink_release(r->l->sink);
-    dh_run_tell_text(r, DH_EVENT_NOTE,
-                     "a person has the desktop; waiting for it back",
-                     DH_ERR_TAKEN);
-    if (!r->l->wait_back)
-        return dh_run_end(r, DH_LOOP_ERROR, DH_ERR_TAKEN);
-    if (!r->l->wait_back(r->l->wait_user, r->l->cancel))
-        return dh_run_end(r, DH_LOOP_STOPPED, DH_ERR_CANCELLED);
-    dh_run_tell_text(r, DH_EVENT_NOTE, "the desktop was handed back", DH_OK);
-    dh_stall_changed(&r->stall, true);
+    char *told;
+    if (!dh_run_yield(r, &told))
+        return false;
+    if (told)
+        put_line(d, told);
+    dh_free(told);
     r->step -= !d->executed;
-    r->pointer_known = r->fresh = false;
+    r->fresh = false;
     d->stopped = true;
     return dh_run_settle(r);
 }

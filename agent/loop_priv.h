@@ -24,6 +24,7 @@ struct dh_run {
     struct dh_point pointer; /* where the last action left it */
     bool pointer_known;
     bool discarded; /* the last answer was for another layout */
+    bool taken;     /* the question was ended by a person at the desk */
     bool fresh;     /* the newest picture is from after the last action */
     int64_t start_ns;
 };
@@ -39,6 +40,10 @@ DH_MUST_USE bool dh_run_grab(struct dh_run *r, struct dh_frame **out);
 /* Takes over the frame as the newest, and tells it. */
 void dh_run_show(struct dh_run *r, struct dh_frame *frame, const char *why);
 
+/* A person has the desktop: all is let go of until it is back, and *told is a
+ * line on what they did, to be freed with dh_free; NULL: nothing. False once
+ * the run has ended; *told is NULL then. */
+DH_MUST_USE bool dh_run_yield(struct dh_run *r, char **told);
 /* Wait until the screen is still, whatever was drawn before. */
 DH_MUST_USE bool dh_run_settle(struct dh_run *r);
 /* The answer's actions in order, as far as it goes, into the history. False

@@ -91,7 +91,7 @@ static const char bar[] =
     "<input id=\"q\" placeholder=\"/ search\" aria-label=\"search\">"
     "<div id=\"line\"></div></div>";
 
-static void put_escaped(struct dh_buf *out, const char *text)
+void dh_page_escape(struct dh_buf *out, const char *text)
 {
     for (; text && *text; text++) {
         switch (*text) {
@@ -111,9 +111,9 @@ void dh_page_init(struct dh_page *p, const char *task, const char *model,
     dh_buf_init(&p->html, PAGE_MAX_BYTES);
     dh_buf_puts(&p->html, head);
     dh_buf_puts(&p->html, "<h1>");
-    put_escaped(&p->html, task ? task : "session");
+    dh_page_escape(&p->html, task ? task : "session");
     dh_buf_puts(&p->html, "</h1><p class=\"sub\">deskhand " DH_VERSION ", ");
-    put_escaped(&p->html, model ? model : "no model");
+    dh_page_escape(&p->html, model ? model : "no model");
     if (video)
         dh_buf_puts(&p->html, " &middot; <a href=\"video.mkv\">video</a>");
     dh_buf_puts(&p->html, " &middot; <a href=\"events.jsonl\">events</a></p>");
@@ -160,24 +160,25 @@ static void put_grid(struct dh_page *p)
                       2800.0 / resized.w, 2800.0 / resized.h);
 }
 
-static void put_action(struct dh_page *p, const struct dh_event *e)
+static void put_action(struct dh_page *p, const struct dh_action *a,
+                       const char *label)
 {
     struct dh_buf text;
     dh_buf_init(&text, 1 << 20);
-    dh_action_text(&e->action, &text);
+    dh_action_text(a, &text);
     dh_buf_puts(&p->html, "<p><b>");
-    put_escaped(&p->html, e->step_text);
+    dh_page_escape(&p->html, label);
     dh_buf_puts(&p->html, "</b> <code>");
-    put_escaped(&p->html, dh_buf_text(&text));
+    dh_page_escape(&p->html, dh_buf_text(&text));
     dh_buf_printf(&p->html,
                   "</code></p><div class=\"shot\"><img loading=\"lazy\" "
                   "src=\"frames/%06d.png\" alt=\"the screen before\">",
                   p->frame);
     put_grid(p);
-    if (e->action.has_start)
-        put_dot(p, e->action.start);
-    if (e->action.has_at)
-        put_dot(p, e->action.at);
+    if (a->has_start)
+        put_dot(p, a->start);
+    if (a->has_at)
+        put_dot(p, a->at);
     dh_buf_puts(&p->html, "</div>");
     dh_buf_finish(&text);
 }
@@ -197,7 +198,7 @@ static void put_answer(struct dh_page *p, const struct dh_event *e)
                   ms(t->grab), ms(t->preprocess), ms(t->vision), ms(t->prefill),
                   ms(t->decode), e->usage.prompt_tokens, e->usage.cached_tokens,
                   e->usage.answer_tokens);
-    put_escaped(&p->html, e->text);
+    dh_page_escape(&p->html, e->text);
     dh_buf_puts(&p->html, "</pre>");
 }
 
@@ -205,7 +206,7 @@ static void put_end(struct dh_page *p, const struct dh_event *e)
 {
     close_step(p);
     dh_buf_puts(&p->html, "<section><h2>");
-    put_escaped(&p->html, e->text);
+    dh_page_escape(&p->html, e->text);
     dh_buf_puts(&p->html, "</h2>");
     if (p->frame)
         dh_buf_printf(&p->html,
@@ -228,23 +229,33 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
         open_step(p, e->step);
         put_answer(p, e);
         break;
-    case DH_EVENT_ACT: put_action(p, e); break;
+    case DH_EVENT_ACT: put_action(p, &e->action, e->step_text); break;
     case DH_EVENT_DONE:
         dh_buf_printf(&p->html,
                       "<p class=\"t%s\">acted %.1f ms, settled %.0f ms"
                       "%s ",
                       e->status ? " bad" : "", ms(e->times.act),
                       ms(e->times.settle), e->changed ? "" : ", no change");
-        put_escaped(&p->html, e->text);
+        dh_page_escape(&p->html, e->text);
         dh_buf_puts(&p->html, "</p>");
         break;
     case DH_EVENT_NOTE:
         dh_buf_puts(&p->html, "<p class=\"bad\">");
-        put_escaped(&p->html, e->text);
+        dh_page_escape(&p->html, e->text);
         dh_buf_puts(&p->html, "</p>");
         break;
     case DH_EVENT_END: put_end(p, e); break;
     }
+}
+
+void dh_page_by_hand(struct dh_page *p, const struct dh_action *a, int frame)
+{
+    close_step(p);
+    dh_buf_puts(&p->html, "<section><h2>By hand</h2>");
+    p->step_open = true;
+    if (frame)
+        p->frame = frame;
+    put_action(p, a, "");
 }
 
 void dh_page_end(struct dh_page *p)

@@ -20,6 +20,10 @@ void dh_page_finish(struct dh_page *p);
 /* `frame` and `size` are those of the newest picture written. */
 void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
                    struct dh_size size);
+/* A step that a person did while the run waited. */
+void dh_page_by_hand(struct dh_page *p, const struct dh_action *a, int frame);
+/* Text as text, also within quotes; NULL is "". */
+void dh_page_escape(struct dh_buf *out, const char *text);
 /* Closes the document; the text is in `html`. */
 void dh_page_end(struct dh_page *p);
 

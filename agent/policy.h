@@ -48,6 +48,16 @@ void dh_policy_destroy(struct dh_policy *p); /* NULL is allowed */
 
 /* The model decides. brain must outlive it. */
 struct dh_policy *dh_policy_model_create(struct dh_brain *brain);
+/* Who listens while the model of this policy answers. */
+struct dh_policy_ear {
+    /* Text as it comes; NULL: an answer begins, perhaps once more. Or NULL. */
+    void (*piece)(void *user, const char *piece, size_t len);
+    void *user;
+    /* A question ends with DH_ERR_CANCELLED where it is set. Or NULL. */
+    struct dh_cancel *taken;
+};
+void dh_policy_model_listen(struct dh_policy *p,
+                            const struct dh_policy_ear *ear);
 /* Each line of `text` that is not empty and no comment is one answer, in the
  * form of dh_action_text ("left_click 500 300"), or raw after "raw ". Then
  * done. */

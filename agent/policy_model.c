@@ -10,6 +10,7 @@
 struct model_policy {
     struct dh_policy policy;
     struct dh_brain *brain;
+    struct dh_policy_ear ear;
 };
 
 // The messages of one question; texts that were made for it are freed with it.
@@ -25,7 +26,7 @@ static void draft_init(struct draft *d, const struct dh_history *h)
 {
     size_t turns = (size_t)h->n_turns;
     dh_array(d->messages, 2 * turns + 4);
-    dh_array(d->parts, 4 * turns + 8);
+    dh_array(d->parts, 5 * turns + 8);
     dh_array(d->texts, turns + 4);
     dh_array(d->images, 2 * turns + 1);
 }
@@ -97,7 +98,18 @@ static void put_summary(struct draft *d, const struct dh_history *h,
     if (h->n_turns)
         dh_buf_puts(&text, "\nSteps so far:");
     for (int i = DH_MAX(0, h->n_turns - max_told); i < h->n_turns; i++)
-        dh_buf_printf(&text, "\n%d. %s", i + 1, h->turns[i].step);
+        dh_buf_printf(&text, "\n%d. %s%s%s", i + 1, h->turns[i].step,
+                      h->turns[i].by_hand ? "\n" : "",
+                      h->turns[i].by_hand ? h->turns[i].by_hand : "");
+    put_owned_text(d, &text);
+}
+
+// A line of its own, also where the note before it is another part.
+static void put_by_hand(struct draft *d, const struct dh_turn *t)
+{
+    struct dh_buf text;
+    dh_buf_init(&text, TEXT_MAX);
+    dh_buf_printf(&text, "%s%s", t->note ? "\n" : "", t->by_hand);
     put_owned_text(d, &text);
 }
 
@@ -118,11 +130,13 @@ static void put_turns(struct draft *d, const struct dh_history *h,
         begin(d, DH_ROLE_USER);
         if (h->turns[i].note)
             put_text(d, h->turns[i].note);
+        if (h->turns[i].by_hand)
+            put_by_hand(d, h->turns + i);
         if (h->turns[i].extra)
             put_image(d, h->turns[i].extra);
         if (next)
             put_image(d, next);
-        else if (!h->turns[i].note)
+        else if (!h->turns[i].note && !h->turns[i].by_hand)
             put_text(d, "Done.");
     }
 }
@@ -139,11 +153,19 @@ static void put_retry(struct draft *d, const char *why)
     put_owned_text(d, &text);
 }
 
+static bool on_text(void *user, const char *piece, size_t len)
+{
+    const struct dh_policy_ear *ear = user;
+    ear->piece(ear->user, piece, len);
+    return true;
+}
+
 static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                              struct dh_frame *frame, int attempt,
                              const char *why, struct dh_decision *out)
 {
-    struct dh_brain *brain = ((struct model_policy *)p)->brain;
+    struct model_policy *m = (struct model_policy *)p;
+    struct dh_brain *brain = m->brain;
     const struct dh_profile *profile = dh_brain_get_profile(brain);
     struct draft d = { 0 };
     struct dh_brain_answer answer;
@@ -160,7 +182,14 @@ static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
                                   .images = d.images,
                                   .n_images = d.n_images,
                                   .form = DH_FORM_ACTION,
-                                  .one_call = profile->one_call };
+                                  .one_call = profile->one_call,
+                                  .cancel = m->ear.taken };
+    if (m->ear.piece) {
+        r.on_text = on_text;
+        r.user = &m->ear;
+        r.anew = true;
+        m->ear.piece(m->ear.user, NULL, 0);
+    }
     enum dh_status st = dh_brain_ask(brain, &r, &answer);
     draft_finish(&d);
     if (st)
@@ -199,6 +228,12 @@ static const struct dh_policy_ops model_ops = { .name = "model",
                                                 .prune = prune,
                                                 .parse_options = parse_options,
                                                 .destroy = destroy };
+
+void dh_policy_model_listen(struct dh_policy *p,
+                            const struct dh_policy_ear *ear)
+{
+    ((struct model_policy *)p)->ear = *ear;
+}
 
 struct dh_policy *dh_policy_model_create(struct dh_brain *brain)
 {

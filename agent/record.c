@@ -1,13 +1,16 @@
 #include "agent/record.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "actions/parse.h"
 #include "agent/page_priv.h"
 #include "agent/session_file.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/queue.h"
 #include "base/thread.h"
@@ -16,13 +19,21 @@
 #define DH_LOG_TAG "record"
 #include "base/log.h"
 
-#define QUEUE_EVENTS 64
-#define QUEUE_SPARE  8 // room that pictures leave for what may not be lost
+#define QUEUE_EVENTS   64
+#define PART_MAX_BYTES ((size_t)256 * 1024)
+#define QUEUE_SPARE    8 // room that pictures leave for what may not be lost
 
 struct dh_recorder {
     struct dh_queue queue;
     struct dh_thread thread;
-    uint64_t dropped; // only the thread that sends events, until joined
+    // only the thread that sends events, until joined
+    uint64_t dropped, sent;
+    char *part_path; // of the answer that is on its way
+    int part_fd;     // -1: it cannot be written
+    size_t part_len;
+    struct dh_mutex lock;
+    struct dh_cond moved;
+    uint64_t written; // guarded by lock
     // only the dh-record thread
     struct dh_session_file *file;
     struct dh_page page;
@@ -185,7 +196,63 @@ static void write_all(void *arg)
     while (dh_queue_take(&r->queue, &e, INT64_MAX) == DH_OK) {
         put_event(r, &e);
         dh_event_finish(&e);
+        dh_mutex_lock(&r->lock);
+        r->written++;
+        dh_cond_signal(&r->moved);
+        dh_mutex_unlock(&r->lock);
     }
+}
+
+// Nobody needs it but who looks on.
+static void open_part(struct dh_recorder *r, const char *dir)
+{
+    r->part_path = dh_path_join(dir, "answer.part");
+    r->part_fd = open(r->part_path,
+                      O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void begin_part(struct dh_recorder *r)
+{
+    if (r->part_len && ftruncate(r->part_fd, 0) == 0)
+        r->part_len = 0;
+}
+
+static void close_part(struct dh_recorder *r)
+{
+    if (r->part_fd >= 0) {
+        close(r->part_fd);
+        unlink(r->part_path);
+    }
+    dh_free(r->part_path);
+}
+
+void dh_recorder_piece(void *recorder, const char *piece, size_t len)
+{
+    struct dh_recorder *r = recorder;
+    if (r->part_fd < 0)
+        return;
+    if (!piece) {
+        begin_part(r);
+        return;
+    }
+    size_t n = DH_MIN(len, PART_MAX_BYTES - r->part_len);
+    ssize_t put = n ? write(r->part_fd, piece, n) : 0;
+    r->part_len += put > 0 ? (size_t)put : 0;
+}
+
+struct dh_session_file *dh_recorder_lend(struct dh_recorder *r)
+{
+    dh_mutex_lock(&r->lock);
+    while (r->written < r->sent)
+        dh_cond_wait(&r->moved, &r->lock);
+    dh_mutex_unlock(&r->lock);
+    return r->file;
+}
+
+void dh_recorder_by_hand(struct dh_recorder *r, const struct dh_action *a,
+                         int before)
+{
+    dh_page_by_hand(&r->page, a, before);
 }
 
 enum dh_status dh_recorder_create(struct dh_recorder **out,
@@ -198,9 +265,14 @@ enum dh_status dh_recorder_create(struct dh_recorder **out,
                                     .display = o->display,
                                     .video = o->video };
     dh_new(r);
+    r->part_fd = -1;
+    dh_mutex_init(&r->lock);
+    dh_cond_init(&r->moved);
     dh_queue_init(&r->queue, sizeof(struct dh_event), QUEUE_EVENTS);
     dh_page_init(&r->page, o->task, o->model, o->video);
     enum dh_status st = dh_session_file_create(&r->file, o->dir, &head);
+    if (!st)
+        open_part(r, o->dir);
     if (!st)
         st = dh_thread_start(&r->thread, "dh-record", write_all, r);
     if (st) {
@@ -221,9 +293,13 @@ void dh_recorder_event(void *recorder, const struct dh_event *e)
         r->dropped++;
         return;
     }
+    if (e->kind == DH_EVENT_ANSWER)
+        begin_part(r);
     dh_event_copy(&copy, e);
     if (dh_queue_put(&r->queue, &copy, INT64_MAX))
         dh_event_finish(&copy);
+    else
+        r->sent++;
 }
 
 static void finish_files(struct dh_recorder *r)
@@ -258,6 +334,9 @@ enum dh_status dh_recorder_destroy(struct dh_recorder *r)
     dh_session_file_destroy(r->file);
     dh_page_finish(&r->page);
     dh_queue_finish(&r->queue);
+    close_part(r);
+    dh_cond_finish(&r->moved);
+    dh_mutex_finish(&r->lock);
     dh_free(r->reason);
     dh_free(r);
     return st;

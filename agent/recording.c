@@ -22,8 +22,7 @@
 #define TARGETS_MAX 8
 #define AROUND_PX   24
 
-// ---- members
-// -----------------------------------------------------------------
+// ---- members ----------------------------------------------------------------
 
 static int whole(const struct dh_json *o, const char *key, int lo, int hi)
 {
@@ -72,8 +71,7 @@ static bool pair_of(const struct dh_json *v, struct dh_point *out)
     return true;
 }
 
-// ---- targets
-// -----------------------------------------------------------------
+// ---- targets ----------------------------------------------------------------
 
 static void read_window(const struct dh_json *o, struct dh_window *w,
                         char *pattern, size_t size)
@@ -164,8 +162,7 @@ static void add_target(struct dh_recorded_step *s,
     s->n_targets++;
 }
 
-// ---- lines
-// -------------------------------------------------------------------
+// ---- lines ------------------------------------------------------------------
 
 static void read_act(struct dh_recording *r, const struct dh_json *o,
                      const struct dh_session_step *p)
@@ -313,8 +310,7 @@ static void share_windows(struct dh_recording *r)
     }
 }
 
-// ---- open, close
-// -------------------------------------------------------------
+// ---- open, close ------------------------------------------------------------
 
 static enum dh_status read_head(struct dh_recording *r, struct dh_diag *diag)
 {
@@ -373,8 +369,7 @@ void dh_recording_close(struct dh_recording *r)
     dh_free(r);
 }
 
-// ---- pictures
-// ----------------------------------------------------------------
+// ---- pictures ---------------------------------------------------------------
 
 struct dh_frame *dh_recording_frame(struct dh_recording *r, int number)
 {
@@ -441,8 +436,7 @@ struct dh_recorded_target *dh_recording_target(struct dh_recording *r,
     return s->n_targets ? &s->target[0] : NULL;
 }
 
-// ---- windows
-// -----------------------------------------------------------------
+// ---- windows ----------------------------------------------------------------
 
 // `*` of a pattern is any text.
 static bool fits_pattern(const char *pattern, const char *text)
@@ -496,8 +490,7 @@ bool dh_recording_knows(const struct dh_recording *r, const struct dh_window *w)
     return false;
 }
 
-// ---- repairs
-// -----------------------------------------------------------------
+// ---- repairs ----------------------------------------------------------------
 
 static enum dh_status write_picture(struct dh_recording *r,
                                     const struct dh_frame *frame)

@@ -6,6 +6,7 @@
 
 #include "actions/sink.h"
 #include "agent/a11y.h"
+#include "agent/hand.h"
 #include "agent/replay_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -31,8 +32,7 @@ void dh_replay_why(struct dh_replaying *r, const char *fmt, ...)
     va_end(ap);
 }
 
-// ---- watchers
-// ------------------------------------------------------------------
+// ---- watchers ---------------------------------------------------------------
 
 void dh_replay_tell(struct dh_replaying *r, struct dh_event *e)
 {
@@ -60,8 +60,7 @@ void dh_replay_tell_frame(struct dh_replaying *r, const char *why)
         dh_replay_tell(r, &e);
 }
 
-// ---- the stop
-// -------------------------------------------------------------------
+// ---- the stop ---------------------------------------------------------------
 
 static enum dh_replay_choice stop_here(struct dh_play *p, struct dh_point *at)
 {
@@ -149,7 +148,11 @@ static bool hand_over(struct dh_replaying *r)
     dh_sink_release(r->o->sink);
     dh_replay_tell_text(r, DH_EVENT_NOTE,
                         "a person has the desktop; waiting for it back");
-    if (!r->o->wait_back || !r->o->wait_back(r->o->wait_user, r->o->cancel))
+    struct dh_hand did = { 0 };
+    bool back =
+        r->o->wait_back && r->o->wait_back(r->o->wait_user, r->o->cancel, &did);
+    dh_hand_finish(&did);
+    if (!back)
         return end_with(r, DH_REPLAY_CANCELLED, DH_ERR_CANCELLED);
     dh_replay_tell_text(r, DH_EVENT_NOTE, "the desktop was handed back");
     return true;
@@ -218,8 +221,7 @@ static bool play_step(struct dh_replaying *r)
     return on;
 }
 
-// ---- a dry run
-// ------------------------------------------------------------------
+// ---- a dry run --------------------------------------------------------------
 
 static bool look_for_step(struct dh_replaying *r)
 {
@@ -248,8 +250,7 @@ static bool look_for_step(struct dh_replaying *r)
     return true;
 }
 
-// ---- before and after
-// ------------------------------------------------------------
+// ---- before and after -------------------------------------------------------
 
 // Windows go back to where they were, so that all looks as it did.
 static enum dh_status arrange(struct dh_replaying *r)

@@ -22,6 +22,7 @@
 struct dh_a11y;
 struct dh_brain;
 struct dh_cancel;
+struct dh_hand;
 struct dh_recorded_step;
 struct dh_recording;
 struct dh_sink;
@@ -86,8 +87,10 @@ struct dh_replay_options {
     /* Evidence is to be kept, and a person may choose; NULL: it ends. */
     enum dh_replay_choice (*stop)(void *user, const struct dh_replay_stop *stop,
                                   struct dh_point *at);
-    /* Blocks until the desktop is handed back; false: stop. */
-    bool (*wait_back)(void *user, struct dh_cancel *cancel);
+    /* Blocks until the desktop is handed back; false: stop. What was done by
+     * hand is added to `did`, which is zero. */
+    bool (*wait_back)(void *user, struct dh_cancel *cancel,
+                      struct dh_hand *did);
     void *wait_user;
     dh_event_fn watch[2]; /* NULL ends */
     void *watch_user[2];

@@ -20,8 +20,7 @@
 #define AROUND_PX 24
 #define OTHER_PX  12
 
-// ---- where
-// ----------------------------------------------------------------------
+// ---- where ------------------------------------------------------------------
 
 bool dh_play_is_for_desktop(const struct dh_action *a)
 {
@@ -91,8 +90,7 @@ static void fill_text(struct dh_play *p)
     p->action.text = text;
 }
 
-// ---- the act
-// -------------------------------------------------------------------
+// ---- the act ----------------------------------------------------------------
 
 static bool is_near(struct dh_point a, struct dh_point b)
 {
@@ -173,8 +171,7 @@ static enum dh_status perform(struct dh_play *p)
     return st;
 }
 
-// ---- what came of it
-// -------------------------------------------------------------
+// ---- what came of it --------------------------------------------------------
 
 unsigned long dh_replay_stands_for(void *user, unsigned long recorded)
 {
@@ -296,8 +293,7 @@ static bool is_idempotent(const struct dh_play *p)
     return false;
 }
 
-// ---- find, act, check
-// ------------------------------------------------------------
+// ---- find, act, check -------------------------------------------------------
 
 enum dh_status dh_play_find(struct dh_play *p, enum dh_rung from)
 {

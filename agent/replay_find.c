@@ -22,8 +22,7 @@
 #define STRANGE_NS (700 * DH_MS) // so long a window may have no title yet
 #define RAISE_NS   DH_S
 
-// ---- what is there
-// --------------------------------------------------------------
+// ---- what is there ----------------------------------------------------------
 
 static enum dh_status look_windows(struct dh_replaying *r)
 {
@@ -108,8 +107,7 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
     return best;
 }
 
-// ---- windows that the recording does not know
-// -----------------------------------
+// ---- windows that the recording does not know -------------------------------
 
 static bool is_strange(const struct dh_replaying *r, const struct dh_window *w)
 {
@@ -153,8 +151,7 @@ static enum dh_status mind_strangers(struct dh_replaying *r,
     return DH_ERR_NOTFOUND;
 }
 
-// ---- waiting
-// -------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------
 
 int64_t dh_replay_patience(const struct dh_replaying *r, int64_t least)
 {
@@ -190,8 +187,7 @@ static enum dh_status settle(struct dh_replaying *r)
     return st ? st : dh_replay_look(r);
 }
 
-// ---- a place
-// -------------------------------------------------------------------
+// ---- a place ----------------------------------------------------------------
 
 // A search for the place of one step.
 struct hunt {
@@ -392,8 +388,7 @@ enum dh_status dh_replay_find(struct dh_replaying *r,
     return st;
 }
 
-// ---- the focus
-// -----------------------------------------------------------------
+// ---- the focus --------------------------------------------------------------
 
 // As the recorder asks: the widget in the middle of what has the focus.
 static bool focus_fits(struct dh_replaying *r,

@@ -21,8 +21,7 @@
 #define CLOSE_H   180
 #define WORDS_MAX 1024
 
-// ---- pictures for it
-// ------------------------------------------------------------
+// ---- pictures for it --------------------------------------------------------
 
 // A part of a picture at full resolution, with a red cross at `mark` of the
 // part unless that is outside. NULL: there is nothing of it.
@@ -57,8 +56,7 @@ static struct dh_rect in_frame(const struct dh_frame *f, struct dh_rect r)
     return (struct dh_rect){ r.x - f->screen.x, r.y - f->screen.y, r.w, r.h };
 }
 
-// ---- words for it
-// ---------------------------------------------------------------
+// ---- words for it -----------------------------------------------------------
 
 // False: nothing is known that could be said.
 static bool describe(const struct dh_recorded_target *t, struct dh_buf *out)
@@ -79,8 +77,7 @@ static bool describe(const struct dh_recorded_target *t, struct dh_buf *out)
     return true;
 }
 
-// ---- questions
-// ------------------------------------------------------------------
+// ---- questions --------------------------------------------------------------
 
 struct asking {
     struct dh_replaying *r;
@@ -144,8 +141,7 @@ static bool ask_pictures(struct asking *a, struct dh_point *out)
     return found;
 }
 
-// ---- is it true
-// -----------------------------------------------------------------
+// ---- is it true -------------------------------------------------------------
 
 static bool tree_agrees(const struct asking *a, struct dh_point at)
 {
@@ -246,8 +242,7 @@ static bool verify(struct asking *a, enum dh_rung rung, struct dh_point at,
     return true;
 }
 
-// ---- both rungs
-// -----------------------------------------------------------------
+// ---- both rungs -------------------------------------------------------------
 
 static bool have_brain(struct dh_replaying *r)
 {

@@ -375,6 +375,11 @@ void dh_session_file_film(struct dh_session_file *s,
         write_video(s, frame, &pts_ms);
 }
 
+int64_t dh_session_file_base(const struct dh_session_file *s)
+{
+    return s->base_ns;
+}
+
 void dh_session_file_sync(struct dh_session_file *s)
 {
     int64_t now = dh_now_ns();

@@ -65,6 +65,8 @@ DH_MUST_USE enum dh_status dh_session_file_frame(struct dh_session_file *s,
 /* Only into the video. */
 void dh_session_file_film(struct dh_session_file *s,
                           const struct dh_frame *frame);
+/* dh_now_ns when it was created, from which all times count. */
+int64_t dh_session_file_base(const struct dh_session_file *s);
 /* At most once a second, so that a crash loses little. */
 void dh_session_file_sync(struct dh_session_file *s);
 

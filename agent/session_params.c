@@ -88,8 +88,7 @@ static enum dh_status add_place(struct dh_session_params *p,
     return DH_OK;
 }
 
-// ---- reading
-// -------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------
 
 static enum dh_status read_places(struct dh_session_params *p,
                                   struct dh_session_param *to,
@@ -143,8 +142,7 @@ enum dh_status dh_session_params_read(const struct dh_json *header,
     return st;
 }
 
-// ---- filling
-// -------------------------------------------------------------------
+// ---- filling ----------------------------------------------------------------
 
 /* The first place of the act at or after `from`. */
 static const struct dh_session_param *
@@ -187,8 +185,7 @@ char *dh_session_params_fill(const struct dh_session_params *p, int64_t act,
     return dh_buf_take(&out);
 }
 
-// ---- marking
-// -------------------------------------------------------------------
+// ---- marking ----------------------------------------------------------------
 
 enum dh_status dh_session_params_mark(struct dh_session_params *p,
                                       const char *name, int step,
@@ -248,8 +245,7 @@ bool dh_session_params_remove(struct dh_session_params *p, const char *name)
     return true;
 }
 
-// ---- writing
-// -------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------
 
 static void put_param(const struct dh_session_param *one,
                       struct dh_json_writer *w)
@@ -316,8 +312,7 @@ enum dh_status dh_session_params_write(const struct dh_session_params *p,
     return st;
 }
 
-// ---- notes
-// ---------------------------------------------------------------------
+// ---- notes ------------------------------------------------------------------
 
 // A last line that was torn is ended, so that it alone is lost.
 static bool ends_in_line(int fd)

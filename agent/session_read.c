@@ -10,12 +10,16 @@
 
 #include "agent/session_read_priv.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "capture/png.h"
+#include "capture/video_in.h"
 
 #define HEAD_MAX_BYTES (1 << 20)
 #define CHUNK_BYTES    (4 * LINE_MAX_BYTES)
+#define PART_MAX_BYTES (1 << 20)
+#define MAX_FILM_MS    (INT64_C(1) << 33) // 99 days
 
 void dh_session_note(struct dh_session_reader *s, const char *fmt, ...)
 {
@@ -130,6 +134,28 @@ enum dh_status dh_session_frame(const struct dh_session_reader *s, int number,
     return st;
 }
 
+int dh_session_open_film(const struct dh_session_reader *s,
+                         char path[DH_SESSION_FD_PATH])
+{
+    int64_t size;
+    int fd = open_plain(s->dir, "video.mkv", &size);
+    snprintf(path, DH_SESSION_FD_PATH, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+char *dh_session_running(const struct dh_session_reader *s)
+{
+    struct dh_diag diag = { 0 };
+    char *data, *text = NULL;
+    size_t len;
+    if (read_plain(s->dir, "answer.part", PART_MAX_BYTES, &data, &len, &diag))
+        return NULL;
+    if (len)
+        text = dh_strndup(data, len);
+    dh_big_free(data);
+    return text;
+}
+
 /* --- the header --- */
 
 static char *text_of(const struct dh_json *o, const char *key)
@@ -179,7 +205,19 @@ static void warn_of_head(struct dh_session_reader *s, const struct dh_json *o)
                         "far as it is understood",
                         s->info.version);
     if (!dh_json_find(o, "ended"))
-        dh_session_note(s, "it has no end: still running, or cut short");
+        dh_session_note(s, DH_SESSION_NO_END);
+}
+
+static bool head_is_new(struct dh_session_reader *s)
+{
+    struct stat st;
+    if (fstatat(s->dir, "session.json", &st, AT_SYMLINK_NOFOLLOW))
+        return false;
+    bool same = st.st_ino == s->head.st_ino && st.st_size == s->head.st_size &&
+                st.st_mtim.tv_sec == s->head.st_mtim.tv_sec &&
+                st.st_mtim.tv_nsec == s->head.st_mtim.tv_nsec;
+    s->head = st;
+    return !same;
 }
 
 struct dh_json *dh_session_header(const struct dh_session_reader *s,
@@ -300,10 +338,33 @@ enum dh_status dh_session_read_more(struct dh_session_reader *s, bool *grew)
     bool had_end = s->info.ended[0];
     open_lines(s);
     enum dh_status st = s->fd < 0 ? DH_OK : read_lines(s);
-    if (!had_end)
+    if (!had_end && head_is_new(s))
         read_head(s, false);
     *grew = s->n_lines > before || had_end != (s->info.ended[0] != 0);
     return st;
+}
+
+// A folder of which nothing but the video is left.
+static bool take_film(struct dh_session_reader *s)
+{
+    char path[DH_SESSION_FD_PATH];
+    int fd = dh_session_open_film(s, path);
+    int64_t *ms;
+    size_t n;
+    if (fd < 0)
+        return false;
+    enum dh_status st = dh_video_times(path, &ms, &n);
+    close(fd);
+    if (st)
+        return false;
+    int shown = (int)DH_MIN(n, MAX_STEPS);
+    for (int i = 0; i < shown; i++) {
+        int64_t at = DH_CLAMP(ms[i], 0, MAX_FILM_MS);
+        dh_session_add_shot(s, at * DH_MS, i + 1, at);
+    }
+    dh_free(ms);
+    dh_session_note(s, "only its video is there, of %d pictures", shown);
+    return true;
 }
 
 enum dh_status dh_session_open(struct dh_session_reader **out, const char *dir,
@@ -319,17 +380,20 @@ enum dh_status dh_session_open(struct dh_session_reader **out, const char *dir,
     s->dir = fd;
     s->fd = s->frames_dir = -1;
     take_head(s, NULL);
+    (void)head_is_new(s);
     read_head(s, true);
     open_lines(s);
+    int err = errno; // where it did not open
     bool headless = s->n_notes && s->info.version == 0 && !s->info.kind[0];
-    if (s->fd < 0 && headless) {
+    bool film = s->fd < 0 && take_film(s);
+    if (s->fd < 0 && headless && !film) {
         dh_diag_set(diag, 0, "%s is not a session folder: %s", dir,
                     s->notes[0]);
         dh_session_close(s);
         return DH_ERR_FORMAT;
     }
     if (s->fd < 0)
-        dh_session_note(s, "events.jsonl: %s", why_not(errno));
+        dh_session_note(s, "events.jsonl: %s", why_not(err));
     enum dh_status st = s->fd < 0 ? DH_OK : read_lines(s);
     if (st) {
         dh_diag_set(diag, 0, "%s/events.jsonl cannot be read: %s", dir,

@@ -8,6 +8,7 @@
  *     and neither a link nor a pipe is followed;
  *   - a bad line is skipped and noted with its number, a torn last one is left
  *     until it is whole; what a newer version has is kept and ignored;
+ *   - a folder of a video alone has its pictures as shots;
  *   - time never runs backwards: where a clock jumped, later lines are shifted.
  *
  * Belongs to one thread, but for dh_session_frame, which any may call.
@@ -29,6 +30,8 @@ struct dh_json;
 struct dh_session_reader;
 
 #define DH_SESSION_MAX_POINTS 64
+/* A note that is no fault while a run is known to write it. */
+#define DH_SESSION_NO_END     "it has no end: still running, or cut short"
 
 /* Texts are "" where the header has none. */
 struct dh_session_info {
@@ -59,7 +62,8 @@ struct dh_session_line {
 /* One picture that was seen; the same one may be seen again. */
 struct dh_session_shot {
     int64_t t;
-    int number; /* frames/000001.png is 1 */
+    int number;     /* frames/000001.png is 1 */
+    int64_t pts_ms; /* when the video shows it; -1: not known */
 };
 
 /* Milliseconds; -1 where it is not known. */
@@ -77,6 +81,7 @@ struct dh_session_step {
     int ask, answer, act, done, mark;
     int64_t act_n; /* the number by which `done` names its act */
     int before, after;
+    bool by_hand;   /* a person did it */
     bool failed;    /* not performed, or an answer that nothing came of */
     bool unchanged; /* performed, and the screen stayed as it was */
     char op[24];
@@ -128,6 +133,10 @@ DH_MUST_USE struct dh_json *dh_session_json(const struct dh_session_reader *s,
 void dh_session_words_read(const struct dh_session_reader *s, int step,
                            struct dh_session_words *out);
 void dh_session_words_finish(struct dh_session_words *w);
+
+/* What the model has said so far of the answer that is on its way, to be freed
+ * with dh_free; NULL: nothing. */
+char *dh_session_running(const struct dh_session_reader *s);
 
 /* A picture, with one reference. DH_ERR_NOTFOUND: it is missing, or no plain
  * file; others as dh_png_decode. Any thread, also while others read. */

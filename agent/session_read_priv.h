@@ -3,6 +3,8 @@
 #ifndef DH_AGENT_SESSION_READ_PRIV_H
 #define DH_AGENT_SESSION_READ_PRIV_H
 
+#include <sys/stat.h>
+
 #include "agent/session_read.h"
 
 #define LINE_MAX_BYTES (1024 * 1024)
@@ -10,8 +12,11 @@
 #define MAX_STEPS      (256 * 1024)
 #define MAX_NOTES      32
 
+#define DH_SESSION_FD_PATH 32
+
 struct dh_session_reader {
     int dir, fd, frames_dir; // fd: events.jsonl; -1 where it is not there
+    struct stat head;        // of session.json as it was read
     struct dh_session_info info;
     uint64_t read_to; // bytes of events.jsonl that are indexed
     size_t torn_bytes;
@@ -29,6 +34,12 @@ struct dh_session_reader {
 
 void dh_session_note(struct dh_session_reader *s, const char *fmt, ...)
     DH_PRINTF(2, 3);
+/* The video, a plain file; *path leads to the open one. -1: there is none. Any
+ * thread. */
+int dh_session_open_film(const struct dh_session_reader *s,
+                         char path[DH_SESSION_FD_PATH]);
+void dh_session_add_shot(struct dh_session_reader *s, int64_t t, int number,
+                         int64_t pts_ms);
 /* Index one line, without its end, that begins at `offset`. */
 void dh_session_take_line(struct dh_session_reader *s, const char *text,
                           size_t len, uint64_t offset);

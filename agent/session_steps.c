@@ -112,6 +112,13 @@ static struct dh_session_step *add_step(struct dh_session_reader *s)
     return p;
 }
 
+void dh_session_add_shot(struct dh_session_reader *s, int64_t t, int f,
+                         int64_t pts_ms)
+{
+    s->shots = grown(s->shots, s->n_shots, &s->cap_shots, sizeof *s->shots);
+    s->shots[s->n_shots++] = (struct dh_session_shot){ t, f, pts_ms };
+}
+
 static void take_frame(struct dh_session_reader *s, const struct dh_json *o)
 {
     char name[32];
@@ -126,8 +133,7 @@ static void take_frame(struct dh_session_reader *s, const struct dh_json *o)
     if (s->frames_dir < 0 ||
         faccessat(s->frames_dir, name, R_OK, AT_SYMLINK_NOFOLLOW))
         dh_session_note(s, "frames/%s is missing", name);
-    s->shots = grown(s->shots, s->n_shots, &s->cap_shots, sizeof *s->shots);
-    s->shots[s->n_shots++] = (struct dh_session_shot){ s->clock, f };
+    dh_session_add_shot(s, s->clock, f, whole(o, "pts", -1));
     if (last && last->done >= 0 && !last->after)
         last->after = f;
     s->newest_frame = f;
@@ -193,6 +199,7 @@ static void take_act(struct dh_session_reader *s, const struct dh_json *o,
         p = add_step(s);
     p->act = line;
     p->act_n = whole(o, "n", -1);
+    p->by_hand = strcmp(dh_json_text(dh_json_find(o, "by")), "human") == 0;
     if (frame_number(o, "before"))
         p->before = frame_number(o, "before");
     snprintf(p->op, sizeof p->op, "%s", dh_json_text(dh_json_find(o, "op")));

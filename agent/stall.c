@@ -211,6 +211,8 @@ enum dh_stall_level dh_stall_add(struct dh_stall *s,
 
 void dh_stall_changed(struct dh_stall *s, bool changed)
 {
+    if (!s->pair)
+        return;
     pair_at(s, 0)->changed = changed;
     if (!looks_only(&pair_at(s, 0)->action))
         s->unchanged = changed ? 0 : s->unchanged + 1;

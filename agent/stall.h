@@ -48,7 +48,8 @@ void dh_stall_finish(struct dh_stall *s);
 enum dh_stall_level dh_stall_add(struct dh_stall *s,
                                  const struct dh_frame *frame,
                                  const struct dh_action *a, char text[512]);
-/* What came of the newest pair. Until then it counts as without effect. */
+/* What came of the newest pair, if there is one. Until then it counts as
+ * without effect. */
 void dh_stall_changed(struct dh_stall *s, bool changed);
 
 #endif

@@ -11,8 +11,7 @@
 #define TIGHT_PX  4
 #define AROUND_PX 24
 
-// ---- titles
-// ------------------------------------------------------------------
+// ---- titles -----------------------------------------------------------------
 
 static bool is_space(char c)
 {
@@ -76,8 +75,7 @@ void dh_target_pattern(const char *title, char *out, int size)
     }
 }
 
-// ---- finding
-// -----------------------------------------------------------------
+// ---- finding ----------------------------------------------------------------
 
 static void miss(struct dh_target *t, const char *what)
 {
@@ -168,8 +166,7 @@ const char *dh_target_doubt(const struct dh_target *t)
     return "nothing tells it apart but its place";
 }
 
-// ---- writing
-// -----------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------
 
 static void put_rect(struct dh_json_writer *w, const char *key,
                      struct dh_rect r)

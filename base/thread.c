@@ -170,3 +170,20 @@ int dh_thread_cores(void)
         return 1;
     return DH_MAX(CPU_COUNT(&set), 1);
 }
+
+void dh_thread_cpu(char *out, size_t size)
+{
+    static const char key[] = "model name\t: ";
+    char line[512];
+    snprintf(out, size, "unknown");
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, key, sizeof key - 1) != 0)
+            continue;
+        line[strcspn(line, "\n")] = 0;
+        snprintf(out, size, "%.100s", line + sizeof key - 1);
+        break;
+    }
+    if (f)
+        fclose(f);
+}

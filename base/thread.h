@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -73,5 +74,7 @@ static inline bool dh_cancel_is_set(struct dh_cancel *c)
 
 /* Cores that this process may use, at least 1. */
 int dh_thread_cores(void);
+/* Their name as the kernel has it, "unknown" where it has none. */
+void dh_thread_cpu(char *out, size_t size);
 
 #endif

@@ -50,6 +50,14 @@ static struct slot *slot_of(Display *dpy)
     return s;
 }
 
+static void error_log(Display *dpy, const XErrorEvent *e)
+{
+    char text[128];
+    XGetErrorText(dpy, e->error_code, text, sizeof(text));
+    dh_warn("X error: %s (request %d.%d, resource 0x%lx)", text,
+            e->request_code, e->minor_code, e->resourceid);
+}
+
 static int error_note(Display *dpy, XErrorEvent *e)
 {
     struct slot *s = slot_find(dpy);
@@ -58,13 +66,20 @@ static int error_note(Display *dpy, XErrorEvent *e)
     // Errors of earlier requests are not the trap's.
     bool trapped = s->trapped && e->serial >= s->first;
     s->errors += trapped;
-    if (!trapped) {
-        char text[128];
-        XGetErrorText(dpy, e->error_code, text, sizeof(text));
-        dh_warn("X error: %s (request %d.%d, resource 0x%lx)", text,
-                e->request_code, e->minor_code, e->resourceid);
-    }
+    if (!trapped)
+        error_log(dpy, e);
     return 0;
+}
+
+static int error_forgive(Display *dpy, XErrorEvent *e)
+{
+    error_log(dpy, e);
+    return 0;
+}
+
+void dh_x11_forgive_others(void)
+{
+    XSetErrorHandler(error_forgive);
 }
 
 // Xlib prints a message of its own unless some handler is set.

@@ -15,8 +15,7 @@
 #define PROPERTY_WORDS 65536 // of four bytes
 #define DPI            96.0
 
-// ---- what the desktop says to all programs
-// -------------------------------------
+// ---- what the desktop says to all programs ----------------------------------
 
 struct reader {
     const unsigned char *p;
@@ -119,8 +118,7 @@ void dh_input_setup_resources(struct dh_input_setup *out, const char *bytes,
         out->dpi = dpi;
 }
 
-// ---- asking
-// --------------------------------------------------------------------
+// ---- asking -----------------------------------------------------------------
 
 // Of format 8, to be freed with XFree; NULL: there is none.
 static unsigned char *property(Display *dpy, Window w, const char *name,

@@ -64,6 +64,15 @@ static bool key_is(struct dh_input_tap *t, int code, KeySym wanted)
     return false;
 }
 
+static void toggle(struct dh_input_tap *t)
+{
+    dh_mutex_lock(&t->lock);
+    bool taken = t->taken;
+    t->last_ns = dh_now_ns();
+    dh_mutex_unlock(&t->lock);
+    set_taken(t, !taken);
+}
+
 static void note_input(struct dh_input_tap *t, const XIRawEvent *e)
 {
     // Each comes once more of its master: a desktop that was handed back
@@ -77,7 +86,7 @@ static void note_input(struct dh_input_tap *t, const XIRawEvent *e)
         return;
     }
     if (key && key_is(t, e->detail, t->resume_key)) {
-        set_taken(t, false);
+        toggle(t);
         return;
     }
     dh_mutex_lock(&t->lock);
@@ -212,6 +221,22 @@ void dh_input_tap_watch(struct dh_input_tap *t, bool on)
     dh_mutex_lock(&t->lock);
     t->off = !on;
     dh_mutex_unlock(&t->lock);
+}
+
+bool dh_input_tap_is_taken(struct dh_input_tap *t)
+{
+    dh_mutex_lock(&t->lock);
+    bool taken = t->taken;
+    dh_mutex_unlock(&t->lock);
+    return taken;
+}
+
+void dh_input_tap_take(struct dh_input_tap *t)
+{
+    dh_mutex_lock(&t->lock);
+    t->last_ns = dh_now_ns();
+    dh_mutex_unlock(&t->lock);
+    set_taken(t, true);
 }
 
 void dh_input_tap_hand_back(struct dh_input_tap *t)

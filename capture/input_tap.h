@@ -19,7 +19,7 @@ struct dh_input_tap;
 
 struct dh_input_tap_options {
     const char *display;
-    /* X names of keys; NULL: none. */
+    /* X names of keys; NULL: none. The resume key takes, too. */
     const char *stop_key, *resume_key;
     int64_t resume_after_ns; /* without input; 0: never by itself */
     /* Set when a person takes the desktop, and cleared by dh_input_tap_wait
@@ -45,6 +45,10 @@ void dh_input_tap_destroy(struct dh_input_tap *t);
 /* Any thread. While it is off, input is a person's answer to a question and
  * takes nothing; the stop key works on. */
 void dh_input_tap_watch(struct dh_input_tap *t, bool on);
+/* Any thread. */
+bool dh_input_tap_is_taken(struct dh_input_tap *t);
+/* Any thread: as if a person had touched the mouse. */
+void dh_input_tap_take(struct dh_input_tap *t);
 /* Any thread: the desktop is the agent's again. */
 void dh_input_tap_hand_back(struct dh_input_tap *t);
 /* Wait until it is handed back, `ns` at most; true where it is, with `taken`

@@ -241,6 +241,15 @@ enum dh_status dh_video_in_create(struct dh_source **out, const char *path)
     return DH_OK;
 }
 
+int64_t dh_video_in_start(const struct dh_source *video)
+{
+    const struct video_in *v = (const struct video_in *)video;
+    if (v->first_pts == AV_NOPTS_VALUE)
+        return 0;
+    return av_rescale_q(v->first_pts, v->file->streams[v->stream]->time_base,
+                        (AVRational){ 1, 1000000000 });
+}
+
 // ---- sampling --------------------------------------------------------------
 
 size_t dh_video_rule(const double *times, size_t n, double fps,
@@ -422,6 +431,29 @@ enum dh_status dh_video_sample_read(struct dh_video_sample *out,
         return st;
     }
     *out = s;
+    return DH_OK;
+}
+
+enum dh_status dh_video_times(const char *path, int64_t **ms, size_t *n)
+{
+    struct video_in v;
+    struct times t = { 0 };
+    enum dh_status st = dh_av_init();
+    if (st)
+        return st;
+    st = video_open(&v, path);
+    if (!st)
+        st = times_read(&v, &t);
+    for (size_t i = 0; !st && i < t.n; i++)
+        t.pts[i] = av_rescale_q(t.pts[i], v.file->streams[v.stream]->time_base,
+                                (AVRational){ 1, 1000 });
+    video_close(&v);
+    if (st) {
+        dh_free(t.pts);
+        return st;
+    }
+    *ms = t.pts;
+    *n = t.n;
     return DH_OK;
 }
 

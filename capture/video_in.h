@@ -22,6 +22,15 @@ struct dh_frame;
 DH_MUST_USE enum dh_status dh_video_in_create(struct dh_source **out,
                                               const char *path);
 
+/* Once a frame was grabbed: that one's own time in the file, ns. */
+int64_t dh_video_in_start(const struct dh_source *video);
+
+/* The times of all frames, ms as the file has them, without decoding any;
+ * *ms is freed with dh_free. Errors as dh_video_in_create; DH_ERR_RANGE: there
+ * are more than 2^24. */
+DH_MUST_USE enum dh_status dh_video_times(const char *path, int64_t **ms,
+                                          size_t *n);
+
 /*
  * Which frames of a video a model is shown. times[n], n > 0, are their times in
  * seconds and do not shrink. The first one; from each, the first that is 1/fps

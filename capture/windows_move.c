@@ -76,8 +76,7 @@ static enum dh_status end_of(struct dh_windows *w, Window id, bool done)
     return whole && there ? DH_ERR_TIMEOUT : DH_ERR_NOTFOUND;
 }
 
-// ---- the stack
-// ---------------------------------------------------------------
+// ---- the stack --------------------------------------------------------------
 
 static bool is_shown(struct dh_windows *w, Window id)
 {
@@ -115,8 +114,7 @@ enum dh_status dh_windows_stack(struct dh_windows *w, struct dh_window *out,
     return dh_x11_is_lost(w->dpy) ? DH_ERR_CLOSED : DH_OK;
 }
 
-// ---- to the top, to its place
-// ------------------------------------------------
+// ---- to the top, to its place -----------------------------------------------
 
 static bool has_focus(struct dh_windows *w, Window id)
 {

@@ -113,6 +113,10 @@ void dh_command_help(const struct dh_command *cmd, struct dh_buf *out)
                   cmd->operands[0] ? " " : "", cmd->operands, cmd->summary);
     if (cmd->text)
         dh_buf_printf(out, "\n%s\n", cmd->text);
+    const struct dh_command *const *kind = dh_command_kinds(cmd);
+    for (int i = 0; kind[i]; i++)
+        dh_buf_printf(out, "%s  %-13s %s\n", i ? "" : "\n", kind[i]->name,
+                      kind[i]->summary);
     dh_buf_puts(out, "\nOptions:\n");
     for (int i = 0; i < DH_COMMAND_MAX_TABLES && cmd->tables[i]; i++) {
         struct dh_opt_set sets[] = { { cmd->tables[i], NULL }, { 0 } };
@@ -312,6 +316,12 @@ void dh_app_print(FILE *to, const char *text)
         dh_app_print_text(to, text, strlen(text), &held);
 }
 
+const char *dh_app_runtime_dir(void)
+{
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+    return dir && dir[0] == '/' ? dir : NULL;
+}
+
 const char *dh_app_locale(void)
 {
     static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
@@ -328,7 +338,7 @@ bool dh_app_has_bus(void)
     const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (address && address[0])
-        return true;
+        return strcmp(address, "disabled:") != 0;
     char *path = runtime ? dh_path_join(runtime, "bus") : NULL;
     bool there = path && dh_path_exists(path);
     dh_free(path);

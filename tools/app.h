@@ -91,6 +91,8 @@ char *dh_app_session_dir(const char *name);
 /* The same of one that is there; a folder beside us where none is so named. */
 char *dh_app_session_find(const char *name);
 
+/* $XDG_RUNTIME_DIR, where it is an absolute path; else NULL. */
+const char *dh_app_runtime_dir(void);
 /* What the environment says of language and characters, "C" where nothing. */
 const char *dh_app_locale(void);
 

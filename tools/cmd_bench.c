@@ -279,24 +279,6 @@ static enum dh_status rounds_run(struct bench *b)
 
 // ---- output ----------------------------------------------------------------
 
-// The name of the processor as the kernel has it, "unknown" where it has none.
-static void cpu_name(char *out, size_t size)
-{
-    static const char key[] = "model name\t: ";
-    char line[512];
-    snprintf(out, size, "unknown");
-    FILE *f = fopen("/proc/cpuinfo", "re");
-    while (f && fgets(line, sizeof line, f)) {
-        if (strncmp(line, key, sizeof key - 1) != 0)
-            continue;
-        line[strcspn(line, "\n")] = 0;
-        snprintf(out, size, "%.100s", line + sizeof key - 1);
-        break;
-    }
-    if (f)
-        fclose(f);
-}
-
 static void machine_json(const struct bench *b, const char *command,
                          const char *cpu, double load,
                          const struct utsname *host, struct dh_buf *out)
@@ -327,7 +309,7 @@ static void put_machine(const struct bench *b, const char *command, bool json,
     char cpu[128];
     double load = 0;
     uname(&host);
-    cpu_name(cpu, sizeof cpu);
+    dh_thread_cpu(cpu, sizeof cpu);
     if (getloadavg(&load, 1) != 1)
         load = 0;
     if (json) {

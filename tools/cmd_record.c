@@ -66,8 +66,7 @@ static const struct dh_opt record_opts[] = {
     { 0 },
 };
 
-// ---- what is printed
-// ---------------------------------------------------------
+// ---- what is printed --------------------------------------------------------
 
 static void print_field(const char *before, const char *text, const char *after)
 {
@@ -215,8 +214,7 @@ static void print_end(const struct dh_demo_result *r, const char *dir,
     printf("session %s\n", dir);
 }
 
-// ---- the command
-// -------------------------------------------------------------
+// ---- the command ------------------------------------------------------------
 
 static int exit_of(enum dh_demo_end end)
 {

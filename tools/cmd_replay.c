@@ -87,8 +87,7 @@ struct replay {
     char *session; // the folder of this row's replay
 };
 
-// ---- what the replay asks for
-// ------------------------------------------------------
+// ---- what the replay asks for -----------------------------------------------
 
 static struct dh_brain *load_brain(void *user)
 {
@@ -165,8 +164,7 @@ on_stop(void *user, const struct dh_replay_stop *stop, struct dh_point *at)
     return c;
 }
 
-// ---- open and close
-// -----------------------------------------------------------------
+// ---- open and close ---------------------------------------------------------
 
 static enum dh_status open_recording(struct replay *r)
 {
@@ -230,8 +228,7 @@ static void replay_finish(struct replay *r)
     dh_free(r->session);
 }
 
-// ---- what is different
-// --------------------------------------------------------------
+// ---- what is different ------------------------------------------------------
 
 static void note_other(struct replay *r, const char *what, const char *then,
                        const char *now)
@@ -264,8 +261,7 @@ static enum dh_status compare_desktop(struct replay *r)
     return DH_OK;
 }
 
-// ---- one replay
-// ---------------------------------------------------------------------
+// ---- one replay -------------------------------------------------------------
 
 static char *new_session_dir(const struct replay *r)
 {

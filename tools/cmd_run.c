@@ -296,6 +296,7 @@ struct run {
     struct dh_secrets *secrets;
     struct dh_recorder *recorder;
     struct dh_film *film;
+    struct dh_screen_options screen;
     char *session; // the folder
 };
 
@@ -359,18 +360,24 @@ static enum dh_status open_trust(struct run *r)
     return st;
 }
 
+static struct dh_screen_options screen_options(const struct run_options *o)
+{
+    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    screen.display = o->display;
+    screen.region = o->region;
+    screen.output = o->output;
+    screen.window = o->window;
+    return screen;
+}
+
 static enum dh_status open_desktop(struct run *r)
 {
     struct dh_xtest_options hands = { .taken = &r->desk.taken,
                                       .cmd_is_ctrl = r->o.cmd_is_ctrl };
-    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_rect allowed = { 0 };
     struct dh_sink *inner;
-    screen.display = r->o.display;
-    screen.region = r->o.region;
-    screen.output = r->o.output;
-    screen.window = r->o.window;
-    enum dh_status st = dh_screen_create(&r->source, &screen);
+    r->screen = screen_options(&r->o);
+    enum dh_status st = dh_screen_create(&r->source, &r->screen);
     if (!st && r->o.secret_file)
         st = dh_secrets_read(&r->secrets, r->o.secret_file);
     hands.secrets = r->secrets;
@@ -407,22 +414,32 @@ static enum dh_status open_recorder(struct run *r, const char *task)
         .display = r->o.display,
         .video = r->o.video,
     };
-    return dh_recorder_create(&r->recorder, &o);
+    enum dh_status st = dh_recorder_create(&r->recorder, &o);
+    if (!st)
+        dh_desk_record(&r->desk, r->recorder, r->session, &r->screen,
+                       dh_app_runtime_dir());
+    return st;
+}
+
+// Told while it answers, and interrupted by a person who takes the desktop.
+static void listen_to_model(struct run *r)
+{
+    struct dh_policy_ear ear = { .piece =
+                                     r->recorder ? dh_recorder_piece : NULL,
+                                 .user = r->recorder,
+                                 .taken = &r->desk.taken };
+    if (!r->o.script)
+        dh_policy_model_listen(r->policy, &ear);
 }
 
 // A connection of its own, so that neither waits for the other.
 static enum dh_status open_film(struct run *r)
 {
-    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_film_options o = { 0 };
     struct dh_source *source;
     if (!r->o.film || !r->session)
         return DH_OK;
-    screen.display = r->o.display;
-    screen.region = r->o.region;
-    screen.output = r->o.output;
-    screen.window = r->o.window;
-    enum dh_status st = dh_screen_create(&source, &screen);
+    enum dh_status st = dh_screen_create(&source, &r->screen);
     if (st)
         return st;
     char *path = dh_path_join(r->session, "screen.mkv");
@@ -438,6 +455,8 @@ static enum dh_status open_all(struct run *r, const char *task)
         st = open_policy(r);
     if (!st)
         st = open_recorder(r, task);
+    if (!st)
+        listen_to_model(r);
     return st ? st : open_film(r);
 }
 
@@ -571,6 +590,7 @@ static int run_task(struct run *r, const char *task)
         .ask = isatty(STDIN_FILENO) ? ask_person : NULL,
         .wait_back = dh_desk_wait_back,
         .wait_user = &r->desk,
+        .taken = &r->desk.taken,
     };
     printer_init(&p, r->app.json, r->o.max_steps);
     int64_t start = dh_now_ns();
@@ -586,13 +606,9 @@ static int run_task(struct run *r, const char *task)
 static struct dh_size screen_size(const struct run_options *o)
 {
     struct dh_size size = { 1920, 1080 };
-    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
+    struct dh_screen_options screen = screen_options(o);
     struct dh_source *source = NULL;
     struct dh_frame *frame = NULL;
-    screen.display = o->display;
-    screen.region = o->region;
-    screen.output = o->output;
-    screen.window = o->window;
     bool there = o->display || getenv("DISPLAY");
     if (there && !dh_screen_create(&source, &screen) &&
         !dh_source_grab(source, &frame))
@@ -737,7 +753,9 @@ const struct dh_command dh_cmd_run = {
     "Each run leaves a folder with all pictures, answers and actions, a video\n"
     "and index.html, a page to look at. Ctrl-C stops and lets go of all keys,\n"
     "and so does the key Pause, wherever the focus is. Your own mouse or\n"
-    "keyboard pauses the run; Scroll_Lock hands the desktop back. What is\n"
+    "keyboard, or Scroll_Lock, pauses the run: what you do by hand is\n"
+    "recorded, and the model is told. Scroll_Lock hands the desktop back; so\n"
+    "does deskhand view --live, from another screen too. What is\n"
     "risky is asked for first; without a terminal to ask on it is refused.",
     { run_opts, dh_desk_opts, dh_model_opt_table, dh_app_opts },
     run,

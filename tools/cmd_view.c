@@ -181,6 +181,7 @@ static int run(int argc, char **argv)
     if (n > 1 || (n == 1 && o.last))
         return dh_app_usage(&dh_cmd_view, "one SESSION folder is expected");
     o.window.json = app.json;
+    o.window.runtime = dh_app_runtime_dir();
     char *dir = n == 1 ? dh_app_session_find(argv[1]) : newest_session();
     enum dh_status st = dir ? view(dir, &o) : DH_ERR_NOTFOUND;
     dh_free(dir);

@@ -9,15 +9,21 @@
 
 #include "agent/a11y.h"
 #include "agent/audit.h"
+#include "agent/demo.h"
 #include "agent/event.h"
+#include "agent/hand.h"
+#include "agent/record.h"
+#include "agent/reduce.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "capture/input_record.h"
 #include "capture/input_tap.h"
 #include "capture/sign.h"
 #include "capture/source.h"
 #include "capture/windows.h"
 #include "tools/app.h"
+#include "tools/control.h"
 
 #define DH_LOG_TAG "desk"
 #include "base/log.h"
@@ -43,8 +49,8 @@ const struct dh_opt dh_desk_opts[] = {
     { "stop-key", 0, DH_OPT_TEXT, MEMBER(stop_key), "KEY",
       "Key that stops the run from any window (default: Pause)", 0, 0, NULL },
     { "resume-key", 0, DH_OPT_TEXT, MEMBER(resume_key), "KEY",
-      "Key that hands the desktop back after you used mouse or keyboard, which "
-      "pauses the run (default: Scroll_Lock; Enter in the terminal does too)",
+      "Key that takes the desktop, as your mouse or any key does, and hands it "
+      "back (default: Scroll_Lock; Enter in the terminal hands back, too)",
       0, 0, NULL },
     { "resume-after", 0, DH_OPT_DOUBLE, MEMBER(resume_after), "S",
       "Hand back by itself after so many seconds without input (default: 0, "
@@ -99,6 +105,15 @@ static bool has_line(int ms)
     return poll(&p, 1, ms) > 0 && p.revents;
 }
 
+// What a person did before they took the desktop is not ours to know.
+static void drop_input(struct dh_desk *d)
+{
+    struct dh_input_event e;
+    while (d->input && dh_input_record_take(d->input, &e, 0) == DH_OK)
+        ;
+    explicit_bzero(&e, sizeof e);
+}
+
 static bool read_yes(struct dh_cancel *cancel)
 {
     char line[64];
@@ -126,6 +141,7 @@ static enum dh_trust_answer ask(void *user, const struct dh_trust_question *q,
     dh_sign_show(d->sign, DH_SIGN_AGENT);
     if (d->tap)
         dh_input_tap_watch(d->tap, true);
+    drop_input(d);
     // The sign, and what the person moved, are no effect of the action.
     if (dh_source_mark(d->source))
         return DH_TRUST_NO; // the next look will say why
@@ -136,6 +152,9 @@ static enum dh_trust_answer ask(void *user, const struct dh_trust_question *q,
 static void on_taken(void *user, bool taken)
 {
     struct dh_desk *d = user;
+    struct dh_control *control = d->control;
+    if (control)
+        dh_control_tell(control, taken);
     dh_sign_show(d->sign, taken ? DH_SIGN_PERSON : DH_SIGN_AGENT);
 }
 
@@ -145,7 +164,44 @@ static enum dh_status note(struct dh_desk *d, const char *event,
     return d->audit ? dh_audit_note(d->audit, event, text) : DH_OK;
 }
 
-bool dh_desk_wait_back(void *user, struct dh_cancel *cancel)
+static void hear_terminal(struct dh_desk *d)
+{
+    char line[256];
+    if (d->asks && has_line(0) && read(STDIN_FILENO, line, sizeof line) >= 0)
+        dh_input_tap_hand_back(d->tap);
+}
+
+static bool is_back(void *user)
+{
+    struct dh_desk *d = user;
+    hear_terminal(d);
+    return !dh_input_tap_is_taken(d->tap);
+}
+
+static void on_step(void *user, const struct dh_demo_step *s)
+{
+    struct dh_desk *d = user;
+    dh_hand_add(d->did, &s->what->action);
+    dh_recorder_by_hand(d->recorder, &s->what->action, s->before);
+}
+
+static void watch_hands(struct dh_desk *d, struct dh_cancel *cancel)
+{
+    struct dh_demo_result result;
+    struct dh_demo_options o = { .display = d->display,
+                                 .into = dh_recorder_lend(d->recorder),
+                                 .input = d->input,
+                                 .screen = d->screen,
+                                 .a11y = d->a11y,
+                                 .over = is_back,
+                                 .step = on_step,
+                                 .user = d };
+    if (dh_demo_run(&o, cancel, &result) == DH_OK)
+        d->did->known = !result.dropped && result.end != DH_DEMO_FAILED;
+}
+
+bool dh_desk_wait_back(void *user, struct dh_cancel *cancel,
+                       struct dh_hand *did)
 {
     struct dh_desk *d = user;
     if (note(d, "taken", NULL))
@@ -157,13 +213,13 @@ bool dh_desk_wait_back(void *user, struct dh_cancel *cancel)
                 d->resume_key);
     if (d->asks)
         tcflush(STDIN_FILENO, TCIFLUSH);
+    d->did = did;
+    if (d->tap && d->input && d->recorder)
+        watch_hands(d, cancel);
     while (d->tap && !dh_input_tap_wait(d->tap, 50 * DH_MS)) {
         if (dh_cancel_is_set(cancel))
             return false;
-        char line[256];
-        if (d->asks && has_line(0) &&
-            read(STDIN_FILENO, line, sizeof line) >= 0)
-            dh_input_tap_hand_back(d->tap);
+        hear_terminal(d);
     }
     if (note(d, "back", NULL))
         dh_warn("the audit log does not say that the desktop was handed back");
@@ -251,6 +307,8 @@ enum dh_status dh_desk_open(struct dh_desk *d, const struct dh_desk_options *o,
     d->cancel = cancel;
     d->source = source;
     d->resume_key = o->resume_key;
+    d->stop_key = o->stop_key;
+    d->display = display;
     d->asks = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
     enum dh_status st = open_parts(d, o, display, audit);
     if (st)
@@ -271,10 +329,46 @@ enum dh_status dh_desk_open(struct dh_desk *d, const struct dh_desk_options *o,
     return DH_OK;
 }
 
+static void take(void *user)
+{
+    struct dh_desk *d = user;
+    dh_input_tap_take(d->tap);
+}
+
+static void hand_back(void *user)
+{
+    struct dh_desk *d = user;
+    dh_input_tap_hand_back(d->tap);
+}
+
+void dh_desk_record(struct dh_desk *d, struct dh_recorder *recorder,
+                    const char *dir, const struct dh_screen_options *screen,
+                    const char *runtime)
+{
+    static const struct dh_control_ops ops = { take, hand_back };
+    struct dh_input_record_options o = { .display = d->display,
+                                         .stop_key = d->stop_key,
+                                         .pause_key = d->resume_key };
+    if (!d->tap)
+        return;
+    d->recorder = recorder;
+    d->screen = screen;
+    if (dh_input_record_create(&d->input, &o))
+        dh_warn("what you do by hand is not recorded");
+    struct dh_control *control = NULL;
+    if (runtime && dh_control_create(&control, runtime, dir, &ops, d))
+        dh_warn("view cannot take the desktop or hand it back");
+    d->control = control;
+    if (control)
+        dh_control_tell(control, dh_input_tap_is_taken(d->tap));
+}
+
 // Before the source is marked: the sign is no effect of the action.
 void dh_desk_event(void *user, const struct dh_event *e)
 {
     struct dh_desk *d = user;
+    if (!dh_cancel_is_set(&d->taken))
+        drop_input(d);
     if (e->kind == DH_EVENT_ACT)
         dh_sign_raise(d->sign);
 }
@@ -286,8 +380,11 @@ void dh_desk_rest(struct dh_desk *d)
 
 void dh_desk_close(struct dh_desk *d)
 {
-    // The tap's thread draws the sign.
+    // It uses the tap, whose thread tells it and draws the sign.
+    dh_control_close(d->control);
     dh_input_tap_destroy(d->tap);
+    dh_control_destroy(d->control);
+    dh_input_record_destroy(d->input);
     dh_sign_destroy(d->sign);
     dh_a11y_destroy(d->a11y);
     dh_windows_destroy(d->windows);

@@ -14,8 +14,13 @@
 
 struct dh_a11y;
 struct dh_audit;
+struct dh_control;
 struct dh_event;
+struct dh_hand;
+struct dh_input_record;
 struct dh_input_tap;
+struct dh_recorder;
+struct dh_screen_options;
 struct dh_sign;
 struct dh_sink;
 struct dh_source;
@@ -48,7 +53,15 @@ struct dh_desk {
     struct dh_source *source;
     struct dh_trust_rule *allow, *deny;
     bool asks; /* there is a person at a terminal */
-    const char *resume_key;
+    const char *resume_key, *stop_key, *display;
+
+    /* What a person does by hand; see dh_desk_record. */
+    struct dh_input_record *input; /* NULL where the server has none */
+    struct dh_recorder *recorder;
+    const struct dh_screen_options *screen;
+    /* NULL: nobody elsewhere is listened to. The tap's thread reads it. */
+    _Atomic(struct dh_control *) control;
+    struct dh_hand *did; /* while they have it */
 };
 
 /*
@@ -63,9 +76,19 @@ dh_desk_open(struct dh_desk *d, const struct dh_desk_options *o,
 void dh_desk_close(struct dh_desk *d);
 /* For dh_loop, a watcher: the sign is seen at each act. */
 void dh_desk_event(void *user, const struct dh_event *e);
+/*
+ * From here on what a person does while they have the desktop goes into the
+ * run's session, as a demonstration does, and `view` in another process may
+ * take and hand back through a socket under `runtime` (NULL: it may not). `dir`
+ * is the session's folder. All outlive the desk's use.
+ */
+void dh_desk_record(struct dh_desk *d, struct dh_recorder *recorder,
+                    const char *dir, const struct dh_screen_options *screen,
+                    const char *runtime);
 /* The sign says that nothing acts any more; what is left may take a while. */
 void dh_desk_rest(struct dh_desk *d);
 /* For dh_loop; user is the desk. */
-bool dh_desk_wait_back(void *user, struct dh_cancel *cancel);
+bool dh_desk_wait_back(void *user, struct dh_cancel *cancel,
+                       struct dh_hand *did);
 
 #endif

@@ -55,6 +55,23 @@ static void put_man_paragraph(struct dh_buf *out, const char *text)
     dh_buf_putc(out, '\n');
 }
 
+static void put_man_command(struct dh_buf *out, const struct dh_command *c)
+{
+    dh_buf_printf(out, ".SH DESKHAND %s\n", c->name);
+    dh_buf_printf(out, ".B deskhand %s\n[\\fIOPTION\\fR]... %s\n.PP\n", c->name,
+                  c->operands);
+    put_man_paragraph(out, c->summary);
+    if (c->text) {
+        dh_buf_puts(out, ".PP\n.nf\n");
+        put_man_paragraph(out, c->text);
+        dh_buf_puts(out, ".fi\n");
+    }
+    for (int t = 0; t < DH_COMMAND_MAX_TABLES && c->tables[t]; t++) {
+        struct dh_opt_set sets[] = { { c->tables[t], NULL }, { 0 } };
+        dh_opts_man(sets, out);
+    }
+}
+
 static void put_man(struct dh_buf *out)
 {
     dh_buf_printf(out,
@@ -65,20 +82,10 @@ static void put_man(struct dh_buf *out)
                      "[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n");
     put_man_paragraph(out, about);
     for (size_t i = 0; i < DH_COUNTOF(commands); i++) {
-        const struct dh_command *c = commands[i];
-        dh_buf_printf(out, ".SH DESKHAND %s\n", c->name);
-        dh_buf_printf(out, ".B deskhand %s\n[\\fIOPTION\\fR]... %s\n.PP\n",
-                      c->name, c->operands);
-        put_man_paragraph(out, c->summary);
-        if (c->text) {
-            dh_buf_puts(out, ".PP\n.nf\n");
-            put_man_paragraph(out, c->text);
-            dh_buf_puts(out, ".fi\n");
-        }
-        for (int t = 0; t < DH_COMMAND_MAX_TABLES && c->tables[t]; t++) {
-            struct dh_opt_set sets[] = { { c->tables[t], NULL }, { 0 } };
-            dh_opts_man(sets, out);
-        }
+        const struct dh_command *const *kind = dh_command_kinds(commands[i]);
+        put_man_command(out, commands[i]);
+        while (*kind)
+            put_man_command(out, *kind++);
     }
     dh_buf_puts(out, ".SH EXIT STATUS\n0 done, 1 failed, 2 usage, 3 the task "
                      "was not solved, 4 stopped by the user.\n");
@@ -90,6 +97,17 @@ static const struct dh_command *find_command(const char *name)
         if (strcmp(name, commands[i]->name) == 0)
             return commands[i];
     return NULL;
+}
+
+// The kind of it that is named, else the command itself.
+static const struct dh_command *find_kind(const struct dh_command *c,
+                                          const char *name)
+{
+    const struct dh_command *const *kind = dh_command_kinds(c);
+    for (; *kind; kind++)
+        if (strcmp(strchr((*kind)->name, ' ') + 1, name) == 0)
+            return *kind;
+    return c;
 }
 
 // Of all commands the one that is meant, or NULL: a slip or two, or its start.
@@ -126,6 +144,8 @@ static int help(int argc, char **argv)
     dh_buf_init(&out, 1 << 20);
     const struct dh_command *c = argc > 1 ? find_command(argv[1]) : NULL;
     bool man = argc > 1 && strcmp(argv[1], "--man") == 0;
+    if (c && argc > 2)
+        c = find_kind(c, argv[2]);
     if (argc > 1 && !c && !man)
         return unknown_command(argv[1]);
     if (man)

@@ -16,8 +16,7 @@
 #define CSV_MAX_BYTES (64 << 20)
 #define LINE_MAX_     4096
 
-// ---- names
-// ----------------------------------------------------------------------
+// ---- names ------------------------------------------------------------------
 
 static int number_of(const struct dh_replay_params *p, struct dh_str name)
 {
@@ -48,8 +47,7 @@ static enum dh_status put_secret(struct dh_replay_params *p, int i,
     return DH_ERR_USAGE;
 }
 
-// ---- the command line
-// ------------------------------------------------------------
+// ---- the command line -------------------------------------------------------
 
 static enum dh_status read_set(struct dh_replay_params *p, const char *text)
 {
@@ -69,8 +67,7 @@ static enum dh_status read_set(struct dh_replay_params *p, const char *text)
     return p->params->item[i].secret ? put_secret(p, i, p->set[i]) : DH_OK;
 }
 
-// ---- the table
-// ------------------------------------------------------------------
+// ---- the table --------------------------------------------------------------
 
 static enum dh_status read_columns(struct dh_replay_params *p, const char *path)
 {
@@ -103,8 +100,7 @@ static enum dh_status read_table(struct dh_replay_params *p, const char *path)
     return read_columns(p, path);
 }
 
-// ---- a person
-// -------------------------------------------------------------------
+// ---- a person ---------------------------------------------------------------
 
 // What is typed is not shown. NULL: nobody answers.
 static char *ask_person(const char *name, bool secret)
@@ -163,8 +159,7 @@ static enum dh_status ask_missing(struct dh_replay_params *p)
     return DH_OK;
 }
 
-// ---- all of it
-// ------------------------------------------------------------------
+// ---- all of it --------------------------------------------------------------
 
 static void init(struct dh_replay_params *p,
                  const struct dh_session_params *params)

@@ -53,8 +53,7 @@ void dh_replay_print_note(const struct dh_replay_printer *p, const char *text)
     end(&out, &w);
 }
 
-// ---- a step
-// ---------------------------------------------------------------------
+// ---- a step -----------------------------------------------------------------
 
 static void step_json(const struct dh_replay_printer *p,
                       const struct dh_replay_step *s)
@@ -124,8 +123,7 @@ void dh_replay_print_step(const struct dh_replay_printer *p,
     fflush(stdout);
 }
 
-// ---- a stop
-// ---------------------------------------------------------------------
+// ---- a stop -----------------------------------------------------------------
 
 static void stop_json(const struct dh_replay_printer *p,
                       const struct dh_replay_stop *s)
@@ -181,8 +179,7 @@ void dh_replay_print_stop(const struct dh_replay_printer *p,
     dh_buf_finish(&action);
 }
 
-// ---- the end
-// --------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------
 
 static void result_json(const struct dh_replay_printer *p,
                         const struct dh_replay_result *r)

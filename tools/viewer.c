@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/x11.h"
 #include "capture/frame.h"
 #include "tools/late_priv.h"
 #include "tools/viewer_priv.h"
@@ -21,6 +22,8 @@
 #define MAX_SPEED   64
 #define MAX_SAMPLES 36000
 #define TEXT_PX     15
+
+#define STATE_MAX_BYTES (8 << 20) // the answer on its way is in it
 
 const struct dh_opt dh_viewer_opts[] = {
     { "scale", 0, DH_OPT_DOUBLE, offsetof(struct dh_viewer_options, scale), "F",
@@ -50,11 +53,14 @@ struct run {
     const char *dir;
     struct samples samples;
     struct dh_buf state, shown; // the line of --json, and the last one
-    uint32_t wake;
+    uint32_t wake;     // the folder changed; one more: a picture is there
     int64_t played_ns; // when time was last moved
     bool quit, play_and_end;
+    bool closed; // by its user, and not by a signal
     SDL_Point drag;
     bool dragging;
+    bool pressing;     // the button
+    SDL_Keycode armed; // goes with the key's release; 0: none
 };
 
 /* --- moving --- */
@@ -63,10 +69,12 @@ static void count_stops(struct dh_viewer *v)
 {
     int n_shots, n_lines;
     (void)dh_session_steps(v->session, &v->n_steps);
-    (void)dh_session_shots(v->session, &n_shots);
+    const struct dh_session_shot *shot = dh_session_shots(v->session, &n_shots);
     const struct dh_session_line *l = dh_session_lines(v->session, &n_lines);
     v->n_stops = v->n_steps ? v->n_steps : n_shots;
     v->t_end = n_lines ? l[n_lines - 1].t : 0;
+    if (n_shots)
+        v->t_end = DH_MAX(v->t_end, shot[n_shots - 1].t);
 }
 
 static int64_t step_end(const struct dh_viewer *v)
@@ -142,6 +150,7 @@ static void play_on(struct run *r)
     if (v->playing)
         return;
     v->dirty = DH_VIEWER_ALL;
+    r->closed = r->play_and_end;
     r->quit |= r->play_and_end;
 }
 
@@ -318,7 +327,7 @@ static void scroll_by(struct dh_viewer *v, int by)
 {
     int most = DH_MAX(0, v->panel_height - v->panel.h);
     v->scroll = DH_CLAMP(v->scroll + by, 0, most);
-    v->dirty |= DH_VIEWER_PANEL;
+    v->dirty |= DH_VIEWER_SCROLL;
 }
 
 static void toggle(struct dh_viewer *v, bool *what)
@@ -338,7 +347,7 @@ static void leave(struct run *r)
     if (r->v.help)
         toggle(&r->v, &r->v.help);
     else
-        r->quit = true;
+        r->quit = r->closed = true;
 }
 
 static void follow(struct dh_viewer *v)
@@ -359,11 +368,39 @@ static void change_speed(struct dh_viewer *v, int speed)
     v->dirty |= DH_VIEWER_LINE;
 }
 
+// A person's key takes the desktop as it goes down. So that handing it back is
+// the last that happens, both wait until it is up, which takes nothing.
+static void ask_run(struct dh_viewer *v, bool take)
+{
+    if (v->state == DH_CONTROL_GONE) {
+        v->message = "No run can be reached.";
+        v->dirty |= DH_VIEWER_PANEL;
+        return;
+    }
+    dh_viewer_watch_ask(v->watch, take);
+}
+
+static void take_key_up(struct run *r, SDL_Keycode key)
+{
+    SDL_Keycode armed = r->armed;
+    r->armed = 0;
+    if (armed == key && !r->v.typing)
+        ask_run(&r->v, key == SDLK_t);
+}
+
+static void arm(struct run *r, const SDL_Keysym *key)
+{
+    bool plain = !(key->mod & (KMOD_CTRL | KMOD_ALT | KMOD_GUI));
+    bool asks = key->sym == SDLK_t || key->sym == SDLK_r;
+    r->armed = plain && asks ? key->sym : 0;
+}
+
 // Keys that have no character, or the same one everywhere.
-static void take_key(struct run *r, SDL_Keycode key)
+static void take_key(struct run *r, const SDL_Keysym *key)
 {
     struct dh_viewer *v = &r->v;
-    switch (key) {
+    arm(r, key);
+    switch (key->sym) {
     case SDLK_LEFT: step_to(v, v->at - 1); break;
     case SDLK_RIGHT: step_to(v, v->at + 1); break;
     case SDLK_HOME: step_to(v, 0); break;
@@ -424,7 +461,11 @@ static void take_button(struct run *r, const SDL_MouseButtonEvent *e)
     r->dragging = e->state == SDL_PRESSED && e->button == SDL_BUTTON_LEFT &&
                   SDL_PointInRect(&at, &r->v.picture);
     r->drag = at;
-    if (e->state == SDL_PRESSED && SDL_PointInRect(&at, &r->v.line))
+    bool pressed = r->pressing, on = SDL_PointInRect(&at, &r->v.button);
+    r->pressing = e->state == SDL_PRESSED && on;
+    if (e->state == SDL_RELEASED && pressed && on)
+        ask_run(&r->v, r->v.state == DH_CONTROL_AGENT);
+    else if (e->state == SDL_PRESSED && !on && SDL_PointInRect(&at, &r->v.line))
         click_line(&r->v, e->x);
 }
 
@@ -465,22 +506,56 @@ static void take_window(struct run *r, const SDL_WindowEvent *e)
         r->quit |= !renew_surface(&r->v);
     else if (e->event == SDL_WINDOWEVENT_EXPOSED)
         r->v.dirty = DH_VIEWER_ALL;
+    else if (e->event == SDL_WINDOWEVENT_CLOSE)
+        r->closed = true;
 }
 
-// The folder changed, or a picture is there.
-static void take_wake(struct run *r)
+// Device events make the time line longer, and no more.
+static bool has_meaning(const struct dh_viewer *v, int from)
 {
-    struct dh_viewer *v = &r->v;
-    bool grew = false;
-    if (v->waiting)
-        v->dirty |= DH_VIEWER_PICTURE;
-    if (!v->watch || dh_session_read_more(v->session, &grew) || !grew)
-        return;
+    int n;
+    const struct dh_session_line *l = dh_session_lines(v->session, &n);
+    while (from < n &&
+           (l[from].kind == DH_SESSION_RAW || l[from].kind == DH_SESSION_OTHER))
+        from++;
+    return from < n;
+}
+
+static void read_more(struct dh_viewer *v)
+{
+    int before;
+    bool grew = false, whole = dh_session_info(v->session)->ended[0];
     bool none = v->n_stops == 0;
+    (void)dh_session_lines(v->session, &before);
+    if (dh_session_read_more(v->session, &grew) || !grew)
+        return;
     count_stops(v);
+    v->dirty |= DH_VIEWER_LINE;
+    if (!has_meaning(v, before) &&
+        whole == (dh_session_info(v->session)->ended[0] != 0))
+        return;
     if (v->follow || none)
         go_to(v, v->follow ? v->n_stops - 1 : 0);
     v->dirty = DH_VIEWER_ALL;
+}
+
+// The folder changed, or who has the desktop.
+static void take_wake(struct run *r)
+{
+    struct dh_viewer *v = &r->v;
+    unsigned news = v->watch ? dh_viewer_watch_news(v->watch) : 0;
+    if (news & DH_VIEWER_LINES)
+        read_more(v);
+    if (news & DH_VIEWER_PART) {
+        dh_free(v->running);
+        v->running = dh_session_running(v->session);
+        v->dirty |= DH_VIEWER_PANEL;
+    }
+    if (news & DH_VIEWER_STATE) {
+        v->state = dh_viewer_watch_state(v->watch);
+        v->message = NULL;
+        v->dirty |= DH_VIEWER_LINE | DH_VIEWER_PANEL;
+    }
 }
 
 static void take_event(struct run *r, const SDL_Event *e)
@@ -490,6 +565,8 @@ static void take_event(struct run *r, const SDL_Event *e)
         r->quit = true;
     else if (e->type == r->wake)
         take_wake(r);
+    else if (e->type == r->wake + 1)
+        v->dirty |= v->waiting ? DH_VIEWER_PICTURE : 0;
     else if (e->type == SDL_WINDOWEVENT)
         take_window(r, &e->window);
     else if (e->type == SDL_MOUSEBUTTONDOWN || e->type == SDL_MOUSEBUTTONUP)
@@ -500,8 +577,10 @@ static void take_event(struct run *r, const SDL_Event *e)
         take_wheel(v, &e->wheel);
     else if (e->type == SDL_KEYDOWN && v->typing)
         type_key(v, e->key.keysym.sym);
+    else if (e->type == SDL_KEYUP)
+        take_key_up(r, e->key.keysym.sym);
     else if (e->type == SDL_KEYDOWN)
-        take_key(r, e->key.keysym.sym);
+        take_key(r, &e->key.keysym);
     else if (e->type == SDL_TEXTINPUT && v->typing)
         type_text(v, e->text.text);
     else if (e->type == SDL_TEXTINPUT)
@@ -513,6 +592,7 @@ static void take_event(struct run *r, const SDL_Event *e)
 static void print_state(struct run *r)
 {
     static const char *const shows[] = { "before", "after", "both" };
+    static const char *const desktops[] = { "", "agent", "person" };
     const struct dh_viewer *v = &r->v;
     struct dh_json_writer w;
     dh_buf_clear(&r->state);
@@ -529,6 +609,8 @@ static void print_state(struct run *r)
     dh_jw_bool(&w, "playing", v->playing);
     dh_jw_bool(&w, "follow", v->follow);
     dh_jw_i64(&w, "speed", v->speed);
+    dh_jw_text(&w, "desktop", desktops[v->state]);
+    dh_jw_text(&w, "running", v->running ? v->running : "");
     dh_jw_text(&w, "search", v->query);
     dh_jw_text(&w, "message", v->message ? v->message : "");
     dh_jw_end_object(&w);
@@ -625,6 +707,10 @@ static bool open_window(struct dh_viewer *v, const struct dh_viewer_options *o,
     SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    // Without a session bus it would start one, which outlives us.
+    setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:", 0);
+    // It wakes us by an event to our window, which may be gone by then.
+    dh_x11_forgive_others();
     if (SDL_Init(SDL_INIT_VIDEO) || SDL_GetDisplayUsableBounds(0, &room)) {
         dh_error("no window can be opened: %s; --list needs none",
                  SDL_GetError());
@@ -653,14 +739,14 @@ static enum dh_status open_all(struct run *r)
     struct dh_viewer *v = &r->v;
     if (!open_window(v, r->o, r->dir) || TTF_Init())
         return DH_ERR_NOTFOUND;
-    r->wake = SDL_RegisterEvents(1);
+    r->wake = SDL_RegisterEvents(2);
     enum dh_status st =
         dh_viewer_fonts_open(&v->fonts, (int)(TEXT_PX * v->scale + 0.5));
     if (!st)
-        st = dh_viewer_pictures_create(&v->pictures, v->session, r->wake);
+        st = dh_viewer_pictures_create(&v->pictures, v->session, r->wake + 1);
     // What is whole does not change any more.
     if (!st && (r->o->live || !dh_session_info(v->session)->ended[0]) &&
-        dh_viewer_watch_create(&v->watch, r->dir, r->wake))
+        dh_viewer_watch_create(&v->watch, r->dir, r->o->runtime, r->wake))
         v->watch = NULL;
     return st;
 }
@@ -670,6 +756,7 @@ static void close_all(struct run *r)
     struct dh_viewer *v = &r->v;
     dh_viewer_watch_destroy(v->watch);
     dh_viewer_pictures_destroy(v->pictures);
+    dh_viewer_panel_finish(v);
     dh_viewer_fonts_close(&v->fonts);
     if (TTF_WasInit())
         TTF_Quit();
@@ -692,8 +779,8 @@ enum dh_status dh_viewer_run(struct dh_session_reader *s, const char *dir,
                      .o = o,
                      .dir = dir,
                      .play_and_end = o->play };
-    dh_buf_init(&r.state, 4096);
-    dh_buf_init(&r.shown, 4096);
+    dh_buf_init(&r.state, STATE_MAX_BYTES);
+    dh_buf_init(&r.shown, STATE_MAX_BYTES);
     if (o->stats) {
         dh_array(r.samples.draw_ms, MAX_SAMPLES);
         dh_array(r.samples.gap_ms, MAX_SAMPLES);
@@ -708,6 +795,8 @@ enum dh_status dh_viewer_run(struct dh_session_reader *s, const char *dir,
         loop(&r);
         if (o->stats)
             print_samples(&r.samples, r.v.to, o->json);
+        if (!r.closed)
+            st = DH_ERR_CANCELLED;
     }
     close_all(&r);
     return st;

@@ -13,16 +13,17 @@ struct dh_viewer_options {
     double scale; /* of text and lines; 0: by the display */
     int step;     /* to begin with, from 1; 0: the first, or newest if live */
     bool play, fullscreen;
-    bool stats; /* print frame times when it ends */
-    bool json;  /* a line on stdout for each thing that is shown */
-    bool live;  /* follow what is being written */
+    bool stats;          /* print frame times when it ends */
+    bool json;           /* a line on stdout for each thing that is shown */
+    bool live;           /* follow what is being written */
+    const char *runtime; /* where a run may be asked for its desktop; or NULL */
 };
 extern const struct dh_opt dh_viewer_opts[];
 
 /*
  * Until the window is closed. `dir` is the folder of `s`. DH_ERR_NOTFOUND: no
  * display, or no font; logged. The session stays the caller's, and is read
- * further where it grows.
+ * further where it grows. DH_ERR_CANCELLED: a signal ended it.
  */
 DH_MUST_USE enum dh_status dh_viewer_run(struct dh_session_reader *s,
                                          const char *dir,

@@ -10,17 +10,21 @@
 #define MANY_PIXELS  (2 * 1024 * 1024)
 #define TOKEN_PIXELS 28 // of the resized picture, on both sides
 
-static const SDL_Color ink = { 226, 228, 232, 255 };
-static const SDL_Color dim = { 150, 156, 166, 255 };
-static const SDL_Color good = { 110, 210, 140, 255 };
-static const SDL_Color bad = { 255, 120, 110, 255 };
-static const SDL_Color accent = { 255, 196, 60, 255 };
-static const SDL_Color ground = { 24, 26, 30, 255 };
-static const SDL_Color panel = { 34, 37, 43, 255 };
-static const SDL_Color faint = { 70, 76, 86, 255 };
-static const SDL_Color mark = { 255, 40, 60, 255 };
-static const SDL_Color box = { 40, 160, 255, 255 };
-static const SDL_Color tokens = { 0, 190, 200, 255 };
+const struct dh_viewer_colors dh_viewer_colors = {
+    .ink = { 226, 228, 232, 255 },
+    .dim = { 150, 156, 166, 255 },
+    .good = { 110, 210, 140, 255 },
+    .bad = { 255, 120, 110, 255 },
+    .accent = { 255, 196, 60, 255 },
+    .ground = { 24, 26, 30, 255 },
+    .panel = { 34, 37, 43, 255 },
+    .faint = { 70, 76, 86, 255 },
+    .mark = { 255, 40, 60, 255 },
+    .box = { 40, 160, 255, 255 },
+    .tokens = { 0, 190, 200, 255 },
+    .person = { 190, 130, 255, 255 },
+};
+#define C dh_viewer_colors
 
 static void fill(SDL_Surface *to, int x, int y, int w, int h, SDL_Color c)
 {
@@ -36,9 +40,14 @@ static void frame_box(SDL_Surface *to, SDL_Rect r, int thick, SDL_Color c)
     fill(to, r.x + r.w - thick, r.y, thick, r.h, c);
 }
 
-static int px(const struct dh_viewer *v, double logical)
+int dh_viewer_px(const struct dh_viewer *v, double logical)
 {
     return DH_MAX(1, (int)(logical * v->scale + 0.5));
+}
+
+static int px(const struct dh_viewer *v, double logical)
+{
+    return dh_viewer_px(v, logical);
 }
 
 void dh_viewer_lay_out(struct dh_viewer *v)
@@ -51,7 +60,7 @@ void dh_viewer_lay_out(struct dh_viewer *v)
     v->dirty = DH_VIEWER_ALL;
 }
 
-static const struct dh_session_step *step_at(const struct dh_viewer *v)
+const struct dh_session_step *dh_viewer_step(const struct dh_viewer *v)
 {
     int n;
     const struct dh_session_step *p = dh_session_steps(v->session, &n);
@@ -69,7 +78,7 @@ int64_t dh_viewer_stop_time(const struct dh_viewer *v, int stop)
 int dh_viewer_number(const struct dh_viewer *v, bool after)
 {
     int n;
-    const struct dh_session_step *p = step_at(v);
+    const struct dh_session_step *p = dh_viewer_step(v);
     if (p)
         return after && p->after ? p->after : p->before;
     const struct dh_session_shot *shot = dh_session_shots(v->session, &n);
@@ -162,10 +171,10 @@ static void draw_grid(SDL_Surface *to, const struct dh_frame *f,
         return;
     for (int x = 0; x <= resized.w; x += TOKEN_PIXELS)
         fill(to, to_x(l, (double)x * f->width / resized.w), l->at.y, 1, l->at.h,
-             tokens);
+             C.tokens);
     for (int y = 0; y <= resized.h; y += TOKEN_PIXELS)
         fill(to, l->at.x, to_y(l, (double)y * f->height / resized.h), l->at.w,
-             1, tokens);
+             1, C.tokens);
 }
 
 static void draw_ring(SDL_Surface *to, int x, int y, int r, int thick,
@@ -189,22 +198,22 @@ static void draw_ring(SDL_Surface *to, int x, int y, int r, int thick,
 
 static void draw_marks(const struct dh_viewer *v, const struct lie *l)
 {
-    const struct dh_session_step *p = step_at(v);
+    const struct dh_session_step *p = dh_viewer_step(v);
     if (!p)
         return;
     if (p->target.w > 0 && p->target.h > 0) {
         SDL_Rect r = { to_x(l, p->target.x), to_y(l, p->target.y),
                        floor_of(p->target.w * l->zoom),
                        floor_of(p->target.h * l->zoom) };
-        frame_box(v->to, r, px(v, 2), box);
+        frame_box(v->to, r, px(v, 2), C.box);
     }
     for (int i = 0; i < p->n_points; i++) {
         // The middle of the pixel.
         int x = to_x(l, p->point[i].x + 0.5), y = to_y(l, p->point[i].y + 0.5);
         SDL_Color white = { 255, 255, 255, 255 };
         draw_ring(v->to, x, y, px(v, 13), px(v, 5), white);
-        draw_ring(v->to, x, y, px(v, 12), px(v, 3), mark);
-        fill(v->to, x - px(v, 1), y - px(v, 1), px(v, 2), px(v, 2), mark);
+        draw_ring(v->to, x, y, px(v, 12), px(v, 3), C.mark);
+        fill(v->to, x - px(v, 1), y - px(v, 1), px(v, 2), px(v, 2), C.mark);
     }
 }
 
@@ -228,7 +237,7 @@ static void draw_one(struct dh_viewer *v, SDL_Rect area, bool after)
                         area.w - px(v, 40), 0 };
         char text[260];
         snprintf(text, sizeof text, "No picture%s%s", why[0] ? ": " : "", why);
-        dh_viewer_text(v->to, v->fonts.plain, text, bad, at, &area);
+        dh_viewer_text(v->to, v->fonts.plain, text, C.bad, at, &area);
         return;
     }
     struct lie l = lie_of(v, area, f->width, f->height);
@@ -243,18 +252,28 @@ static void draw_one(struct dh_viewer *v, SDL_Rect area, bool after)
     dh_frame_unref(f);
 }
 
+static struct dh_viewer_want wanted(const struct dh_viewer *v, int number)
+{
+    int n;
+    const struct dh_session_shot *shot = dh_session_shots(v->session, &n);
+    for (int i = 0; i < n; i++)
+        if (shot[i].number == number)
+            return (struct dh_viewer_want){ number, shot[i].pts_ms };
+    return (struct dh_viewer_want){ number, -1 };
+}
+
 // What comes next is decoded while this one is looked at.
 static void want_pictures(struct dh_viewer *v)
 {
     struct dh_viewer near = *v;
-    int n[6] = { dh_viewer_number(v, false), dh_viewer_number(v, true) };
-    near.at = DH_MIN(v->at + 1, DH_MAX(v->n_stops - 1, 0));
-    n[2] = dh_viewer_number(&near, false);
-    n[3] = dh_viewer_number(&near, true);
-    near.at = DH_MAX(v->at - 1, 0);
-    n[4] = dh_viewer_number(&near, false);
-    n[5] = dh_viewer_number(&near, true);
-    dh_viewer_pictures_want(v->pictures, n, 6);
+    struct dh_viewer_want want[DH_VIEWER_WANTED];
+    const int at[] = { v->at, DH_MIN(v->at + 1, DH_MAX(v->n_stops - 1, 0)),
+                       DH_MAX(v->at - 1, 0) };
+    for (int i = 0; i < DH_VIEWER_WANTED; i++) {
+        near.at = at[i / 2];
+        want[i] = wanted(v, dh_viewer_number(&near, i % 2));
+    }
+    dh_viewer_pictures_want(v->pictures, want);
 }
 
 static void draw_picture(struct dh_viewer *v)
@@ -266,7 +285,7 @@ static void draw_picture(struct dh_viewer *v)
     // The last one stays until then, so that stepping does not flicker.
     if (v->waiting)
         return;
-    fill(v->to, a.x, a.y, a.w, a.h, ground);
+    fill(v->to, a.x, a.y, a.w, a.h, C.ground);
     if (v->show != DH_VIEWER_BOTH) {
         draw_one(v, a, v->show == DH_VIEWER_AFTER);
         return;
@@ -275,137 +294,6 @@ static void draw_picture(struct dh_viewer *v)
     draw_one(v, half, false);
     half.x += half.w + px(v, 4);
     draw_one(v, half, true);
-}
-
-/* --- the panel --- */
-
-// Where the next line of text goes.
-struct pen {
-    struct dh_viewer *v;
-    int x, y, w;
-};
-
-static void write_text(struct pen *p, TTF_Font *font, const char *text,
-                       SDL_Color c)
-{
-    SDL_Rect at = { p->x, p->y, p->w, 0 };
-    if (text[0])
-        p->y += dh_viewer_text(p->v->to, font, text, c, at, &p->v->panel);
-}
-
-static void write_section(struct pen *p, const char *title, const char *text,
-                          TTF_Font *font, SDL_Color c)
-{
-    if (!text[0])
-        return;
-    p->y += px(p->v, 10);
-    write_text(p, p->v->fonts.bold, title, dim);
-    write_text(p, font, text, c);
-}
-
-static void put_ms(struct dh_buf *b, const char *name, double ms)
-{
-    if (ms >= 0)
-        dh_buf_printf(b, "%s%-10s %9.1f ms", b->len ? "\n" : "", name, ms);
-}
-
-static void put_count(struct dh_buf *b, const char *name, int64_t n)
-{
-    if (n >= 0)
-        dh_buf_printf(b, "%s%-10s %9lld", b->len ? "\n" : "", name,
-                      (long long)n);
-}
-
-static void write_numbers(struct pen *p, const struct dh_session_step *s)
-{
-    struct dh_buf b;
-    dh_buf_init(&b, 4096);
-    put_ms(&b, "grab", s->ms.grab);
-    put_ms(&b, "preprocess", s->ms.preprocess);
-    put_ms(&b, "vision", s->ms.vision);
-    put_ms(&b, "prefill", s->ms.prefill);
-    put_ms(&b, "decode", s->ms.decode);
-    put_ms(&b, "act", s->ms.act);
-    put_ms(&b, "settle", s->ms.settle);
-    write_section(p, "Time", dh_buf_text(&b), p->v->fonts.mono, ink);
-    dh_buf_clear(&b);
-    put_count(&b, "in", s->tokens_in);
-    put_count(&b, "cached", s->tokens_cached);
-    put_count(&b, "out", s->tokens_out);
-    if (s->cost > 0)
-        dh_buf_printf(&b, "\n%-10s %9.4f $", "cost", s->cost);
-    write_section(p, "Tokens", dh_buf_text(&b), p->v->fonts.mono, ink);
-    dh_buf_finish(&b);
-}
-
-static void write_step(struct pen *p, const struct dh_session_step *s)
-{
-    struct dh_viewer *v = p->v;
-    struct dh_session_words w;
-    const char *end = s->failed      ? "failed"
-                      : s->done < 0  ? "no result"
-                      : s->unchanged ? "done, nothing changed"
-                                     : "done";
-    dh_session_words_read(v->session, v->at, &w);
-    write_section(p, "Says", w.say, v->fonts.bold, ink);
-    write_section(p, "Action", w.action, v->fonts.mono, accent);
-    write_section(p, "Result", s->act >= 0 || s->failed ? end : "",
-                  v->fonts.plain, s->failed ? bad : good);
-    write_text(p, v->fonts.plain, w.note, s->failed ? bad : ink);
-    write_numbers(p, s);
-    write_section(p, "Thinking", w.thinking, v->fonts.plain, dim);
-    write_section(p, "Answer", w.answer, v->fonts.mono, ink);
-    dh_session_words_finish(&w);
-}
-
-static void write_notes(struct pen *p)
-{
-    int n;
-    const char *const *notes = dh_session_notes(p->v->session, &n);
-    for (int i = 0; i < n; i++)
-        write_section(p, i ? "" : "This session is not whole", notes[i],
-                      p->v->fonts.plain, bad);
-}
-
-static void write_top(struct pen *p)
-{
-    struct dh_viewer *v = p->v;
-    static const char *const shows[] = { "before", "after", "before | after" };
-    const struct dh_session_info *info = dh_session_info(v->session);
-    char text[200];
-    write_text(p, v->fonts.bold, info->task[0] ? info->task : "session", ink);
-    snprintf(text, sizeof text, "%s %d of %d, %s%s",
-             v->n_steps ? "step" : "picture", v->n_stops ? v->at + 1 : 0,
-             v->n_stops, shows[v->show], v->follow ? ", live" : "");
-    write_text(p, v->fonts.plain, text, accent);
-    snprintf(text, sizeof text, "%.100s%s%.60s", info->model,
-             info->ended[0] ? ", ended: " : "", info->ended);
-    write_text(p, v->fonts.plain, text, dim);
-}
-
-static void write_search(struct pen *p)
-{
-    char text[160];
-    snprintf(text, sizeof text, "/%s%s", p->v->query, p->v->typing ? "_" : "");
-    if (p->v->typing)
-        write_text(p, p->v->fonts.mono, text, accent);
-    if (p->v->message)
-        write_text(p, p->v->fonts.plain, p->v->message, accent);
-}
-
-static void draw_panel(struct dh_viewer *v)
-{
-    SDL_Rect a = v->panel;
-    struct pen p = { v, a.x + px(v, 14), a.y + px(v, 12) - v->scroll,
-                     a.w - px(v, 28) };
-    const struct dh_session_step *s = step_at(v);
-    fill(v->to, a.x, a.y, a.w, a.h, panel);
-    write_search(&p);
-    write_top(&p);
-    if (s)
-        write_step(&p, s);
-    write_notes(&p);
-    v->panel_height = p.y + v->scroll - a.y;
 }
 
 /* --- the time line --- */
@@ -424,11 +312,35 @@ static void draw_stops(struct dh_viewer *v, int y, int h)
     const struct dh_session_step *p = dh_session_steps(v->session, &n);
     for (int i = 0; i < n; i++) {
         int x = time_x(v, p[i].t), w = time_x(v, p[i].t_end) - x;
-        fill(v->to, x, y, DH_MAX(w, px(v, 3)), h, p[i].failed ? bad : good);
+        fill(v->to, x, y, DH_MAX(w, px(v, 3)), h,
+             p[i].failed    ? C.bad
+             : p[i].by_hand ? C.person
+                            : C.good);
     }
     const struct dh_session_shot *shot = dh_session_shots(v->session, &n);
     for (int i = 0; i < n; i++)
-        fill(v->to, time_x(v, shot[i].t), y + h, px(v, 1), px(v, 5), dim);
+        fill(v->to, time_x(v, shot[i].t), y + h, px(v, 1), px(v, 5), C.dim);
+}
+
+// Whoever has the desktop, and the key that changes it.
+static void draw_button(struct dh_viewer *v)
+{
+    bool person = v->state == DH_CONTROL_PERSON;
+    const char *text = person ? "You have the desktop.  r  hand it back"
+                              : "The agent has the desktop.  t  take it";
+    SDL_Rect a = { v->line.w - px(v, 14), v->line.y + px(v, 3), 0, px(v, 24) };
+    int w, h;
+    v->button = (SDL_Rect){ 0 };
+    if (v->state == DH_CONTROL_GONE ||
+        TTF_SizeUTF8(v->fonts.bold, text, &w, &h))
+        return;
+    a.w = w + px(v, 16);
+    a.x -= a.w;
+    v->button = a;
+    fill(v->to, a.x, a.y, a.w, a.h, person ? C.person : C.faint);
+    SDL_Rect at = { a.x + px(v, 8), a.y + (a.h - h) / 2, a.w, 0 };
+    dh_viewer_text(v->to, v->fonts.bold, text, person ? C.ground : C.ink, at,
+                   &a);
 }
 
 static void draw_line(struct dh_viewer *v)
@@ -437,14 +349,17 @@ static void draw_line(struct dh_viewer *v)
     int y = a.y + px(v, 34), h = px(v, 14), x = time_x(v, v->t);
     char text[160];
     SDL_Rect at = { px(v, 14), a.y + px(v, 6), a.w - px(v, 28), 0 };
-    fill(v->to, a.x, a.y, a.w, a.h, panel);
-    fill(v->to, px(v, 14), y, a.w - 2 * px(v, 14), h, faint);
+    fill(v->to, a.x, a.y, a.w, a.h, C.panel);
+    fill(v->to, px(v, 14), y, a.w - 2 * px(v, 14), h, C.faint);
     draw_stops(v, y, h);
-    fill(v->to, x - px(v, 1), y - px(v, 4), px(v, 3), h + px(v, 10), accent);
+    fill(v->to, x - px(v, 1), y - px(v, 4), px(v, 3), h + px(v, 10), C.accent);
+    draw_button(v);
     snprintf(text, sizeof text, "%s %.2f / %.2f s   x%d      ? help",
-             v->playing ? "playing" : "paused", (double)v->t / 1e9,
-             (double)v->t_end / 1e9, v->speed);
-    dh_viewer_text(v->to, v->fonts.plain, text, dim, at, &a);
+             v->playing  ? "playing"
+             : v->follow ? "live"
+                         : "paused",
+             (double)v->t / 1e9, (double)v->t_end / 1e9, v->speed);
+    dh_viewer_text(v->to, v->fonts.plain, text, C.dim, at, &a);
 }
 
 /* --- the help --- */
@@ -465,6 +380,8 @@ static const char help_text[] =
     "m              points and target boxes\n"
     "PgUp PgDn      move the text\n"
     "L              follow what is being written\n"
+    "t r            take the desktop of the run, hand\n"
+    "               it back; its buttons do so, too\n"
     "F11            the whole screen\n"
     "?              this; q or Esc  away, end\n"
     "Mouse          wheel zooms, drag moves, click on\n"
@@ -475,9 +392,9 @@ static void draw_help(struct dh_viewer *v)
     int w = DH_MIN(px(v, 520), v->to->w), h = DH_MIN(px(v, 420), v->to->h);
     SDL_Rect r = { (v->to->w - w) / 2, (v->to->h - h) / 2, w, h };
     SDL_Rect at = { r.x + px(v, 20), r.y + px(v, 16), w - px(v, 40), 0 };
-    fill(v->to, r.x, r.y, r.w, r.h, panel);
-    frame_box(v->to, r, px(v, 2), accent);
-    dh_viewer_text(v->to, v->fonts.mono, help_text, ink, at, &r);
+    fill(v->to, r.x, r.y, r.w, r.h, C.panel);
+    frame_box(v->to, r, px(v, 2), C.accent);
+    dh_viewer_text(v->to, v->fonts.mono, help_text, C.ink, at, &r);
 }
 
 void dh_viewer_draw(struct dh_viewer *v)
@@ -490,8 +407,10 @@ void dh_viewer_draw(struct dh_viewer *v)
         draw_picture(v);
         rects[n++] = v->picture;
     }
-    if (v->dirty & DH_VIEWER_PANEL) {
-        draw_panel(v);
+    if (v->dirty & DH_VIEWER_PANEL)
+        dh_viewer_panel_write(v);
+    if (v->dirty & (DH_VIEWER_PANEL | DH_VIEWER_SCROLL)) {
+        dh_viewer_panel_show(v);
         rects[n++] = v->panel;
     }
     if (v->dirty & DH_VIEWER_LINE) {

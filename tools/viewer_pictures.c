@@ -1,13 +1,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/session_film.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "capture/frame.h"
 #include "tools/viewer_priv.h"
 
-#define CACHE  12 // of 4K about 400 MB
-#define WANTED 6
+#define CACHE 12 // of 4K about 400 MB
 
 struct picture {
     int number; // 0: free
@@ -17,13 +17,14 @@ struct picture {
 
 struct dh_viewer_pictures {
     const struct dh_session_reader *session;
+    struct dh_session_film *film; // only the thread
     uint32_t wake;
     struct dh_thread thread;
     struct dh_mutex lock;
     struct dh_cond changed;
     // guarded by lock
     struct picture cache[CACHE];
-    int wanted[WANTED];
+    struct dh_viewer_want wanted[DH_VIEWER_WANTED];
     bool stop;
 };
 
@@ -37,18 +38,18 @@ static struct picture *find(struct dh_viewer_pictures *p, int number)
 
 static bool is_wanted(const struct dh_viewer_pictures *p, int number)
 {
-    for (int i = 0; i < WANTED; i++)
-        if (p->wanted[i] == number)
+    for (int i = 0; i < DH_VIEWER_WANTED; i++)
+        if (p->wanted[i].number == number)
             return true;
     return false;
 }
 
-static int next_missing(struct dh_viewer_pictures *p)
+static struct dh_viewer_want next_missing(struct dh_viewer_pictures *p)
 {
-    for (int i = 0; i < WANTED; i++)
-        if (p->wanted[i] && !find(p, p->wanted[i]))
+    for (int i = 0; i < DH_VIEWER_WANTED; i++)
+        if (p->wanted[i].number && !find(p, p->wanted[i].number))
             return p->wanted[i];
-    return 0;
+    return (struct dh_viewer_want){ 0 };
 }
 
 // A free place, or one of a picture that nobody waits for: there are more
@@ -68,13 +69,20 @@ static void keep(struct dh_viewer_pictures *p, const struct picture *made)
     *c = *made;
 }
 
-static struct picture decoded(const struct dh_viewer_pictures *p, int number)
+static struct picture decoded(const struct dh_viewer_pictures *p,
+                              struct dh_viewer_want want)
 {
-    struct picture made = { .number = number };
+    struct picture made = { .number = want.number };
     struct dh_diag diag = { 0 };
-    if (dh_session_frame(p->session, number, &made.frame, &diag)) {
+    enum dh_status st =
+        dh_session_frame(p->session, want.number, &made.frame, &diag);
+    struct dh_diag other = { 0 };
+    if (st && want.pts_ms >= 0)
+        st = dh_session_film_frame(p->film, want.pts_ms, &made.frame, &other);
+    if (st) {
         made.frame = NULL;
-        snprintf(made.why, sizeof made.why, "%s", diag.text);
+        snprintf(made.why, sizeof made.why, "%.110s%s%.80s", diag.text,
+                 other.text[0] ? "; " : "", other.text);
     }
     return made;
 }
@@ -84,13 +92,13 @@ static void decode_all(void *arg)
     struct dh_viewer_pictures *p = arg;
     dh_mutex_lock(&p->lock);
     while (!p->stop) {
-        int number = next_missing(p);
-        if (!number) {
+        struct dh_viewer_want want = next_missing(p);
+        if (!want.number) {
             dh_cond_wait(&p->changed, &p->lock);
             continue;
         }
         dh_mutex_unlock(&p->lock);
-        struct picture made = decoded(p, number);
+        struct picture made = decoded(p, want);
         dh_mutex_lock(&p->lock);
         keep(p, &made);
         SDL_Event e = { .type = p->wake };
@@ -106,6 +114,7 @@ enum dh_status dh_viewer_pictures_create(struct dh_viewer_pictures **out,
     struct dh_viewer_pictures *p;
     dh_new(p);
     p->session = s;
+    p->film = dh_session_film_create(s);
     p->wake = wake;
     dh_mutex_init(&p->lock);
     dh_cond_init(&p->changed);
@@ -127,6 +136,7 @@ void dh_viewer_pictures_destroy(struct dh_viewer_pictures *p)
     dh_cond_signal(&p->changed);
     dh_mutex_unlock(&p->lock);
     dh_thread_join(&p->thread);
+    dh_session_film_destroy(p->film);
     for (int i = 0; i < CACHE; i++)
         dh_frame_unref(p->cache[i].frame);
     dh_cond_finish(&p->changed);
@@ -134,12 +144,11 @@ void dh_viewer_pictures_destroy(struct dh_viewer_pictures *p)
     dh_free(p);
 }
 
-void dh_viewer_pictures_want(struct dh_viewer_pictures *p, const int *number,
-                             int n)
+void dh_viewer_pictures_want(struct dh_viewer_pictures *p,
+                             const struct dh_viewer_want want[DH_VIEWER_WANTED])
 {
     dh_mutex_lock(&p->lock);
-    memset(p->wanted, 0, sizeof p->wanted);
-    memcpy(p->wanted, number, (size_t)DH_MIN(n, WANTED) * sizeof *number);
+    memcpy(p->wanted, want, sizeof p->wanted);
     dh_cond_signal(&p->changed);
     dh_mutex_unlock(&p->lock);
 }

@@ -87,18 +87,25 @@ static void put_clean(struct dh_buf *out, const char *text)
         dh_buf_puts(out, "\n... (longer than is shown here)");
 }
 
+SDL_Surface *dh_viewer_text_render(TTF_Font *font, const char *text,
+                                   SDL_Color color, int width)
+{
+    struct dh_buf clean;
+    SDL_Surface *drawn = NULL;
+    dh_buf_init(&clean, 2 * MAX_TEXT_BYTES);
+    put_clean(&clean, text);
+    if (clean.len && width > 0)
+        drawn = TTF_RenderUTF8_Blended_Wrapped(font, dh_buf_text(&clean), color,
+                                               (Uint32)width);
+    dh_buf_finish(&clean);
+    return drawn;
+}
+
 int dh_viewer_text(SDL_Surface *to, TTF_Font *font, const char *text,
                    SDL_Color color, SDL_Rect area, const SDL_Rect *clip)
 {
-    struct dh_buf clean;
     int height = 0;
-    dh_buf_init(&clean, 2 * MAX_TEXT_BYTES);
-    put_clean(&clean, text);
-    SDL_Surface *drawn =
-        clean.len && area.w > 0
-            ? TTF_RenderUTF8_Blended_Wrapped(font, dh_buf_text(&clean), color,
-                                             (Uint32)area.w)
-            : NULL;
+    SDL_Surface *drawn = dh_viewer_text_render(font, text, color, area.w);
     if (drawn) {
         height = drawn->h;
         SDL_SetClipRect(to, clip);
@@ -106,6 +113,5 @@ int dh_viewer_text(SDL_Surface *to, TTF_Font *font, const char *text,
         SDL_SetClipRect(to, NULL);
         SDL_FreeSurface(drawn);
     }
-    dh_buf_finish(&clean);
     return height;
 }

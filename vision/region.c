@@ -160,8 +160,7 @@ bool dh_region_around(const struct dh_frame *frame, struct dh_point p,
     return found;
 }
 
-// ---- counting
-// ----------------------------------------------------------------
+// ---- counting ---------------------------------------------------------------
 
 static int edges_of_row(const struct dh_frame *f, struct dh_rect box, int y,
                         int *first)
@@ -212,8 +211,7 @@ int dh_region_count(const struct dh_frame *frame, struct dh_rect box, int limit)
     return found;
 }
 
-// ---- comparing
-// ---------------------------------------------------------------
+// ---- comparing --------------------------------------------------------------
 
 // Other than a drift of colours, which a dither or another driver makes.
 static bool is_clearly_other(const uint8_t *p, const uint8_t *q)

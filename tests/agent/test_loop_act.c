@@ -3,6 +3,7 @@
 #include "actions/dry.h"
 #include "actions/guard.h"
 #include "actions/xtest.h"
+#include "agent/hand.h"
 #include "agent/loop.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -305,10 +306,34 @@ static void test_a_refusal_ends_the_answer(void)
     play_finish(&p);
 }
 
-static bool given_back(void *user, struct dh_cancel *cancel)
+// A person clicks in the middle of the screen, types a long text, and more.
+static void by_hand(struct dh_hand *did)
+{
+    char long_text[400];
+    struct dh_action a = { .op = DH_ACTION_CLICK,
+                           .has_at = true,
+                           .on_screen = true,
+                           .at = { 500, 250 },
+                           .button = 1,
+                           .count = 1,
+                           .duration_ms = -1 };
+    did->known = true;
+    dh_hand_add(did, &a);
+    a = (struct dh_action){ .op = DH_ACTION_TYPE, .text = long_text };
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = '\0';
+    for (int i = 0; i < 9; i++) {
+        dh_hand_add(did, &a);
+        long_text[2] = '\0';
+    }
+}
+
+static bool given_back(void *user, struct dh_cancel *cancel,
+                       struct dh_hand *did)
 {
     struct stage *s = user;
     (void)cancel;
+    by_hand(did);
     dh_buf_puts(&s->did, "a person\n");
     return s->outputs == 1;
 }
@@ -330,15 +355,83 @@ static void check_taken(enum dh_loop_end end, const char *did, const char *told,
 
 static void test_a_person_ends_the_answer(void)
 {
-    check_taken(DH_LOOP_DONE,
-                "type \"Ada\"\nrelease\na person\nrelease\nrelease\n",
-                "user took over\n"
-                "1 type: not executed; 2 type: not executed\n",
-                true, 1);
+    check_taken(
+        DH_LOOP_DONE, "type \"Ada\"\nrelease\na person\nrelease\nrelease\n",
+        "user took over\n"
+        "by hand, the user did: left_click 500 500; type "
+        "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...; type \"xx\"; type \"xx\"; "
+        "type \"xx\"; type \"xx\"; type \"xx\"; type \"xx\"; and 2 more\n"
+        "1 type: not executed; 2 type: not executed\n",
+        true, 1);
     check_taken(DH_LOOP_STOPPED, "type \"Ada\"\nrelease\na person\nrelease\n",
                 "", true, 2);
     check_taken(DH_LOOP_ERROR, "type \"Ada\"\nrelease\nrelease\n", "", false,
                 1);
+}
+
+// A model that thinks until a person takes the desktop.
+struct thinker {
+    struct dh_policy policy;
+    struct dh_cancel taken;
+    int asked;
+    char *task;
+};
+
+static enum dh_status think_until(struct dh_policy *p,
+                                  const struct dh_history *h,
+                                  struct dh_frame *frame, int attempt,
+                                  const char *why, struct dh_decision *out)
+{
+    struct thinker *t = (struct thinker *)p;
+    (void)frame;
+    (void)attempt;
+    (void)why;
+    memset(out, 0, sizeof *out);
+    if (t->asked++ == 0) {
+        dh_cancel_set(&t->taken);
+        return DH_ERR_CANCELLED;
+    }
+    t->task = dh_strdup(h->task);
+    out->text = dh_strdup(CALL("\"done\""));
+    return DH_OK;
+}
+
+static bool act_by_hand(void *user, struct dh_cancel *cancel,
+                        struct dh_hand *did)
+{
+    struct dh_action a = { .op = DH_ACTION_TYPE };
+    (void)cancel;
+    a.text = dh_strdup("Ada");
+    did->known = true;
+    dh_hand_add(did, &a);
+    dh_action_finish(&a);
+    dh_cancel_clear(&((struct thinker *)user)->taken);
+    return true;
+}
+
+static void test_a_person_ends_the_thinking(void)
+{
+    static const struct dh_policy_ops ops = { .decide = think_until };
+    static const char *const says[] = { NULL };
+    static const int shows[] = { 1, 1, 1, 0 };
+    struct thinker t = { .policy.ops = &ops };
+    struct play p;
+    play_init(&p, says);
+    p.stage.shows = shows;
+    p.loop.policy = &t.policy;
+    p.loop.taken = &t.taken;
+    p.loop.wait_back = act_by_hand;
+    p.loop.wait_user = &t;
+    dh_loop_run(&p.loop, "Do it.", &p.result);
+    CHECK_INT(p.result.end, DH_LOOP_DONE);
+    CHECK_INT(p.result.steps, 1);
+    CHECK_INT(t.asked, 2);
+    CHECK_STR(t.task, "Do it.\nuser took over\nby hand, the user did: "
+                      "type \"Ada\"");
+    dh_free(t.task);
+    play_finish(&p);
 }
 
 // A page that came with the first click is not clicked blindly; it is typed
@@ -511,6 +604,7 @@ DH_TESTS(DH_TEST(a_finding_is_told_with_the_next_picture),
          DH_TEST(an_answer_for_another_layout_is_not_done),
          DH_TEST(actions_of_one_answer_run_in_order),
          DH_TEST(a_refusal_ends_the_answer), DH_TEST(a_person_ends_the_answer),
+         DH_TEST(a_person_ends_the_thinking),
          DH_TEST(no_second_click_on_another_page),
          DH_TEST(nothing_is_held_when_it_is_done),
          DH_TEST(words_are_asked_back_once),

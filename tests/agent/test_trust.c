@@ -550,9 +550,10 @@ static void on_event(void *user, const struct dh_event *e)
         s->noticed_ns = dh_now_ns();
 }
 
-static bool wait_back(void *user, struct dh_cancel *cancel)
+static bool wait_back(void *user, struct dh_cancel *cancel, struct dh_hand *did)
 {
     struct shared *s = user;
+    (void)did;
     s->waits++;
     CHECK(!dh_cancel_is_set(cancel));
     dh_person_key(&s->person, XK_Scroll_Lock, true);

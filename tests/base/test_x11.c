@@ -116,6 +116,22 @@ static void test_errors_are_results_in_a_trap_and_warnings_outside(void)
     server_stop(&s);
 }
 
+// SDL's, for one.
+static void test_a_librarys_own_connection_survives_its_errors(void)
+{
+    struct server s;
+    server_start(&s);
+    dh_x11_forgive_others();
+    Display *own = XOpenDisplay(s.name);
+    CHECK(own != NULL);
+    dh_log_set_hook(count_warnings, NULL);
+    bad_request(own);
+    XSync(own, False);
+    CHECK_INT(warnings, 1);
+    XCloseDisplay(own);
+    server_stop(&s);
+}
+
 static void test_a_killed_server_is_noticed_and_survived(void)
 {
     struct server s;
@@ -192,6 +208,7 @@ static void test_connections_have_an_end_and_come_back(void)
 }
 
 DH_TESTS(DH_TEST(errors_are_results_in_a_trap_and_warnings_outside),
+         DH_TEST(a_librarys_own_connection_survives_its_errors),
          DH_TEST(a_killed_server_is_noticed_and_survived),
          DH_TEST(opening_fails_without_a_server),
          DH_TEST(waiting_ends_with_an_event_or_in_time),

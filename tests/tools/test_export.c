@@ -130,8 +130,8 @@ static void test_clicks_become_a_set_that_eval_reads(void)
     char *set = dh_path_join(out, "screenspot.json");
     char *lines = dh_test_path("lines");
     SAY(0, "1 item; 1 left out", "", "export", dir, "--to=screenspot", out);
-    SAY(0, NULL, NULL, "eval", set, "--out", lines);
-    char *text = sample_read(dh_test_dir(), "lines");
+    SAY(0, NULL, NULL, "eval", "ground", set, "--out", lines);
+    char *text = sample_read(lines, "results.jsonl");
     CHECK_INT(json_lines(text), 1);
     CHECK(strstr(text, "images/000001.png"));
     dh_big_free(text);

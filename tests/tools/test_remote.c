@@ -251,16 +251,17 @@ static void test_eval_refuses_smaller_pictures(void)
     struct peer p;
     struct play it = { .answer = for_ever, .tokens = 60 };
     struct said s;
-    char *png = write_picture();
+    char *png = write_picture(), *out = dh_test_path("results");
     char *set = dh_test_file("set.json",
                              "[{\"img_filename\":\"a.png\",\"bbox\":[0,0,9,9],"
                              "\"instruction\":\"x\"}]");
     peer_start(&p, play, &it);
-    RUN(&s, "eval", "--model", p.url, set);
+    RUN(&s, "eval", "ground", "--model", p.url, "--out", out, set);
     CHECK_SAID(&s, 1, NULL, "makes pictures smaller");
     said_finish(&s);
     peer_stop(&p);
     dh_free(png);
+    dh_free(out);
     dh_free(set);
 }
 

@@ -21,6 +21,7 @@
 #include "capture/source.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
+#include "tools/control.h"
 
 #define HOSTILE "</pre><script>document.title='owned'</script><img src=x>&\"'"
 
@@ -33,11 +34,12 @@ static void tell(struct dh_recorder *r, struct dh_event e, const char *text,
     dh_free(e.text);
 }
 
-static struct dh_frame *gray(int level)
+static struct dh_frame *gray(int level, int64_t ms)
 {
     struct dh_frame *f;
     CHECK_INT(dh_frame_create(&f, NULL, 280, 196), DH_OK);
     memset(f->pixels, level, f->stride * 196);
+    f->time_ns = dh_now_ns() + ms * DH_MS;
     dh_frame_publish(f);
     return f;
 }
@@ -46,7 +48,7 @@ static struct dh_frame *gray(int level)
 static void tell_step(struct dh_recorder *r, int i, const char *answer)
 {
     char label[] = "Action: a label";
-    struct dh_frame *f = gray(40 + 20 * i);
+    struct dh_frame *f = gray(40 + 20 * i, i * 200);
     struct dh_event frame = { .kind = DH_EVENT_FRAME, .frame = f, .why = "x" };
     struct dh_event said = { .kind = DH_EVENT_ANSWER, .step = i };
     struct dh_event act = { .kind = DH_EVENT_ACT, .step_text = label };
@@ -66,26 +68,36 @@ static void tell_step(struct dh_recorder *r, int i, const char *answer)
     dh_frame_unref(f);
 }
 
-static struct dh_recorder *recorder(const char *dir)
+static struct dh_recorder *recorder_of(const char *dir, bool video)
 {
     struct dh_recorder *r;
-    struct dh_recorder_options o = { .dir = dir,
-                                     .kind = "agent",
-                                     .task = "Click " HOSTILE };
+    struct dh_recorder_options o = {
+        .dir = dir, .kind = "agent", .video = video, .task = "Click " HOSTILE
+    };
     CHECK_INT(dh_recorder_create(&r, &o), DH_OK);
     return r;
 }
 
-static char *make_session(void)
+static struct dh_recorder *recorder(const char *dir)
+{
+    return recorder_of(dir, false);
+}
+
+static char *make_session_with(bool video)
 {
     char *dir = dh_test_path("s");
-    struct dh_recorder *r = recorder(dir);
+    struct dh_recorder *r = recorder_of(dir, video);
     tell_step(r, 1, "first");
     tell_step(r, 2, "second " HOSTILE);
     tell_step(r, 3, "third is Needle");
     tell(r, (struct dh_event){ .kind = DH_EVENT_END }, "done", 900);
     CHECK_INT(dh_recorder_destroy(r), DH_OK);
     return dir;
+}
+
+static char *make_session(void)
+{
+    return make_session_with(false);
 }
 
 /* --- the window --- */
@@ -112,7 +124,7 @@ static void press(struct dh_sink *sink, const char *keys, const char *seen)
 #define VIEW(...) \
     program_start((const char *const[]){ "view", "--json", __VA_ARGS__, NULL })
 
-static int count_color(int r, int g, int b)
+static int count_pixels(int r, int g, int b, int off)
 {
     struct dh_screen_options o = DH_SCREEN_DEFAULTS;
     struct dh_source *source;
@@ -123,11 +135,22 @@ static int count_color(int r, int g, int b)
     for (int y = 0; y < f->height; y++)
         for (int x = 0; x < f->width; x++) {
             const uint8_t *p = dh_frame_at(f, x, y);
-            n += p[0] == b && p[1] == g && p[2] == r;
+            n += abs(p[0] - b) <= off && abs(p[1] - g) <= off &&
+                 abs(p[2] - r) <= off;
         }
     dh_frame_unref(f);
     dh_source_destroy(source);
     return n;
+}
+
+static int count_color(int r, int g, int b)
+{
+    return count_pixels(r, g, b, 0);
+}
+
+static int count_near(int gray)
+{
+    return count_pixels(gray, gray, gray, 4);
 }
 
 static void test_keys_lead_through_a_session(void)
@@ -193,8 +216,119 @@ static void test_a_run_is_followed(void)
     CHECK_INT(dh_recorder_destroy(r), DH_OK);
     CHECK_INT(kill(pid, SIGINT), 0);
     program_wait(&s, pid);
-    CHECK_SAID(&s, 0, "\"follow\":true", NULL);
+    CHECK_SAID(&s, 4, "\"follow\":true", NULL);
     said_finish(&s);
+    dh_free(dir);
+}
+
+static void on_take(void *control)
+{
+    dh_control_tell(*(struct dh_control **)control, true);
+}
+
+static void on_back(void *control)
+{
+    dh_control_tell(*(struct dh_control **)control, false);
+}
+
+static void test_a_run_is_taken_and_handed_back(void)
+{
+    static const struct dh_control_ops ops = { on_take, on_back };
+    char *dir = dh_test_path("s");
+    struct said s;
+    struct dh_control *control;
+    struct dh_sink *k = keyboard();
+    struct dh_recorder *r = recorder(dir);
+    tell_step(r, 1, "first");
+    CHECK_INT(dh_control_create(&control, getenv("XDG_RUNTIME_DIR"), dir, &ops,
+                                &control),
+              DH_OK);
+    pid_t pid = VIEW("--live", "--fullscreen", dir);
+    CHECK(program_saw("\"desktop\":\"agent\""));
+    CHECK_INT(count_color(190, 130, 255), 0);
+    press(k, "t", "\"desktop\":\"person\"");
+    CHECK(count_color(190, 130, 255) > 500);
+    // In the search they are letters.
+    press(k, "slash", "\"search\":\"\"");
+    press(k, "r", "\"search\":\"r\"");
+    press(k, "Escape", "\"message\":\"\"");
+    // The answer as it comes, and the next one from its beginning.
+    dh_recorder_piece(r, NULL, 0);
+    dh_recorder_piece(r, "I cl", 4);
+    CHECK(program_saw("\"running\":\"I cl\""));
+    dh_recorder_piece(r, "ick", 3);
+    CHECK(program_saw("\"running\":\"I click\""));
+    dh_recorder_piece(r, NULL, 0);
+    dh_recorder_piece(r, "No", 2);
+    CHECK(program_saw("\"running\":\"No\""));
+    tell_step(r, 2, "second");
+    CHECK(program_saw("{\"step\":2,\"of\":2"));
+    press(k, "r", "\"desktop\":\"agent\",\"running\":\"\"");
+    dh_control_destroy(control);
+    CHECK(program_saw("\"desktop\":\"\",\"running\":\"\""));
+    press(k, "t", "No run can be reached.");
+    CHECK_INT(dh_recorder_destroy(r), DH_OK);
+    char *part = dh_path_join(dir, "answer.part");
+    CHECK(!dh_path_exists(part));
+    dh_free(part);
+    press(k, "q", "");
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, NULL, NULL);
+    said_finish(&s);
+    dh_sink_destroy(k);
+    dh_free(dir);
+}
+
+// What is left of the pictures: the video, or nothing at all.
+static void check_lost_pictures(const char *lines, const char *first)
+{
+    char *dir = dh_test_path("s"), *frames = dh_path_join(dir, "frames");
+    char *events = dh_path_join(dir, "events.jsonl");
+    struct said s;
+    struct dh_sink *k = keyboard();
+    for (int i = 1; i <= 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%06d.png", i);
+        char *path = dh_path_join(frames, name);
+        unlink(path);
+        dh_free(path);
+    }
+    rmdir(frames);
+    if (!lines)
+        CHECK_INT(unlink(events), 0);
+    pid_t pid = VIEW("--fullscreen", dir);
+    CHECK(program_saw(first));
+    // Yellow and the like are lost in a video, a gray is not.
+    CHECK(count_near(60) > 10000);
+    press(k, "End", "{\"step\":3,\"of\":3");
+    CHECK(count_near(100) > 10000);
+    press(k, "Left", "{\"step\":2,\"of\":3");
+    CHECK(count_near(80) > 10000);
+    press(k, "q", "");
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 0, NULL,
+               lines ? "frames/000001.png is missing" : "only its video");
+    said_finish(&s);
+    dh_sink_destroy(k);
+    dh_free(events);
+    dh_free(frames);
+    dh_free(dir);
+}
+
+static void test_pictures_that_are_lost_come_from_the_video(void)
+{
+    char *dir = make_session_with(true);
+    check_lost_pictures("all", "{\"step\":1,\"of\":3,");
+    dh_free(dir);
+}
+
+static void test_a_video_alone_is_shown(void)
+{
+    char *dir = make_session_with(true),
+         *head = dh_path_join(dir, "session.json");
+    CHECK_INT(unlink(head), 0);
+    check_lost_pictures(NULL, "{\"step\":1,\"of\":3,");
+    dh_free(head);
     dh_free(dir);
 }
 
@@ -319,7 +453,9 @@ static void test_a_browser_shows_the_page(void)
 }
 
 DH_TESTS(DH_TEST(keys_lead_through_a_session), DH_TEST(playing_ends_by_itself),
-         DH_TEST(a_run_is_followed),
+         DH_TEST(a_run_is_followed), DH_TEST(a_run_is_taken_and_handed_back),
+         DH_TEST(pictures_that_are_lost_come_from_the_video),
+         DH_TEST(a_video_alone_is_shown),
          DH_TEST(what_is_broken_is_said_and_the_rest_is_listed),
          DH_TEST(errors_say_what_to_do), DH_TEST(the_newest_is_so_by_its_time),
          DH_TEST(a_browser_shows_the_page));

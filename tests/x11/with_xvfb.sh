@@ -76,6 +76,8 @@ fi
 
 mkdir -m 700 "$dir/runtime"
 export DISPLAY=":$number" XDG_RUNTIME_DIR="$dir/runtime"
+# Toolkits that find no session bus start one, which stays for ever.
+export DBUS_SESSION_BUS_ADDRESS=disabled:
 unset WAYLAND_DISPLAY XAUTHORITY SESSION_MANAGER || :
 if [ -n "$wm" ]; then
     "$wm" >"$dir/wm.log" 2>&1 &

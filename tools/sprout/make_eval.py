@@ -5,7 +5,7 @@
 
 Needs libscene.so and the assets of make_assets.sh in .carry/ (see README.md) and
 numpy and pillow. No captured windows are in it. Each scene asks for two elements
-and reads one; `deskhand eval OUT/synthetic.json` measures."""
+and reads one; `deskhand eval ground OUT` measures."""
 import json
 import os
 import random
