@@ -11,6 +11,7 @@
 #define OFF_PX    3 // a place may be so far from where it was
 #define TIGHT_PX  4
 #define AROUND_PX 24
+#define LABEL_PX  12
 #define LARGE_W   400 // larger than this it is no button, list item or field
 #define LARGE_H   200
 
@@ -123,6 +124,12 @@ static bool is_near(int a, int b)
     return abs(a - b) <= 2;
 }
 
+static bool has_other_units(const struct dh_ladder *l)
+{
+    int is = l->hits.window.w, box = l->now->window->box.w;
+    return is > 0 && (10 * is < 9 * box || 10 * is > 11 * box);
+}
+
 // Some toolkits report logical units, and some count from their own corner. A
 // window that is a little smaller has a shadow, and its widgets are right.
 struct dh_rect dh_ladder_pixels(const struct dh_ladder *l, struct dh_rect r)
@@ -131,11 +138,10 @@ struct dh_rect dh_ladder_pixels(const struct dh_ladder *l, struct dh_rect r)
     if (dh_rect_is_empty(is) || dh_rect_is_empty(r))
         return r;
     bool same = is_near(is.w, box.w) && is_near(is.h, box.h);
-    bool units = 10 * is.w < 9 * box.w || 10 * is.w > 11 * box.w;
     if (same)
         return (struct dh_rect){ r.x + box.x - is.x, r.y + box.y - is.y, r.w,
                                  r.h };
-    if (!units)
+    if (!has_other_units(l))
         return r;
     return (struct dh_rect){ box.x + scaled(r.x - is.x, is.w, box.w),
                              box.y + scaled(r.y - is.y, is.w, box.w),
@@ -157,16 +163,54 @@ static int only_hit(const struct dh_a11y_hits *h, bool by_path)
     return found;
 }
 
+static bool is_beside(int then, int now, int across_then, int across_now)
+{
+    return (then < 0) == (now < 0) && abs(across_now - across_then) <= LABEL_PX;
+}
+
+// The nearest label stands to it as it did, on the same side and in one line.
+static bool has_its_label(const struct dh_ladder *l, int hit)
+{
+    const struct dh_a11y_label *was = &l->t->t.place.label[0];
+    struct dh_rect r = dh_ladder_pixels(l, l->hits.hit[hit].rect);
+    struct dh_rect label = dh_ladder_pixels(l, l->hits.label[0]);
+    int dx = label.x + label.w / 2 - r.x - r.w / 2;
+    int dy = label.y + label.h / 2 - r.y - r.h / 2;
+    if (dh_rect_is_empty(label))
+        return false;
+    return abs(was->dx) >= abs(was->dy) ? is_beside(was->dx, dx, was->dy, dy)
+                                        : is_beside(was->dy, dy, was->dx, dx);
+}
+
+// A role alone is no description: where another one has gone, it would be found
+// in its place.
+static int choose_nameless(const struct dh_ladder *l)
+{
+    const struct dh_a11y_hits *h = &l->hits;
+    int found = -1;
+    if (!l->t->t.place.n_labels)
+        return h->n == l->t->t.place.equal ? only_hit(h, true) : -1;
+    for (int i = 0; i < h->n; i++) {
+        if (!has_its_label(l, i))
+            continue;
+        if (found >= 0)
+            return -1;
+        found = i;
+    }
+    return found;
+}
+
 // Which of those with the role and the name; -1: it cannot be told.
 static int choose_hit(const struct dh_ladder *l)
 {
     const struct dh_a11y_place *p = &l->t->t.place;
     const struct dh_a11y_hits *h = &l->hits;
-    bool named = l->t->t.node.name[0];
-    if (h->n == 1)
-        return named || p->equal == 1 || h->hit[0].same_path ? 0 : -1;
     if (h->n > DH_A11Y_HITS)
         return -1;
+    if (!l->t->t.node.name[0])
+        return choose_nameless(l);
+    if (h->n == 1)
+        return 0;
     int i = only_hit(h, true);
     if (i < 0 && p->description[0])
         i = only_hit(h, false);
@@ -190,6 +234,10 @@ static enum dh_rung_found by_tree(struct dh_ladder *l)
     for (int i = 0; i < l->hits.n && i < DH_A11Y_HITS; i++) {
         struct dh_rect r = dh_ladder_pixels(l, l->hits.hit[i].rect);
         if (!is_inside(l, r) || (one >= 0 && i != one))
+            continue;
+        // Chromium tells its window in logical units and what is in it in
+        // pixels: what was scaled has to look right as well.
+        if (has_other_units(l) && !dh_ladder_looks_like(l, r))
             continue;
         dh_ladder_add(l, DH_RUNG_TREE, r, 1);
         n++;

@@ -31,6 +31,9 @@ bool dh_ladder_ask(struct dh_ladder *l);
 /* Tree units to root pixels. */
 struct dh_rect dh_ladder_pixels(const struct dh_ladder *l, struct dh_rect r);
 
+/* At this place, in root pixels, it looks like what was recorded, in any size.
+ * Also in agent/find_template.c. */
+bool dh_ladder_looks_like(const struct dh_ladder *l, struct dh_rect rect);
 /* Rung 4: agent/find_template.c. */
 enum dh_rung_found dh_ladder_template(struct dh_ladder *l);
 /* Rung 5: chooses among the candidates from number `first` on. */

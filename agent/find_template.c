@@ -5,12 +5,13 @@
 #include "capture/frame.h"
 #include "vision/match.h"
 
-#define AGREE_PX    12
-#define PIECE_PX    16   // about two letters
-#define PIECE_SCORE 0.75 // so well each of them has to match
-#define EDGE_PX     3    // what frames an element is no part of its meaning
-#define FLAT_RANGE  32   // of 255
-#define VOTES       (8 + DH_A11Y_LABELS)
+#define AGREE_PX     12
+#define PIECE_PX     16   // about two letters
+#define PIECE_SCORE  0.75 // so well each of them has to match
+#define AROUND_SCORE 0.6
+#define EDGE_PX      3  // what frames an element is no part of its meaning
+#define FLAT_RANGE   32 // of 255
+#define VOTES        (8 + DH_A11Y_LABELS)
 
 // ---- rung 4: it looks the same elsewhere ------------------------------------
 
@@ -122,6 +123,35 @@ static bool fits_in_detail(const struct dh_ladder *l, struct dh_rect crop,
     return true;
 }
 
+bool dh_ladder_looks_like(const struct dh_ladder *l, struct dh_rect rect)
+{
+    const struct dh_frame *f = l->now->frame;
+    struct dh_match_options o = { .accept = 0.8,
+                                  .scale_min = 0.67,
+                                  .scale_max = 2.0 };
+    struct dh_match best;
+    int n;
+    struct dh_rect area = { rect.x - rect.w / 4 - f->screen.x,
+                            rect.y - rect.h / 4 - f->screen.y,
+                            rect.w + rect.w / 2, rect.h + rect.h / 2 };
+    if (!l->then || dh_rect_is_empty(l->tight))
+        return false;
+    enum dh_match_found found =
+        dh_match_find(f, area, l->then, l->tight, &o, &best, 1, &n);
+    return found == DH_MATCH_ONE || found == DH_MATCH_SEVERAL;
+}
+
+// By its edges an empty field is like any box, so what is around has to be
+// alike too.
+static bool fits_around(const struct dh_ladder *l, struct dh_rect crop,
+                        const struct dh_match *m)
+{
+    struct dh_point at = { m->rect.x + l->wide.x - crop.x,
+                           m->rect.y + l->wide.y - crop.y };
+    return dh_match_score(l->now->frame, at, l->then, l->wide, true) >=
+           AROUND_SCORE;
+}
+
 static void keep(struct dh_ladder *l, struct dh_rect crop,
                  const struct dh_match *m)
 {
@@ -139,7 +169,8 @@ static enum dh_match_found look_for(struct dh_ladder *l, struct dh_rect crop,
         match(l, crop, gradient, any_size, best, DH_CANDIDATES, &n);
     bool some = f == DH_MATCH_ONE || f == DH_MATCH_SEVERAL;
     for (int i = 0; i < n && some && (i == 0 || f == DH_MATCH_SEVERAL); i++) {
-        if (!fits_in_detail(l, crop, element_of(l), &best[i], gradient))
+        if (!fits_in_detail(l, crop, element_of(l), &best[i], gradient) ||
+            (gradient && !fits_around(l, crop, &best[i])))
             continue;
         keep(l, crop, &best[i]);
         fit++;

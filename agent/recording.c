@@ -86,6 +86,7 @@ static void read_window(const struct dh_json *o, struct dh_window *w,
     text_of(o, "program", w->program, sizeof w->program);
     w->pid = whole(o, "pid", 1, INT32_MAX);
     w->box = rect_of(o);
+    w->menu = dh_json_is_true(dh_json_find(o, "menu"));
     text_of(o, "title_pattern", pattern, size);
     if (!pattern[0])
         dh_target_pattern(w->title, pattern, (int)size);

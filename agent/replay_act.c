@@ -233,6 +233,15 @@ static enum dh_status check_still(struct dh_play *p)
     return st ? st : check_once(p);
 }
 
+// What the recorder may have looked at too late need not be waited for, unless
+// nothing but its looks says that the place is the right one.
+static bool may_hope(const struct dh_play *p)
+{
+    return p->expect.soft && p->found.windows &&
+           (p->found.picture != DH_PICTURE_OTHER ||
+            p->spot.rung != DH_RUNG_TEMPLATE);
+}
+
 // DH_ERR_TIMEOUT: it had not the effect that it should have.
 static enum dh_status await_effect(struct dh_play *p)
 {
@@ -244,7 +253,7 @@ static enum dh_status await_effect(struct dh_play *p)
             if (st || is_likely(&p->found))
                 break;
         }
-        if (p->expect.soft && p->found.windows && dh_now_ns() - start > HOPE_NS)
+        if (may_hope(p) && dh_now_ns() - start > HOPE_NS)
             break;
         if (dh_now_ns() >= until) {
             st = DH_ERR_TIMEOUT;

@@ -99,7 +99,9 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
         int fit = dh_recorded_window_fits(recorded, pattern, w);
         // One that stands for another one is it only by its full name.
         fit = 2 * fit - is_bound(r, w->id);
-        if (w->own || fit <= most || (sure && fit < 3))
+        // A hint of the program has its class as well.
+        if (w->own || (w->menu && !recorded->menu) || fit <= most ||
+            (sure && fit < 3))
             continue;
         best = w;
         most = fit;

@@ -201,6 +201,8 @@ static void put_window(struct dh_json_writer *w, const struct dh_window *win)
     dh_jw_i64(w, "y", win->box.y);
     dh_jw_i64(w, "w", win->box.w);
     dh_jw_i64(w, "h", win->box.h);
+    if (win->menu)
+        dh_jw_bool(w, "menu", true);
     dh_jw_end_object(w);
 }
 
