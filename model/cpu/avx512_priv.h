@@ -103,8 +103,10 @@ INLINE void load_turned(vec v[W], const uint8_t *const *from, size_t at)
             for (int q = 0; q < 4; q++) {
                 __m128 four =
                     _mm_loadu_ps((const void *)(row + at + (size_t)q * 16));
-                a[q][i] = part == 0 ? _mm512_castps128_ps512(four)
-                                    : _mm512_insertf32x4(a[q][i], four, part);
+                a[q][i] = part == 0
+                              ? _mm512_castps128_ps512(four)
+                              : _mm512_mask_broadcast_f32x4(
+                                    a[q][i], (__mmask16)(15 << part * 4), four);
             }
         }
     }
