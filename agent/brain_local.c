@@ -103,14 +103,12 @@ static enum dh_status mind_open(struct mind **out,
     atomic_init(&m->users, 1);
     m->dir = dh_strdup(o->model_dir);
     m->prompts = dh_strdup(o->prompts_dir);
-    char *path = dh_path_join(o->model_dir, "tokenizer.json");
     enum dh_status st = dh_pool_create(&m->pool, o->threads);
     if (!st)
-        st = dh_tokenizer_create(&m->tokenizer, path);
+        st = dh_tokenizer_open(&m->tokenizer, o->model_dir);
     struct dh_model_options mo = { m->pool, o->kernels };
     if (!st)
         st = dh_model_create(&m->model, o->model_dir, &mo);
-    dh_free(path);
     if (st)
         mind_leave(m);
     else
@@ -125,7 +123,7 @@ static enum dh_status find_ids(struct local *b)
     b->stop[1] = dh_tokenizer_find_added(b->tokenizer, "]~b]");
     b->stop[2] = dh_tokenizer_find_added(b->tokenizer, "]~!b[");
     if (b->eos < 0) {
-        dh_error("%s/tokenizer.json has no end-of-turn token [e~[",
+        dh_error("the tokenizer of %s has no end-of-turn token [e~[",
                  b->mind->dir);
         return DH_ERR_UNSUPPORTED;
     }

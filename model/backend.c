@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "model/quant_priv.h"
 
 #define DH_LOG_TAG "backend"
 #include "base/log.h"
@@ -22,6 +23,13 @@
 #define SMALL       ((size_t)1 << 18)
 // Rows up to which weights are read in place: packing them would cost more.
 #define DOT_ROWS    4
+// Rows of a matrix that are expanded at once for such a product.
+#define DOT_COLS    64
+// Columns of quantised weights that are expanded at once: with DOT_COLS rows
+// they stay in the second cache. A multiple of every block.
+#define EXPAND      256
+// Depth of one pass in whole numbers; ROWS rows of it fit where floats do.
+#define INTS_DEPTH  768
 
 enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
                                struct dh_pool *pool, int max_depth, int max_dim)
@@ -34,6 +42,8 @@ enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
         DH_MAX(PACK_FLOATS, (size_t)DH_PANEL * (size_t)DH_MAX(max_depth, 1));
     b->scratch_floats =
         DH_MAX(dh_backend_attend_floats(max_dim), (size_t)ROWS * DEPTH);
+    _Static_assert(DOT_COLS * EXPAND <= ROWS * DEPTH, "expanded rows");
+    _Static_assert(INTS_DEPTH * 5 / 16 <= DEPTH, "codes, scales and sums");
     b->pack = dh_big_alloc(b->pack_floats * sizeof(float));
     b->narrow = dh_big_alloc(DOT_ROWS * ((size_t)max_depth / 2 + 1) *
                              sizeof(*b->narrow));
@@ -79,23 +89,127 @@ static uint32_t *scratch_words(const struct dh_backend *b, int worker)
                                 (size_t)worker * b->scratch_floats);
 }
 
+static struct dh_dot dot_of(const struct product *p, size_t begin, size_t end)
+{
+    return (struct dh_dot){
+        .y = p->y + begin,
+        .start = p->bias ? p->bias + begin : NULL,
+        .w = p->w,
+        .ldy = p->ldy,
+        .m = p->m,
+        .row0 = (int)begin,
+        .rows = (int)(end - begin),
+    };
+}
+
+static bool is_quantised(const struct dh_mat *w)
+{
+    return dh_quant_block(w->dtype) > 1;
+}
+
+static bool has_pairs(const struct dh_backend *b, const struct dh_mat *w)
+{
+    return b->k->pairs && w->cols % 2 == 0 &&
+           (w->dtype == DH_BF16 || is_quantised(w));
+}
+
+// Rows and columns of a quantised matrix in the scratch of this worker, as the
+// kernels take them.
+static struct dh_mat expand(const struct product *p, int row0, int rows, int k0,
+                            int n, int worker)
+{
+    const struct dh_kernels *k = p->b->k;
+    float *wide = p->b->scratch + (size_t)worker * p->b->scratch_floats;
+    bool pairs = has_pairs(p->b, p->w);
+    size_t row_bytes = dh_dtype_size(p->w->dtype, (size_t)p->w->cols);
+    size_t bytes = dh_dtype_size(p->w->dtype, (size_t)n);
+    const uint8_t *next = (const uint8_t *)p->w->data +
+                          (size_t)row0 * row_bytes +
+                          dh_dtype_size(p->w->dtype, (size_t)k0 + (size_t)n);
+    for (int r = 0; r < rows; r++) {
+        // The columns after these: the processor does not see so many rows
+        // that lie apart as streams.
+        for (size_t i = 0; i < bytes; i += 64)
+            __builtin_prefetch(next + (size_t)r * row_bytes + i, 0, 2);
+        if (pairs)
+            k->pairs->expand((uint16_t *)(void *)wide + (size_t)r * n, p->w,
+                             row0 + r, k0, n);
+        else
+            k->expand(wide + (size_t)r * n, p->w, row0 + r, k0, n);
+    }
+    return (struct dh_mat){
+        .data = wide, .dtype = pairs ? DH_BF16 : DH_F32, .rows = rows, .cols = n
+    };
+}
+
+// Pairs read MXFP8 as it is.
+static bool is_expanded(const struct dh_mat *w, bool pairs)
+{
+    return is_quantised(w) && !(pairs && w->dtype == DH_F8_E4M3);
+}
+
+// A few columns at a time, so that what is expanded stays near.
+static void dot_expanded(const struct product *p, struct dh_dot d, int worker)
+{
+    const struct dh_kernels *k = p->b->k;
+    bool pairs = has_pairs(p->b, p->w);
+    int cols = p->w->cols, row = d.row0;
+    d.row0 = 0;
+    for (int k0 = 0; k0 < cols; k0 += EXPAND) {
+        struct dh_mat some =
+            expand(p, row, d.rows, k0, DH_MIN(EXPAND, cols - k0), worker);
+        d.w = &some;
+        if (pairs)
+            k->pairs->dot(&d, p->b->narrow + k0 / 2, (size_t)cols / 2);
+        else
+            k->dot(&d, p->x + k0, p->ldx);
+        d.start = d.y;
+        d.lds = d.ldy;
+    }
+}
+
+// The dot products of some rows. Words of x lie in b->narrow.
 static void run_dot(void *arg, size_t begin, size_t end, int worker)
 {
     const struct product *p = arg;
-    (void)worker;
-    p->b->k->dot(p->y + begin, p->ldy, p->x, p->ldx, p->m, p->w, (int)begin,
-                 (int)(end - begin), p->bias ? p->bias + begin : NULL);
+    const struct dh_kernels *k = p->b->k;
+    struct dh_dot d = dot_of(p, begin, end);
+    bool pairs = has_pairs(p->b, p->w);
+    if (!is_expanded(p->w, pairs)) {
+        if (pairs)
+            k->pairs->dot(&d, p->b->narrow, (size_t)p->w->cols / 2);
+        else
+            k->dot(&d, p->x, p->ldx);
+        return;
+    }
+    for (; begin < end; begin += DOT_COLS)
+        dot_expanded(p, dot_of(p, begin, DH_MIN(begin + DOT_COLS, end)),
+                     worker);
 }
 
+// A panel, part by part where it has to be expanded.
 static void run_pack(void *arg, size_t begin, size_t end, int worker)
 {
     const struct product *p = arg;
-    (void)worker;
+    const struct dh_kernels *k = p->b->k;
+    bool pairs = has_pairs(p->b, p->w);
+    int cols = p->w->cols, step = is_quantised(p->w) ? EXPAND : cols;
     for (size_t i = begin; i < end; i++) {
-        int row = (int)i * DH_PANEL;
-        p->b->k->pack(p->b->pack + i * DH_PANEL * (size_t)p->w->cols, p->w,
-                      p->col0 + row, DH_MIN(DH_PANEL, p->cols - row), 0,
-                      p->w->cols);
+        int at = (int)i * DH_PANEL, rows = DH_MIN(DH_PANEL, p->cols - at);
+        for (int k0 = 0; k0 < cols; k0 += step) {
+            struct dh_mat some = *p->w;
+            int n = DH_MIN(step, cols - k0), row0 = p->col0 + at;
+            if (is_quantised(p->w)) {
+                some = expand(p, row0, rows, k0, n, worker);
+                row0 = 0;
+            }
+            size_t to = i * DH_PANEL * (size_t)cols + (size_t)k0 * DH_PANEL;
+            if (pairs)
+                k->pairs->pack(pack_words(p->b) + to / 2, &some, row0, rows, 0,
+                               n / 2);
+            else
+                k->pack(p->b->pack + to, &some, row0, rows, 0, n);
+        }
     }
 }
 
@@ -193,28 +307,6 @@ static void run_piece(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
-static void run_dot_pairs(void *arg, size_t begin, size_t end, int worker)
-{
-    const struct product *p = arg;
-    (void)worker;
-    p->b->k->pairs->dot(p->y + begin, p->ldy, p->b->narrow,
-                        (size_t)p->w->cols / 2, p->m, p->w, (int)begin,
-                        (int)(end - begin), p->bias ? p->bias + begin : NULL);
-}
-
-static void run_pack_pairs(void *arg, size_t begin, size_t end, int worker)
-{
-    const struct product *p = arg;
-    size_t words = (size_t)p->w->cols / 2;
-    (void)worker;
-    for (size_t i = begin; i < end; i++) {
-        int row = (int)i * DH_PANEL;
-        p->b->k->pairs->pack(pack_words(p->b) + i * DH_PANEL * words, p->w,
-                             p->col0 + row, DH_MIN(DH_PANEL, p->cols - row), 0,
-                             (int)words);
-    }
-}
-
 // Some rows of x as words, from column k0 on.
 static uint32_t *narrow_rows(const struct product *p, int row, int rows, int k0,
                              int depth, int worker)
@@ -245,19 +337,133 @@ static void run_piece_pairs(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
-// How a product is cut and computed: in float32, or in pairs of bfloat16.
+// The same in whole numbers. A row takes its codes, then scales and sums.
+static struct dh_ints_x ints_of(uint32_t *memory, int rows, int cols)
+{
+    size_t blocks = (size_t)cols / DH_INTS_BLOCK, n = (size_t)rows;
+    uint32_t *scales = memory + n * blocks * (DH_INTS_BLOCK / 4);
+    return (struct dh_ints_x){ .codes = (int8_t *)memory,
+                               .scales = (float *)(void *)scales,
+                               .sums = (int32_t *)(scales + n * blocks),
+                               .ldc = (size_t)cols,
+                               .lds = blocks };
+}
+
+static void narrow_ints(const struct product *p, const struct dh_ints_x *x,
+                        int row, int rows, int k0)
+{
+    for (int r = 0; r < rows; r++)
+        p->b->k->ints->narrow(x->codes + (size_t)r * x->ldc,
+                              x->scales + (size_t)r * x->lds,
+                              x->sums + (size_t)r * x->lds,
+                              p->x + (size_t)(row + r) * p->ldx + k0, x->ldc);
+}
+
+static void run_dot_ints(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    struct dh_dot d = dot_of(p, begin, end);
+    struct dh_ints_x x = ints_of(p->b->narrow, p->m, p->w->cols);
+    (void)worker;
+    p->b->k->ints->dot(&d, &x);
+}
+
+// Codes of all panels, then their scales.
+static float *packed_scales(const struct product *p)
+{
+    size_t panels = (size_t)(p->cols + DH_PANEL - 1) / DH_PANEL;
+    return p->b->pack + panels * DH_PANEL * (size_t)(p->w->cols / 4);
+}
+
+static void run_pack_ints(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    int blocks = p->w->cols / DH_INTS_BLOCK;
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        int row = (int)i * DH_PANEL;
+        size_t at = i * DH_PANEL * (size_t)blocks;
+        p->b->k->ints->pack(pack_words(p->b) + at * DH_INTS_BLOCK / 4,
+                            packed_scales(p) + at, p->w, p->col0 + row,
+                            DH_MIN(DH_PANEL, p->cols - row), 0, blocks);
+    }
+}
+
+static void ints_panel(const struct product *p, int panel, struct dh_ints_x x,
+                       int row, int rows, int b0, int blocks)
+{
+    int at = panel * DH_PANEL;
+    size_t all = (size_t)p->w->cols / DH_INTS_BLOCK;
+    size_t from = ((size_t)panel * all + (size_t)b0) * DH_PANEL;
+    struct dh_tile_ints t = {
+        .x = x,
+        .w = pack_words(p->b) + from * DH_INTS_BLOCK / 4,
+        .scales = packed_scales(p) + from,
+        .bias = p->bias ? p->bias + p->col0 + at : NULL,
+        .c = p->y + (size_t)row * p->ldy + p->col0 + at,
+        .ldc = p->ldy,
+        .m = rows,
+        .n = DH_MIN(DH_PANEL, p->cols - at),
+        .blocks = blocks,
+        .zero = dh_ints_zero(p->w->dtype),
+        .start = b0        ? DH_TILE_ADD
+                 : p->bias ? DH_TILE_BIAS
+                           : DH_TILE_ZERO,
+    };
+    p->b->k->ints->tile(&t);
+}
+
+static void run_piece_ints(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct product *p = arg;
+    int panels = (p->cols + DH_PANEL - 1) / DH_PANEL;
+    for (size_t i = begin; i < end; i++) {
+        int row = (int)(i % (size_t)p->row_pieces) * ROWS;
+        int rows = DH_MIN(ROWS, p->m - row);
+        int first = (int)(i / (size_t)p->row_pieces) * (COLS / DH_PANEL);
+        int last = DH_MIN(first + COLS / DH_PANEL, panels);
+        for (int k0 = 0; k0 < p->w->cols; k0 += INTS_DEPTH) {
+            int depth = DH_MIN(INTS_DEPTH, p->w->cols - k0);
+            struct dh_ints_x x =
+                ints_of(scratch_words(p->b, worker), rows, depth);
+            narrow_ints(p, &x, row, rows, k0);
+            for (int panel = first; panel < last; panel++)
+                ints_panel(p, panel, x, row, rows, k0 / DH_INTS_BLOCK,
+                           depth / DH_INTS_BLOCK);
+        }
+    }
+}
+
+// How a product is cut and computed: in float32, in pairs of bfloat16, or in
+// whole numbers.
 struct way {
     dh_pool_fn dot, pack, piece;
-    size_t depth; // floats or words of a row of w
+    size_t depth; // floats or words of a packed row of w
 };
 
 static struct way way_of(const struct dh_backend *b, const struct dh_mat *w)
 {
-    bool pairs = b->k->pairs && w->dtype == DH_BF16 && w->cols % 2 == 0;
-    return pairs
-               ? (struct way){ run_dot_pairs, run_pack_pairs, run_piece_pairs,
-                               (size_t)w->cols / 2 }
-               : (struct way){ run_dot, run_pack, run_piece, (size_t)w->cols };
+    size_t cols = (size_t)w->cols;
+    if (b->k->ints && dh_ints_zero(w->dtype))
+        return (struct way){ run_dot_ints, run_pack_ints, run_piece_ints,
+                             cols / 4 + cols / DH_INTS_BLOCK };
+    return has_pairs(b, w)
+               ? (struct way){ run_dot, run_pack, run_piece_pairs, cols / 2 }
+               : (struct way){ run_dot, run_pack, run_piece, cols };
+}
+
+// The few rows of a dot product, once for all pieces.
+static void narrow_all(const struct product *p, const struct way *way)
+{
+    if (way->dot == run_dot_ints) {
+        struct dh_ints_x x = ints_of(p->b->narrow, p->m, p->w->cols);
+        narrow_ints(p, &x, 0, p->m, 0);
+    } else if (has_pairs(p->b, p->w)) {
+        for (int i = 0; i < p->m; i++)
+            p->b->k->pairs->narrow(
+                (uint16_t *)(p->b->narrow + (size_t)i * way->depth),
+                p->x + (size_t)i * p->ldx, (size_t)p->w->cols);
+    }
 }
 
 // Rows that are taken at once: few enough for all threads, many enough that
@@ -286,9 +492,7 @@ void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
     if (m <= 0)
         return;
     if (m <= DOT_ROWS) {
-        for (int i = 0; i < m && way.dot == run_dot_pairs; i++)
-            b->k->pairs->narrow((uint16_t *)(b->narrow + (size_t)i * way.depth),
-                                x + (size_t)i * ldx, (size_t)w->cols);
+        narrow_all(&p, &way);
         dh_pool_run(pool, (size_t)w->rows, dot_slice(b, w), way.dot, &p);
         return;
     }

@@ -6,7 +6,8 @@
  * pool and never let the result depend on how many threads there are. Sums are
  * float32. What is multiplied is float32 too, to which weights are converted on
  * the way; or, where the kernels have `pairs`, bfloat16, to which activations
- * are rounded before they meet weights of that type. Nothing here allocates.
+ * are rounded before they meet weights of that type, and so are quantised
+ * weights; or, where they have `ints`, whole numbers. Nothing here allocates.
  */
 #ifndef DH_MODEL_BACKEND_PRIV_H
 #define DH_MODEL_BACKEND_PRIV_H
@@ -56,6 +57,19 @@ struct dh_tile_pairs {
     enum dh_tile_start start;
 };
 
+/*
+ * y[i * ldy + r] = start[i * lds + r] + the product of row i of x, which is
+ * given beside it, and row row0 + r of w, for i < m <= 4 and r < rows, summed
+ * as `tile` does. start may be y, or NULL for zero.
+ */
+struct dh_dot {
+    float *y;
+    const float *start;
+    const struct dh_mat *w;
+    size_t ldy, lds;
+    int m, row0, rows;
+};
+
 /* The widest head whose keys and values are kept as words. */
 #define DH_PAIRS_MAX_DIM 1024
 
@@ -67,9 +81,56 @@ struct dh_pairs {
      * columns, and k0, depth and ldx count words. */
     void (*pack)(uint32_t *dst, const struct dh_mat *w, int row0, int rows,
                  int k0, int depth);
-    void (*dot)(float *y, size_t ldy, const uint32_t *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows, const float *bias);
+    /* Of F8_E4M3 too, as if it were expanded. */
+    void (*dot)(const struct dh_dot *d, const uint32_t *x, size_t ldx);
+    /* As dh_quant_expand, to the nearest BF16. */
+    void (*expand)(uint16_t *out, const struct dh_mat *w, int row, int k0,
+                   int n);
 };
+
+/*
+ * Products of whole numbers, for matrices whose blocks of 32 have one scale:
+ * Q8_0, Q4_0, MXFP4. Activations are rounded to as many steps: block by block
+ * to 8 bits, with a scale and the sum of the codes. In a block all is exact;
+ * then y = fma(sum of products, scale of w * scale of x, y), from block to
+ * block.
+ */
+struct dh_ints_x {
+    int8_t *codes;
+    float *scales;
+    int32_t *sums;
+    size_t ldc, lds; /* from row to row: codes; scales and sums */
+};
+
+/* As dh_tile_pairs. Four codes of a column of w are one word, plus `zero`, so
+ * that they are not negative; word k of column j at w[k * DH_PANEL + j], the
+ * scale of block b at scales[b * DH_PANEL + j]. */
+struct dh_tile_ints {
+    struct dh_ints_x x;
+    const uint32_t *w;
+    const float *scales, *bias;
+    float *c;
+    size_t ldc;
+    int m, n, blocks, zero;
+    enum dh_tile_start start;
+};
+
+#define DH_INTS_BLOCK 32
+
+struct dh_ints {
+    /* One row of n floats, whole blocks; a block with a NaN or an infinity has
+     * the scale NaN. */
+    void (*narrow)(int8_t *codes, float *scales, int32_t *sums, const float *x,
+                   size_t n);
+    void (*tile)(const struct dh_tile_ints *t);
+    /* DH_PANEL columns from row0 on, zero beyond `rows`; blocks b0.. */
+    void (*pack)(uint32_t *words, float *scales, const struct dh_mat *w,
+                 int row0, int rows, int b0, int blocks);
+    void (*dot)(const struct dh_dot *d, const struct dh_ints_x *x);
+};
+
+/* What is added to the codes of a type; 0: a type that is not multiplied so. */
+int dh_ints_zero(enum dh_dtype t);
 
 /* State of a softmax over pieces of one row. */
 struct dh_soft {
@@ -84,11 +145,9 @@ struct dh_kernels {
      * w are `cols` apart, `depth` of them are taken from column k0 on. */
     void (*pack)(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
                  int depth);
-    /* y[i * ldy + r] = bias[r] + dot(x + i * ldx, row row0 + r of w) for
-     * i < m <= 4 and r < rows, summed in the order of k as `tile` does; bias
-     * may be NULL. */
-    void (*dot)(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows, const float *bias);
+    void (*dot)(const struct dh_dot *d, const float *x, size_t ldx);
+    /* dh_quant_expand, to the last bit. */
+    void (*expand)(float *out, const struct dh_mat *w, int row, int k0, int n);
     /* Scores s[0..n) become exp(s - max) with the new maximum; the factor by
      * which everything summed before must be multiplied is returned. n is a
      * multiple of 32; scores may be -inf. */
@@ -109,6 +168,7 @@ struct dh_kernels {
     /* Rotate pairs (x[j], x[j + half]) by the angles' cos and sin. */
     void (*rope)(float *x, const float *cos, const float *sin, int half);
     const struct dh_pairs *pairs; /* NULL: products are all float32 */
+    const struct dh_ints *ints;   /* likewise */
 };
 
 extern const struct dh_kernels dh_kernels_ref;
@@ -116,6 +176,9 @@ extern const struct dh_kernels dh_kernels_avx2;       /* x86-64 only */
 extern const struct dh_kernels dh_kernels_avx512;     /* x86-64 only */
 extern const struct dh_kernels dh_kernels_avx512bf16; /* likewise */
 extern const struct dh_pairs dh_pairs_avx512;         /* likewise */
+void dh_pairs_dot_mxfp8(const struct dh_dot *d, const uint32_t *x, size_t ldx);
+extern const struct dh_ints dh_ints_avx512; /* likewise */
+extern const struct dh_ints dh_ints_ref;
 
 /* By name; NULL or "auto": the fastest that this machine has; "float32": the
  * fastest that rounds nothing. NULL where the name is unknown or the machine

@@ -1,5 +1,6 @@
 // What a token costs by the shapes: m3.md 11.
 #include "model/layer_priv.h"
+#include "model/quant_priv.h"
 
 struct sum {
     double bytes, flops;
@@ -7,9 +8,8 @@ struct sum {
 
 static void add_mat(struct sum *s, const struct dh_mat *m, int times)
 {
-    double n = (double)m->rows * (double)m->cols * (double)times;
-    s->bytes += n * (double)dh_dtype_bytes(m->dtype);
-    s->flops += 2 * n;
+    s->bytes += (double)dh_quant_mat_bytes(m) * times;
+    s->flops += 2.0 * m->rows * m->cols * times;
 }
 
 static void add_mlp(struct sum *s, const struct dh_mlp_weights *w, int times)

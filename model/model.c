@@ -175,13 +175,40 @@ static void describe(struct dh_model *m)
         .has_vision = c->has_vision,
         .kernels = m->kernels->name,
     };
-    for (size_t i = 0; i < dh_safetensors_count(m->files); i++) {
-        const struct dh_tensor *t = dh_safetensors_at(m->files, i);
+    for (size_t i = 0; i < m->tensors->n; i++) {
+        const struct dh_tensor *t = &m->tensors->at[i];
+        // Two codes in a byte, and no scale is a weight.
+        size_t per = t->dtype == DH_U8 ? 2 : dh_dtype_block(t->dtype);
         m->info.weight_bytes += (int64_t)t->bytes;
-        if (!ends_with(t->name, "_scale_inv"))
+        if (!ends_with(t->name, "_scale_inv") &&
+            !ends_with(t->name, "_scale") && !ends_with(t->name, "_scale_2"))
             m->info.parameters +=
-                (int64_t)(t->bytes / dh_dtype_bytes(t->dtype));
+                (int64_t)(t->bytes / dh_dtype_bytes(t->dtype) * per);
     }
+}
+
+static enum dh_status open_folder(struct dh_model *m, const char *dir)
+{
+    enum dh_status st = load_config(m, dir);
+    if (!st)
+        st = dh_safetensors_open(&m->files, dir);
+    if (!st)
+        m->tensors = dh_safetensors_list(m->files);
+    return st;
+}
+
+static enum dh_status open_gguf(struct dh_model *m, const char *path)
+{
+    struct dh_diag diag = { 0 };
+    enum dh_status st = dh_gguf_open(&m->gguf, path);
+    if (st)
+        return st;
+    st = dh_gguf_config(m->gguf, &m->config, &diag);
+    if (st)
+        dh_error("%s: %s", path, diag.text);
+    dh_gguf_tensors_init(&m->renamed, m->gguf);
+    m->tensors = &m->renamed.all;
+    return st;
 }
 
 static enum dh_status load(struct dh_model *m, const char *dir,
@@ -192,13 +219,12 @@ static enum dh_status load(struct dh_model *m, const char *dir,
         dh_error("no kernels \"%s\" on this machine", kernels);
         return DH_ERR_USAGE;
     }
-    enum dh_status st = load_config(m, dir);
+    enum dh_status st =
+        dh_gguf_is_path(dir) ? open_gguf(m, dir) : open_folder(m, dir);
     if (!st)
         st = load_rules(m, dir);
     if (!st)
-        st = dh_safetensors_open(&m->files, dir);
-    if (!st)
-        st = dh_weights_init(&m->weights, &m->config, m->files);
+        st = dh_weights_init(&m->weights, &m->config, m->tensors);
     if (!st)
         describe(m);
     return st;
@@ -225,6 +251,8 @@ void dh_model_destroy(struct dh_model *m)
         return;
     dh_weights_finish(&m->weights);
     dh_safetensors_close(m->files);
+    dh_gguf_tensors_finish(&m->renamed);
+    dh_gguf_close(m->gguf);
     dh_free(m);
 }
 

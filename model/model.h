@@ -35,8 +35,9 @@ struct dh_model_options {
 
 /*
  * Map the checkpoint in `dir`: config.json, safetensors, and where present
- * preprocessor_config.json. No tokenizer is needed. Failures are logged with
- * the file and the reason.
+ * preprocessor_config.json; or in the file `dir` that ends in .gguf, which has
+ * no vision. No tokenizer is needed. Failures are logged with the file and the
+ * reason.
  */
 DH_MUST_USE enum dh_status dh_model_create(struct dh_model **out,
                                            const char *dir,

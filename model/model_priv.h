@@ -5,13 +5,17 @@
 #include "base/diag.h"
 #include "model/backend_priv.h"
 #include "model/config_priv.h"
+#include "model/gguf_priv.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/weights_priv.h"
 
 struct dh_model {
     struct dh_config config;
-    struct dh_safetensors *files;
+    struct dh_safetensors *files;   /* of a folder, or ... */
+    struct dh_gguf *gguf;           /* ... of a file, with */
+    struct dh_gguf_tensors renamed; /* its tensors */
+    const struct dh_tensors *tensors;
     struct dh_weights weights;
     const struct dh_kernels *kernels;
     struct dh_pool *pool;

@@ -2,8 +2,9 @@
 
 #include <math.h>
 
-#include "base/assert.h"
-#include "model/tensor_priv.h"
+#include "model/cpu/expand_priv.h"
+
+// ------------------------------------------------------------------- numbers
 
 float dh_quant_e4m3(uint8_t code)
 {
@@ -23,18 +24,25 @@ float dh_quant_e8m0(uint8_t code)
     return code == 255 ? NAN : ldexpf(1.0f, code - 127);
 }
 
-void dh_quant_mxfp8_to_bf16(const uint8_t *codes, const uint8_t *scales,
-                            size_t rows, size_t cols, uint16_t *out)
+float dh_quant_e2m1(uint8_t code)
 {
-    dh_assert(cols % DH_QUANT_MX_BLOCK == 0);
-    float value_of[256];
-    for (int i = 0; i < 256; i++)
-        value_of[i] = dh_quant_e4m3((uint8_t)i);
-    for (size_t b = 0; b < rows * cols / DH_QUANT_MX_BLOCK; b++) {
-        float scale = dh_quant_e8m0(scales[b]);
-        const uint8_t *in = codes + b * DH_QUANT_MX_BLOCK;
-        uint16_t *to = out + b * DH_QUANT_MX_BLOCK;
-        for (int i = 0; i < DH_QUANT_MX_BLOCK; i++)
-            to[i] = dh_f32_to_bf16(value_of[in[i]] * scale);
-    }
+    static const float of[8] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6 };
+    return code & 8 ? -of[code & 7] : of[code & 7];
+}
+
+int dh_quant_block(enum dh_dtype t)
+{
+    return t == DH_F8_E4M3 ? DH_QUANT_MX_BLOCK : (int)dh_dtype_block(t);
+}
+
+size_t dh_quant_mat_bytes(const struct dh_mat *w)
+{
+    size_t n = (size_t)w->rows * (size_t)w->cols;
+    return dh_dtype_size(w->dtype, n) +
+           (w->scales ? n / (size_t)dh_quant_block(w->dtype) : 0);
+}
+
+void dh_quant_expand(float *out, const struct dh_mat *w, int row, int k0, int n)
+{
+    expand(out, w, row, k0, n);
 }

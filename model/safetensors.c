@@ -32,17 +32,21 @@ struct dh_safetensors {
     int n_shards;
     struct dh_tensor *tensors; // by name, once open
     size_t n, cap;
+    struct dh_tensors list; // of them
 };
 
 static const struct {
     const char *name;
-    size_t bytes;
+    size_t block, bytes;
 } dtypes[DH_DTYPE_COUNT] = {
-    [DH_F32] = { "F32", 4 },         [DH_F16] = { "F16", 2 },
-    [DH_BF16] = { "BF16", 2 },       [DH_F8_E4M3] = { "F8_E4M3", 1 },
-    [DH_F8_E8M0] = { "F8_E8M0", 1 }, [DH_U8] = { "U8", 1 },
-    [DH_I8] = { "I8", 1 },           [DH_I32] = { "I32", 4 },
-    [DH_I64] = { "I64", 8 },
+    [DH_F32] = { "F32", 1, 4 },         [DH_F16] = { "F16", 1, 2 },
+    [DH_BF16] = { "BF16", 1, 2 },       [DH_F8_E4M3] = { "F8_E4M3", 1, 1 },
+    [DH_F8_E8M0] = { "F8_E8M0", 1, 1 }, [DH_U8] = { "U8", 1, 1 },
+    [DH_I8] = { "I8", 1, 1 },           [DH_I32] = { "I32", 1, 4 },
+    [DH_I64] = { "I64", 1, 8 },         [DH_Q8_0] = { "Q8_0", 32, 34 },
+    [DH_Q4_0] = { "Q4_0", 32, 18 },     [DH_Q4_K] = { "Q4_K", 256, 144 },
+    [DH_Q5_K] = { "Q5_K", 256, 176 },   [DH_Q6_K] = { "Q6_K", 256, 210 },
+    [DH_MXFP4] = { "MXFP4", 32, 17 },   [DH_NVFP4] = { "NVFP4", 16, 8 },
 };
 
 const char *dh_dtype_name(enum dh_dtype t)
@@ -53,6 +57,11 @@ const char *dh_dtype_name(enum dh_dtype t)
 size_t dh_dtype_bytes(enum dh_dtype t)
 {
     return dtypes[t].bytes;
+}
+
+size_t dh_dtype_block(enum dh_dtype t)
+{
+    return dtypes[t].block;
 }
 
 // ---------------------------------------------------------------- one header
@@ -133,7 +142,7 @@ static bool read_dtype(const struct dh_json *entry, struct dh_tensor *t)
 {
     const struct dh_json *v = dh_json_find(entry, "dtype");
     const char *name = v ? dh_json_text(v) : "";
-    for (int i = 0; i < DH_DTYPE_COUNT; i++)
+    for (int i = 0; i <= DH_I64; i++)
         if (strcmp(name, dtypes[i].name) == 0) {
             t->dtype = (enum dh_dtype)i;
             return true;
@@ -431,6 +440,7 @@ enum dh_status dh_safetensors_open(struct dh_safetensors **out, const char *dir)
         return s;
     }
     advise(st);
+    st->list = (struct dh_tensors){ .at = st->tensors, .n = st->n };
     *out = st;
     return DH_OK;
 }
@@ -463,11 +473,22 @@ const struct dh_tensor *dh_safetensors_at(const struct dh_safetensors *st,
     return &st->tensors[i];
 }
 
+const struct dh_tensors *dh_safetensors_list(const struct dh_safetensors *st)
+{
+    return &st->list;
+}
+
+const struct dh_tensor *dh_tensors_find(const struct dh_tensors *all,
+                                        const char *name)
+{
+    struct dh_tensor key = { .name = name };
+    return bsearch(&key, all->at, all->n, sizeof(key), by_name);
+}
+
 const struct dh_tensor *dh_safetensors_find(const struct dh_safetensors *st,
                                             const char *name)
 {
-    struct dh_tensor key = { .name = name };
-    return bsearch(&key, st->tensors, st->n, sizeof(key), by_name);
+    return dh_tensors_find(&st->list, name);
 }
 
 int dh_safetensors_shards(const struct dh_safetensors *st)

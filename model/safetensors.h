@@ -8,6 +8,7 @@
 #ifndef DH_MODEL_SAFETENSORS_H
 #define DH_MODEL_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,12 +24,27 @@ enum dh_dtype {
     DH_U8,
     DH_I8,
     DH_I32,
-    DH_I64,
+    DH_I64, /* the last of safetensors' own */
+    /* Blocks of elements with their scales (m3.md 2.4, 2.5; quant_priv.h). */
+    DH_Q8_0,
+    DH_Q4_0,
+    DH_Q4_K,
+    DH_Q5_K,
+    DH_Q6_K,
+    DH_MXFP4,
+    DH_NVFP4, /* codes alone: a U8 tensor whose scales lie elsewhere */
     DH_DTYPE_COUNT
 };
 
 const char *dh_dtype_name(enum dh_dtype t); /* "BF16", as in the files */
+/* Elements of a block, 1 for most, and the bytes that hold them. */
+size_t dh_dtype_block(enum dh_dtype t);
 size_t dh_dtype_bytes(enum dh_dtype t);
+/* n elements, whole blocks. */
+static inline size_t dh_dtype_size(enum dh_dtype t, size_t n)
+{
+    return n / dh_dtype_block(t) * dh_dtype_bytes(t);
+}
 
 #define DH_TENSOR_MAX_DIMS 8
 
@@ -44,6 +60,16 @@ struct dh_tensor {
     int shard; /* index of its file */
 };
 
+/* The tensors of a checkpoint, whatever its files are, in name order. */
+struct dh_tensors {
+    const struct dh_tensor *at;
+    size_t n;
+    bool norms_plus_one; /* the decoder's norms hold 1+w, not w */
+};
+/* NULL where absent. */
+const struct dh_tensor *dh_tensors_find(const struct dh_tensors *all,
+                                        const char *name);
+
 struct dh_safetensors;
 
 /* `dir`: the checkpoint's folder. Failures are logged with file and offset. */
@@ -51,6 +77,8 @@ DH_MUST_USE enum dh_status dh_safetensors_open(struct dh_safetensors **out,
                                                const char *dir);
 void dh_safetensors_close(struct dh_safetensors *st);
 
+/* Valid while it is open. */
+const struct dh_tensors *dh_safetensors_list(const struct dh_safetensors *st);
 /* In name order. */
 size_t dh_safetensors_count(const struct dh_safetensors *st);
 const struct dh_tensor *dh_safetensors_at(const struct dh_safetensors *st,

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/thread.h"
+#include "model/quant_priv.h"
 #include "model/snapshot_priv.h"
-#include "model/tensor_priv.h"
 #include "vision/patches.h"
 
 #define DH_LOG_TAG "session"
@@ -380,15 +380,12 @@ static void embed(struct dh_session *s, const int32_t *ids,
 {
     const struct dh_mat *e = &s->model->weights.embed_tokens;
     size_t hidden = (size_t)e->cols;
-    size_t row_bytes = hidden * dh_dtype_bytes(e->dtype);
     for (int i = 0; i < n; i++) {
         float *x = s->work.x + (size_t)i * hidden;
         if (places && places[i].row)
             memcpy(x, places[i].row, hidden * sizeof(float));
         else
-            dh_tensor_to_f32(
-                e->dtype, (const uint8_t *)e->data + (size_t)ids[i] * row_bytes,
-                hidden, x);
+            dh_quant_expand(x, e, ids[i], 0, e->cols);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/gguf_priv.h"
 #include "model/tokenizer_priv.h"
 
 #define DH_LOG_TAG "tokenizer"
@@ -56,6 +57,42 @@ enum dh_status dh_tokenizer_create(struct dh_tokenizer **out, const char *path)
     if (st)
         dh_error("%s: %s", path, diag.text[0] ? diag.text : dh_status_name(st));
     dh_big_free(json);
+    return st;
+}
+
+static enum dh_status open_gguf(struct dh_tokenizer **out, const char *path,
+                                const char *beside)
+{
+    struct dh_gguf *g;
+    struct dh_buf json;
+    struct dh_diag diag = { 0 };
+    enum dh_status st = dh_gguf_open(&g, path);
+    if (st)
+        return st;
+    dh_buf_init(&json, MAX_FILE);
+    st = dh_gguf_tokenizer(g, &json, &diag);
+    if (!st)
+        st = dh_tokenizer_parse(out, dh_buf_text(&json), json.len, &diag);
+    if (st)
+        dh_error("%s: its vocabulary: %s. The model's tokenizer.json can be "
+                 "put beside it, as %s",
+                 path, diag.text[0] ? diag.text : dh_status_name(st), beside);
+    dh_buf_finish(&json);
+    dh_gguf_close(g);
+    return st;
+}
+
+enum dh_status dh_tokenizer_open(struct dh_tokenizer **out,
+                                 const char *checkpoint)
+{
+    bool is_gguf = dh_gguf_is_path(checkpoint);
+    char *dir = is_gguf ? dh_path_dir(checkpoint) : dh_strdup(checkpoint);
+    char *path = dh_path_join(dir, "tokenizer.json");
+    enum dh_status st = is_gguf && !dh_path_exists(path)
+                            ? open_gguf(out, checkpoint, path)
+                            : dh_tokenizer_create(out, path);
+    dh_free(path);
+    dh_free(dir);
     return st;
 }
 

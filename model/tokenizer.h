@@ -27,6 +27,10 @@ void dh_ids_finish(struct dh_ids *ids);
 
 DH_MUST_USE enum dh_status dh_tokenizer_create(struct dh_tokenizer **out,
                                                const char *path);
+/* That of a checkpoint, in a folder or a GGUF file. Beside such a file a
+ * tokenizer.json comes first; without one the file's own vocabulary is read. */
+DH_MUST_USE enum dh_status dh_tokenizer_open(struct dh_tokenizer **out,
+                                             const char *checkpoint);
 /* The same from memory, for tests and the fuzz target. */
 DH_MUST_USE enum dh_status dh_tokenizer_parse(struct dh_tokenizer **out,
                                               const char *json, size_t len,

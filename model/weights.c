@@ -19,8 +19,8 @@
 struct loader {
     struct dh_weights *w;
     const struct dh_config *config;
-    const struct dh_safetensors *st;
-    bool *used; // one per tensor of st
+    const struct dh_tensors *files;
+    bool *used; // one per tensor of them
     enum dh_status status;
 };
 
@@ -37,7 +37,7 @@ static const char *const vision_prefixes[] = { "", NULL };
 
 static void mark_used(struct loader *l, const struct dh_tensor *t)
 {
-    l->used[t - dh_safetensors_at(l->st, 0)] = true;
+    l->used[t - l->files->at] = true;
 }
 
 static const struct dh_tensor *
@@ -46,7 +46,7 @@ find_under(struct loader *l, const char *const *prefixes, const char *name)
     char full[NAME_MAX_BYTES + 32];
     for (; *prefixes; prefixes++) {
         snprintf(full, sizeof(full), "%s%s", *prefixes, name);
-        const struct dh_tensor *t = dh_safetensors_find(l->st, full);
+        const struct dh_tensor *t = dh_tensors_find(l->files, full);
         if (t) {
             mark_used(l, t);
             return t;
@@ -152,45 +152,78 @@ static const float *floats_of(struct loader *l, const struct dh_tensor *t,
 
 // ------------------------------------------------------------------ matrices
 
-// The scales of t, or NULL with the failure logged.
-static const struct dh_tensor *find_scales(struct loader *l,
-                                           const struct dh_tensor *t)
+// A tensor of the scales of t, of one of two types, or NULL with the failure
+// logged.
+static const struct dh_tensor *
+find_scales(struct loader *l, const struct dh_tensor *t, const char *suffix,
+            enum dh_dtype type, enum dh_dtype other)
 {
     char name[NAME_MAX_BYTES + 64];
-    snprintf(name, sizeof(name), "%s_scale_inv", t->name);
-    const struct dh_tensor *s = dh_safetensors_find(l->st, name);
-    if (!s || (s->dtype != DH_U8 && s->dtype != DH_F8_E8M0)) {
-        dh_error("%s is F8_E4M3, but %s is %s", t->name, name,
-                 s ? "no U8 tensor" : "missing");
+    snprintf(name, sizeof(name), "%s%s", t->name, suffix);
+    const struct dh_tensor *s = dh_tensors_find(l->files, name);
+    if (!s || (s->dtype != type && s->dtype != other)) {
+        dh_error("%s is %s, but %s is %s%s", t->name, dh_dtype_name(t->dtype),
+                 name, s ? "no tensor of " : "missing",
+                 s ? dh_dtype_name(type) : "");
         l->status = s ? DH_ERR_UNSUPPORTED : DH_ERR_FORMAT;
         return NULL;
     }
     mark_used(l, s);
-    int64_t want[DH_TENSOR_MAX_DIMS];
-    memcpy(want, t->shape, sizeof(want));
-    int64_t *cols = &want[t->n_dims - 1];
-    if (*cols % DH_QUANT_MX_BLOCK != 0) {
-        dh_error("%s is F8_E4M3, but its rows are not whole blocks of %d",
-                 t->name, DH_QUANT_MX_BLOCK);
-        l->status = DH_ERR_UNSUPPORTED;
-        return NULL;
-    }
-    *cols /= DH_QUANT_MX_BLOCK;
-    return check_shape(l, s, want, t->n_dims) ? s : NULL;
+    return s;
 }
 
-static void expand_mxfp8(struct loader *l, const struct dh_tensor *t,
-                         size_t first_row, struct dh_mat *m)
+// The scales of m's blocks, from first_row on.
+static void view_scales(struct loader *l, const struct dh_tensor *t,
+                        size_t first_row, const struct dh_tensor *s,
+                        struct dh_mat *m)
 {
-    const struct dh_tensor *s = find_scales(l, t);
-    size_t rows = (size_t)m->rows, cols = (size_t)m->cols;
-    uint16_t *out = s ? own(l, t, rows * cols, sizeof(*out)) : NULL;
-    if (!out)
+    int64_t want[DH_TENSOR_MAX_DIMS];
+    memcpy(want, t->shape, sizeof(want));
+    want[t->n_dims - 1] = m->cols / dh_quant_block(m->dtype);
+    if (check_shape(l, s, want, t->n_dims))
+        m->scales = s->data + first_row * (size_t)want[t->n_dims - 1];
+}
+
+// NVFP4 has a factor for the whole matrix besides.
+static void view_nvfp4(struct loader *l, const struct dh_tensor *t,
+                       size_t first_row, struct dh_mat *m)
+{
+    const struct dh_tensor *s =
+        find_scales(l, t, "_scale", DH_F8_E4M3, DH_F8_E4M3);
+    const struct dh_tensor *all =
+        s ? find_scales(l, t, "_scale_2", DH_F32, DH_F32) : NULL;
+    if (!all)
         return;
-    const uint8_t *scales = s->data + first_row * (cols / DH_QUANT_MX_BLOCK);
-    dh_quant_mxfp8_to_bf16(t->data + first_row * cols, scales, rows, cols, out);
-    m->data = out;
-    m->dtype = DH_BF16;
+    if (all->bytes != sizeof(float)) {
+        dh_error("%s is more than one number", all->name);
+        l->status = DH_ERR_FORMAT;
+        return;
+    }
+    dh_tensor_to_f32(DH_F32, all->data, 1, &m->scale);
+    view_scales(l, t, first_row, s, m);
+}
+
+// m->rows and m->cols are set; t is checked to hold them.
+static void view_quantised(struct loader *l, const struct dh_tensor *t,
+                           size_t first_row, struct dh_mat *m)
+{
+    m->dtype = t->dtype == DH_U8 ? DH_NVFP4 : t->dtype;
+    int block = dh_quant_block(m->dtype);
+    if (m->cols % block != 0) {
+        dh_error("%s is %s, but its rows are not whole blocks of %d", t->name,
+                 dh_dtype_name(m->dtype), block);
+        l->status = DH_ERR_UNSUPPORTED;
+        return;
+    }
+    m->data = t->data + dh_dtype_size(m->dtype, first_row * (size_t)m->cols);
+    if (m->dtype == DH_NVFP4)
+        view_nvfp4(l, t, first_row, m);
+    else if (m->dtype == DH_F8_E4M3) {
+        const struct dh_tensor *s =
+            find_scales(l, t, "_scale_inv", DH_U8, DH_F8_E8M0);
+        if (s)
+            view_scales(l, t, first_row, s, m);
+    }
 }
 
 // Rows first_row.. of t, whose leading dimensions count as rows. m->rows and
@@ -198,8 +231,8 @@ static void expand_mxfp8(struct loader *l, const struct dh_tensor *t,
 static void view_rows(struct loader *l, const struct dh_tensor *t,
                       size_t first_row, struct dh_mat *m)
 {
-    if (t->dtype == DH_F8_E4M3 && t->n_dims > 0) {
-        expand_mxfp8(l, t, first_row, m);
+    if (t->dtype == DH_U8 || (dh_quant_block(t->dtype) > 1 && t->n_dims > 0)) {
+        view_quantised(l, t, first_row, m);
         return;
     }
     if (!require_float(l, t))
@@ -232,11 +265,25 @@ static void load_mat(struct loader *l, const char *const *prefixes,
         missing(l, prefixes[0], name);
         return;
     }
-    const int64_t want[] = { rows, cols };
+    // Of NVFP4 there are two in a byte.
+    const int64_t want[] = { rows, t->dtype == DH_U8 ? cols / 2 : cols };
     if (!check_shape(l, t, want, 2))
         return;
     set_size(m, rows, cols);
     view_rows(l, t, 0, m);
+}
+
+// A norm of the decoder as w. 1+w was rounded when it was written; taking 1
+// off again is exact, and so is adding it where it is used.
+static const float *norm_of(struct loader *l, const struct dh_tensor *t, int n)
+{
+    const float *from = floats_of(l, t, 0, (size_t)n);
+    if (!from || !l->files->norms_plus_one || !strstr(t->name, "norm.weight"))
+        return from;
+    float *w = own(l, t, (size_t)n, sizeof(*w));
+    for (int i = 0; w && i < n; i++)
+        w[i] = from[i] - 1;
+    return w;
 }
 
 static const float *load_vec(struct loader *l, const char *const *prefixes,
@@ -249,7 +296,7 @@ static const float *load_vec(struct loader *l, const char *const *prefixes,
         return NULL;
     }
     const int64_t want[] = { n };
-    return check_shape(l, t, want, 1) ? floats_of(l, t, 0, (size_t)n) : NULL;
+    return check_shape(l, t, want, 1) ? norm_of(l, t, n) : NULL;
 }
 
 // The same, by the released name or by another one. The released name is what
@@ -622,24 +669,24 @@ static bool is_mtp(const char *name)
 static void report_unknown(const struct loader *l)
 {
     size_t n = 0, first = 0;
-    for (size_t i = 0; i < dh_safetensors_count(l->st); i++) {
-        if (l->used[i] || is_mtp(dh_safetensors_at(l->st, i)->name))
+    for (size_t i = 0; i < l->files->n; i++) {
+        if (l->used[i] || is_mtp(l->files->at[i].name))
             continue;
         if (n++ == 0)
             first = i;
     }
     if (n > 0)
         dh_warn("%zu tensors are unknown and not read, first %s", n,
-                dh_safetensors_at(l->st, first)->name);
+                l->files->at[first].name);
 }
 
 enum dh_status dh_weights_init(struct dh_weights *w,
                                const struct dh_config *config,
-                               const struct dh_safetensors *st)
+                               const struct dh_tensors *files)
 {
     *w = (struct dh_weights){ 0 };
-    struct loader l = { .w = w, .config = config, .st = st };
-    dh_array(l.used, dh_safetensors_count(st));
+    struct loader l = { .w = w, .config = config, .files = files };
+    dh_array(l.used, files->n);
     load_text(&l);
     if (config->has_vision && !l.status)
         load_vision(&l);

@@ -2,9 +2,8 @@
  * model/weights_priv.h - names to pointers once, shapes checked once.
  *
  * Knows both naming schemes (m3.md 2.2, 2.3), tensor by tensor. Matrices stay
- * in the map in their own type where the kernels take it (F32, F16, BF16);
- * MXFP8 (m3.md 2.4) is expanded to BF16 at load, which holds it exactly.
- * Vectors (norms, biases, router bias) become float32.
+ * in the map in their own type, quantised ones (m3.md 2.4) too. Vectors (norms,
+ * biases, router bias) become float32.
  */
 #ifndef DH_MODEL_WEIGHTS_PRIV_H
 #define DH_MODEL_WEIGHTS_PRIV_H
@@ -15,12 +14,15 @@
 #include "model/config_priv.h"
 #include "model/safetensors.h"
 
-/* y[n] = sum_k w[n][k] x[k]. Row-major [rows, cols], `dtype` one of F32, F16,
- * BF16. `data` is aligned to its element (2 or 4 bytes), not more. */
+/* y[n] = sum_k w[n][k] x[k]. Row-major [rows, cols], `dtype` a float (`data` is
+ * aligned to its element, not more) or quantised (quant_priv.h; not aligned):
+ * then cols is a whole number of blocks. */
 struct dh_mat {
     const void *data;
     enum dh_dtype dtype;
     int rows, cols;
+    const uint8_t *scales; /* F8_E4M3, NVFP4: of each block, row by row */
+    float scale;           /* NVFP4: of all */
 };
 
 struct dh_mlp_weights {
@@ -66,12 +68,39 @@ struct dh_weights {
     size_t n_owned;
 };
 
-/* The views point into `st`, which must stay open. A missing tensor or a wrong
- * shape is logged with its name, both shapes, and is DH_ERR_FORMAT; unknown
- * tensors warn, mtp ones are ignored. */
+/* The views point into `files`, which must stay open. A missing tensor or a
+ * wrong shape is logged with its name, both shapes, and is DH_ERR_FORMAT;
+ * unknown tensors warn, mtp ones are ignored. */
 DH_MUST_USE enum dh_status dh_weights_init(struct dh_weights *w,
                                            const struct dh_config *config,
-                                           const struct dh_safetensors *st);
+                                           const struct dh_tensors *files);
 void dh_weights_finish(struct dh_weights *w);
+
+enum dh_weight_kind {
+    DH_WEIGHT_LINEAR, /* of the decoder */
+    DH_WEIGHT_HEAD,   /* embedding and head */
+    DH_WEIGHT_INDEX,  /* index projections */
+    DH_WEIGHT_ROUTER,
+    DH_WEIGHT_NORM, /* of the decoder: w, not 1+w */
+    DH_WEIGHT_VECTOR,
+    DH_WEIGHT_VISION,  /* linears of the tower and the projector */
+    DH_WEIGHT_PATCHES, /* the patch embedding */
+};
+
+#define DH_WEIGHT_NAME 160
+
+/* One matrix, or a vector of n. `gguf` is empty where such a file has none; all
+ * experts of a layer share one, and follow each other. */
+struct dh_weight {
+    char released[DH_WEIGHT_NAME], gguf[DH_WEIGHT_NAME];
+    enum dh_weight_kind kind;
+    const struct dh_mat *mat;
+    const float *vec;
+    int n;
+};
+typedef void (*dh_weight_fn)(void *user, const struct dh_weight *w);
+void dh_weights_each(const struct dh_weights *weights,
+                     const struct dh_config *config, dh_weight_fn fn,
+                     void *user);
 
 #endif

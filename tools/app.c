@@ -31,9 +31,9 @@ const struct dh_opt dh_app_opts[] = {
 
 const struct dh_opt dh_model_opt_table[] = {
     { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model),
-      "DIR|URL",
-      "Folder of a MiniMax-M3 checkpoint (default: the embedded sprout), or "
-      "the "
+      "PATH|URL",
+      "A MiniMax-M3 checkpoint, a folder or a .gguf file (default: the "
+      "embedded sprout), or the "
       "address of a server that speaks as OpenAI's or Anthropic's do",
       0, 0, NULL },
     { "endpoint", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, endpoint),

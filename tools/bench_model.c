@@ -11,9 +11,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "model/gguf.h"
 #include "model/model.h"
 #include "model/session.h"
 #include "tools/app.h"
+#include "tools/bench_llama.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_shape.h"
 
@@ -27,7 +29,7 @@
 
 const struct dh_opt dh_bench_model_opts[] = {
     { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_bench_model_options, model),
-      "DIR", "A checkpoint (default: random weights of --shape)", 0, 0, NULL },
+      "PATH", "A checkpoint (default: random weights of --shape)", 0, 0, NULL },
     { "shape", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, shape),
       "NAME", "tiny (64 million weights, default), mid (684 million), m3-layer",
       0, 0, NULL },
@@ -42,16 +44,25 @@ const struct dh_opt dh_bench_model_opts[] = {
     { "kernels", 0, DH_OPT_TEXT,
       offsetof(struct dh_bench_model_options, kernels), "NAME",
       "Arithmetic, as of run", 0, 0, NULL },
+    { "peer", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, peer),
+      "DIR",
+      "Folder into which npm installed node-llama-cpp: llama.cpp answers the "
+      "same in turns, for which --model has to be a .gguf file",
+      0, 0, NULL },
     { 0 },
+};
+
+struct times {
+    double prefill_s[MAX_ROUNDS];
+    double *decode_s; // rounds * decode of them
+    int n_prefill, n_decode;
 };
 
 // What was measured with one length of prompt.
 struct row {
     int context;
     struct dh_model_cost cost;
-    double prefill_s[MAX_ROUNDS];
-    double *decode_s; // rounds * decode of them
-    int n_prefill, n_decode;
+    struct times ours, peer;
 };
 
 struct bench {
@@ -59,7 +70,7 @@ struct bench {
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_bench_peak peak;
-    double load_s;
+    double load_s, peer_load_s;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
 };
@@ -101,8 +112,10 @@ static enum dh_status open_model(struct bench *b)
 
 static void bench_finish(struct bench *b)
 {
-    for (int i = 0; i < b->n_rows; i++)
-        dh_free(b->rows[i].decode_s);
+    for (int i = 0; i < b->n_rows; i++) {
+        dh_free(b->rows[i].ours.decode_s);
+        dh_free(b->rows[i].peer.decode_s);
+    }
     dh_model_destroy(b->model);
     dh_pool_destroy(b->pool);
     dh_free(b);
@@ -118,15 +131,19 @@ static int32_t best_id(const float *logits, int vocab)
     return best;
 }
 
-static int32_t *prompt_of(int n, int vocab)
+static int32_t *prompt_of(const struct dh_model_info *info, int n)
 {
     int32_t *ids;
     uint32_t s = 12345;
+    int vocab = info->vocab_size;
     int first = vocab > 2 * FIRST_ID ? FIRST_ID : 0;
     dh_array(ids, (size_t)n);
     for (int i = 0; i < n; i++) {
         s = s * 1664525U + 1013904223U;
         ids[i] = first + (int32_t)((s >> 8) % (uint32_t)(vocab - first));
+        // A placeholder would ask for a picture.
+        if (ids[i] == info->image_token_id || ids[i] == info->video_token_id)
+            ids[i] = first;
     }
     return ids;
 }
@@ -138,19 +155,18 @@ static enum dh_status measure(struct bench *b, struct row *row,
     int64_t start = dh_now_ns();
     enum dh_status st = dh_session_feed(s, ids, (size_t)row->context, NULL, 0);
     if (!st)
-        row->prefill_s[row->n_prefill++] = seconds_since(start);
+        row->ours.prefill_s[row->ours.n_prefill++] = seconds_since(start);
     for (int i = 0; i < b->o->decode && !st; i++) {
         int32_t id = best_id(dh_session_logits(s), vocab);
         start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
-        row->decode_s[row->n_decode++] = seconds_since(start);
+        row->ours.decode_s[row->ours.n_decode++] = seconds_since(start);
     }
     return st;
 }
 
 static enum dh_status one_round(struct bench *b, struct row *row)
 {
-    int vocab = dh_model_get_info(b->model)->vocab_size;
     struct dh_session_options so = { .max_tokens = row->context + b->o->decode,
                                      .chunk = CHUNK,
                                      .cancel = dh_app_cancel() };
@@ -158,10 +174,27 @@ static enum dh_status one_round(struct bench *b, struct row *row)
     enum dh_status st = dh_session_create(&s, b->model, &so);
     if (st)
         return st;
-    int32_t *ids = prompt_of(row->context, vocab);
+    int32_t *ids = prompt_of(dh_model_get_info(b->model), row->context);
     st = measure(b, row, s, ids);
     dh_free(ids);
     dh_session_destroy(s);
+    return st;
+}
+
+static enum dh_status peer_round(struct bench *b, struct row *row)
+{
+    struct dh_bench_llama l = { .folder = b->o->peer,
+                                .model = b->o->model,
+                                .threads = dh_pool_threads(b->pool) };
+    struct times *t = &row->peer;
+    int n;
+    enum dh_status st = dh_bench_llama_run(
+        &l, row->context, b->o->decode, &b->peer_load_s,
+        &t->prefill_s[t->n_prefill], t->decode_s + t->n_decode, &n);
+    if (!st) {
+        t->n_prefill++;
+        t->n_decode += n;
+    }
     return st;
 }
 
@@ -191,11 +224,16 @@ static enum dh_status run_rounds(struct bench *b)
     for (int i = 0; i < b->n_rows; i++) {
         struct row *row = &b->rows[i];
         dh_model_get_cost(b->model, row->context, &row->cost);
-        dh_array(row->decode_s, (size_t)b->rounds * (size_t)b->o->decode);
+        size_t n = (size_t)b->rounds * (size_t)b->o->decode;
+        dh_array(row->ours.decode_s, n);
+        dh_array(row->peer.decode_s, n);
     }
     for (int r = 0; r < b->rounds; r++) {
         for (int i = 0; i < b->n_rows; i++) {
-            enum dh_status st = one_round(b, &b->rows[(i + r) % b->n_rows]);
+            struct row *row = &b->rows[(i + r) % b->n_rows];
+            enum dh_status st = one_round(b, row);
+            if (!st && b->o->peer)
+                st = peer_round(b, row);
             if (st)
                 return st;
         }
@@ -246,32 +284,53 @@ static void put_head(const struct bench *b, struct dh_buf *out)
                   "p95", "tokens/s", "count", "%");
 }
 
+static void put_times(struct times *t, int context, double prefill_share,
+                      double decode_share, const char *who,
+                      const struct dh_model_cost *cost, struct dh_buf *out)
+{
+    char name[40];
+    double p = dh_bench_quantile(t->prefill_s, t->n_prefill, 0.5);
+    double p95 = dh_bench_quantile(t->prefill_s, t->n_prefill, 0.95);
+    snprintf(name, sizeof name, "%sprefill @%d", who, context);
+    dh_buf_printf(out, "%-22s %5d %8.1fms %8.1fms %10.1f %7.2fGFL %8.1f\n",
+                  name, t->n_prefill, p * 1e3, p95 * 1e3, context / p,
+                  cost->prefill_flops / 1e9, prefill_share / p * 100);
+    double bytes = cost->weight_bytes + cost->cache_bytes;
+    double d = dh_bench_quantile(t->decode_s, t->n_decode, 0.5);
+    double d95 = dh_bench_quantile(t->decode_s, t->n_decode, 0.95);
+    snprintf(name, sizeof name, "%sdecode @%d", who, context);
+    dh_buf_printf(out, "%-22s %5d %8.2fms %8.2fms %10.1f %8.1fMB %8.1f\n", name,
+                  t->n_decode, d * 1e3, d95 * 1e3, 1 / d, bytes / 1e6,
+                  decode_share / d * 100);
+}
+
 static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
 {
-    char name[32];
     double peak = peak_of(b);
-    double p = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.5);
-    double p95 = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.95);
-    snprintf(name, sizeof name, "prefill @%d", r->context);
-    dh_buf_printf(out, "%-22s %5d %8.1fms %8.1fms %10.1f %7.2fGFL %8.1f\n",
-                  name, r->n_prefill, p * 1e3, p95 * 1e3, r->context / p,
-                  r->cost.prefill_flops / 1e9,
-                  peak > 0 ? r->cost.prefill_flops / p / peak * 100 : 0);
     double bytes = r->cost.weight_bytes + r->cost.cache_bytes;
-    double d = dh_bench_quantile(r->decode_s, r->n_decode, 0.5);
-    double d95 = dh_bench_quantile(r->decode_s, r->n_decode, 0.95);
-    snprintf(name, sizeof name, "decode @%d", r->context);
-    dh_buf_printf(out, "%-22s %5d %8.2fms %8.2fms %10.1f %8.1fMB %8.1f\n", name,
-                  r->n_decode, d * 1e3, d95 * 1e3, 1 / d, bytes / 1e6,
-                  bytes / d / b->peak.read_bytes * 100);
+    double prefill = peak > 0 ? r->cost.prefill_flops / peak : 0;
+    double decode = bytes / b->peak.read_bytes;
+    put_times(&r->ours, r->context, prefill, decode, "", &r->cost, out);
+    if (!r->peer.n_decode)
+        return;
+    put_times(&r->peer, r->context, prefill, decode, "llama.cpp ", &r->cost,
+              out);
+    dh_buf_printf(
+        out, "%-22s prefill %.2f times as fast, decode %.2f\n",
+        "against llama.cpp",
+        dh_bench_quantile(r->peer.prefill_s, r->peer.n_prefill, 0.5) /
+            dh_bench_quantile(r->ours.prefill_s, r->ours.n_prefill, 0.5),
+        dh_bench_quantile(r->peer.decode_s, r->peer.n_decode, 0.5) /
+            dh_bench_quantile(r->ours.decode_s, r->ours.n_decode, 0.5));
 }
 
 static void put_row_json(const struct bench *b, struct row *r,
                          struct dh_buf *out)
 {
     struct dh_json_writer w;
-    double p = dh_bench_quantile(r->prefill_s, r->n_prefill, 0.5);
-    double d = dh_bench_quantile(r->decode_s, r->n_decode, 0.5);
+    struct times *t = &r->ours;
+    double p = dh_bench_quantile(t->prefill_s, t->n_prefill, 0.5);
+    double d = dh_bench_quantile(t->decode_s, t->n_decode, 0.5);
     dh_jw_init(&w, out);
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "context", r->context);
@@ -281,14 +340,23 @@ static void put_row_json(const struct bench *b, struct row *r,
     dh_jw_double(&w, "peak_flops", peak_of(b));
     dh_jw_double(&w, "prefill_s", p);
     dh_jw_double(&w, "prefill_p95_s",
-                 dh_bench_quantile(r->prefill_s, r->n_prefill, 0.95));
+                 dh_bench_quantile(t->prefill_s, t->n_prefill, 0.95));
     dh_jw_double(&w, "prefill_flops", r->cost.prefill_flops);
     dh_jw_double(&w, "decode_s", d);
     dh_jw_double(&w, "decode_p95_s",
-                 dh_bench_quantile(r->decode_s, r->n_decode, 0.95));
+                 dh_bench_quantile(t->decode_s, t->n_decode, 0.95));
     dh_jw_double(&w, "weight_bytes", r->cost.weight_bytes);
     dh_jw_double(&w, "cache_bytes", r->cost.cache_bytes);
     dh_jw_double(&w, "flops", r->cost.flops);
+    if (r->peer.n_decode) {
+        dh_jw_double(
+            &w, "llama_prefill_s",
+            dh_bench_quantile(r->peer.prefill_s, r->peer.n_prefill, 0.5));
+        dh_jw_double(
+            &w, "llama_decode_s",
+            dh_bench_quantile(r->peer.decode_s, r->peer.n_decode, 0.5));
+        dh_jw_double(&w, "llama_load_s", b->peer_load_s);
+    }
     dh_jw_end_object(&w);
     dh_buf_putc(out, '\n');
 }
@@ -303,6 +371,11 @@ static void report(struct bench *b, bool json)
         (json ? put_row_json : put_row)(b, &b->rows[i], &out);
     if (!json)
         dh_buf_printf(&out, "\npeak memory %.0f MB\n", megabytes_used());
+    if (!json && b->o->peer)
+        dh_buf_printf(&out,
+                      "llama.cpp through node, loaded in %.1f ms; %% is of the "
+                      "same limits\n",
+                      b->peer_load_s * 1e3);
     fputs(dh_buf_text(&out), stdout);
     dh_buf_finish(&out);
 }
@@ -320,6 +393,10 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
                           MAX_CONTEXTS, &b->n_rows);
     for (int i = 0; i < b->n_rows; i++)
         b->rows[i].context = contexts[i];
+    if (!st && o->peer && !(o->model && dh_gguf_is_path(o->model))) {
+        dh_error("--peer: llama.cpp reads --model FILE.gguf only");
+        st = DH_ERR_USAGE;
+    }
     if (!st)
         st = open_model(b);
     if (!st)

@@ -14,6 +14,7 @@
 
 struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
+    const char *peer; /* a folder with node-llama-cpp, or NULL */
     int decode, threads;
 };
 

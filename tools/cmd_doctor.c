@@ -15,6 +15,7 @@
 #include "capture/input_tap.h"
 #include "capture/screen.h"
 #include "model/model.h"
+#include "model/tokenizer.h"
 #include "tools/app.h"
 
 static const struct dh_opt doctor_opts[] = {
@@ -146,12 +147,12 @@ static void check_model(struct doctor *d)
     say(d, strcmp(i->kernels, "ref") == 0 ? DH_PROBE_WORSE : DH_PROBE_FINE,
         "CPU", text, "without AVX2 or AVX-512 a step takes much longer");
     dh_model_destroy(model);
-    char *tokenizer = dh_path_join(dir, "tokenizer.json");
-    bool there = dh_path_exists(tokenizer);
+    struct dh_tokenizer *tokenizer = NULL;
+    bool there = !dh_tokenizer_open(&tokenizer, dir);
     say(d, there ? DH_PROBE_FINE : DH_PROBE_BROKEN, "tokenizer",
-        there ? "tokenizer.json is there" : "no tokenizer.json in the folder",
-        "copy the checkpoint's tokenizer.json into it");
-    dh_free(tokenizer);
+        there ? "it can be read" : "it cannot be read",
+        "copy the checkpoint's tokenizer.json beside the weights");
+    dh_tokenizer_destroy(tokenizer);
     dh_free(dir);
 }
 

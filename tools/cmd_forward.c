@@ -29,8 +29,9 @@ static const struct dh_opt options_table[] = {
     { .name = "model",
       .type = DH_OPT_TEXT,
       .offset = offsetof(struct options, model),
-      .arg = "DIR",
-      .help = "The checkpoint; no tokenizer is needed" },
+      .arg = "PATH",
+      .help = "The checkpoint, a folder or a .gguf file; no tokenizer is "
+              "needed" },
     { .name = "input",
       .type = DH_OPT_TEXT,
       .offset = offsetof(struct options, input),

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/gguf.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "tools/app.h"
@@ -52,11 +53,11 @@ static void print_tensor(const struct dh_tensor *t, bool json)
     dh_buf_finish(&out);
 }
 
-static void print_types(const struct dh_safetensors *files)
+static void print_types(const struct dh_tensors *all)
 {
     size_t n[DH_DTYPE_COUNT] = { 0 }, bytes[DH_DTYPE_COUNT] = { 0 };
-    for (size_t i = 0; i < dh_safetensors_count(files); i++) {
-        const struct dh_tensor *t = dh_safetensors_at(files, i);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct dh_tensor *t = &all->at[i];
         n[t->dtype]++;
         bytes[t->dtype] += t->bytes;
     }
@@ -87,6 +88,53 @@ static void print_info(const struct dh_model_info *i, bool json)
            i->kernels);
 }
 
+static void print_value(const struct dh_gguf_value *v)
+{
+    struct dh_str text;
+    int64_t whole;
+    double real;
+    printf("  %.*s = ", (int)v->key.n, v->key.p);
+    bool held = false;
+    if (dh_gguf_text(v, &text)) {
+        dh_app_print_text(stdout, text.p, DH_MIN(text.n, 200), &held);
+        puts(text.n > 200 ? "..." : "");
+    } else if (dh_gguf_i64(v, &whole)) {
+        printf("%" PRId64 "\n", whole);
+    } else if (dh_gguf_double(v, &real)) {
+        printf("%g\n", real);
+    } else {
+        printf("%" PRIu64 " values\n", v->n);
+    }
+}
+
+// What is opened for a look at the files, one of them.
+struct files {
+    struct dh_safetensors *st;
+    struct dh_gguf *gguf;
+    const struct dh_tensors *all;
+};
+
+static enum dh_status open_files(struct files *f, const char *path)
+{
+    if (dh_gguf_is_path(path)) {
+        enum dh_status st = dh_gguf_open(&f->gguf, path);
+        f->all = st ? NULL : dh_gguf_list(f->gguf);
+        return st;
+    }
+    enum dh_status st = dh_safetensors_open(&f->st, path);
+    f->all = st ? NULL : dh_safetensors_list(f->st);
+    return st;
+}
+
+static void print_files(const struct files *f, bool json)
+{
+    if (json)
+        return;
+    print_types(f->all);
+    for (size_t i = 0; f->gguf && i < dh_gguf_count(f->gguf); i++)
+        print_value(dh_gguf_at(f->gguf, i));
+}
+
 static int run(int argc, char **argv)
 {
     struct dh_app_options app = DH_APP_DEFAULTS;
@@ -94,36 +142,36 @@ static int run(int argc, char **argv)
     struct dh_opt_set sets[] = { { inspect_opts, &o },
                                  { dh_app_opts, &app },
                                  { 0 } };
-    struct dh_safetensors *files = NULL;
+    struct files files = { 0 };
     struct dh_model *model = NULL;
     struct dh_model_options mo = { 0 };
     int n, status;
     if (!dh_app_parse(&dh_cmd_inspect, sets, &app, argc, argv, &n, &status))
         return status;
     if (n > 1)
-        return dh_app_usage(&dh_cmd_inspect, "one DIR is expected");
+        return dh_app_usage(&dh_cmd_inspect, "one checkpoint is expected");
     char *dir = n ? dh_strdup(argv[1]) : dh_app_asset("models/sprout");
-    enum dh_status st = dh_safetensors_open(&files, dir);
+    enum dh_status st = open_files(&files, dir);
     if (!st)
         st = dh_model_create(&model, dir, &mo);
     if (!st) {
         print_info(dh_model_get_info(model), app.json);
-        if (!app.json)
-            print_types(files);
+        print_files(&files, app.json);
     }
-    for (size_t i = 0; !st && o.tensors && i < dh_safetensors_count(files); i++)
-        print_tensor(dh_safetensors_at(files, i), app.json);
+    for (size_t i = 0; !st && o.tensors && i < files.all->n; i++)
+        print_tensor(&files.all->at[i], app.json);
     dh_model_destroy(model);
-    dh_safetensors_close(files);
+    dh_safetensors_close(files.st);
+    dh_gguf_close(files.gguf);
     dh_free(dir);
     return dh_app_exit(st);
 }
 
 const struct dh_command dh_cmd_inspect = {
     "inspect",
-    "[DIR]",
+    "[CHECKPOINT]",
     "Check a checkpoint and say what is in it",
-    NULL,
+    "CHECKPOINT is a folder of safetensors, or a file of llama.cpp (.gguf).",
     { inspect_opts, dh_app_opts },
     run,
 };

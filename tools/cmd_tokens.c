@@ -18,8 +18,9 @@ struct tokens_options {
 };
 
 static const struct dh_opt tokens_opts[] = {
-    { "model", 'm', DH_OPT_TEXT, offsetof(struct tokens_options, model), "DIR",
-      "Folder of tokenizer.json (default: the embedded sprout)", 0, 0, NULL },
+    { "model", 'm', DH_OPT_TEXT, offsetof(struct tokens_options, model), "PATH",
+      "The checkpoint whose tokenizer is meant (default: the embedded sprout)",
+      0, 0, NULL },
     { "decode", 0, DH_OPT_BOOL, offsetof(struct tokens_options, decode), NULL,
       "TEXT is ids; print their text", 0, 0, NULL },
     { "untrusted", 0, DH_OPT_BOOL, offsetof(struct tokens_options, untrusted),
@@ -32,9 +33,7 @@ static enum dh_status open_tokenizer(struct dh_tokenizer **out,
                                      const char *model)
 {
     char *dir = model ? dh_strdup(model) : dh_app_asset("models/sprout");
-    char *path = dh_path_join(dir, "tokenizer.json");
-    enum dh_status st = dh_tokenizer_create(out, path);
-    dh_free(path);
+    enum dh_status st = dh_tokenizer_open(out, dir);
     dh_free(dir);
     return st;
 }

@@ -26,7 +26,9 @@ static bool has_avx512(void)
 
 static bool has_avx512bf16(void)
 {
-    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+    // Every processor with BF16 has VNNI.
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+           __builtin_cpu_supports("avx512vnni");
 }
 
 static bool has_avx2(void)
@@ -51,8 +53,8 @@ const struct dh_kernels *dh_kernels_find(const char *name)
     bool exact = name && strcmp(name, "float32") == 0;
     for (size_t i = 0; i < DH_COUNTOF(choices); i++) {
         const struct dh_kernels *k = choices[i].k;
-        bool meant =
-            any || (exact && !k->pairs) || (name && strcmp(name, k->name) == 0);
+        bool meant = any || (exact && !k->pairs && !k->ints) ||
+                     (name && strcmp(name, k->name) == 0);
         if (meant && choices[i].works())
             return k;
     }

@@ -92,12 +92,15 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 }
 
 #    include "model/cpu/simd_priv.h"
+// After the intrinsics.
+#    include "model/cpu/expand_priv.h"
 
 const struct dh_kernels dh_kernels_avx2 = {
     .name = "avx2",
     .tile = tile,
     .pack = pack,
     .dot = dot,
+    .expand = expand,
     .soften = soften,
     .scale = scale,
     .add_scaled = add_scaled,

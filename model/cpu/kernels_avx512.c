@@ -9,17 +9,21 @@
 #    include "model/cpu/avx512_priv.h"
 // After the vectors that it is written in.
 #    include "model/cpu/simd_priv.h"
+// After the intrinsics.
+#    include "model/cpu/expand_priv.h"
 
-#    define ALL_IN_FLOAT32                                            \
-        .tile = tile, .pack = pack, .dot = dot, .soften = soften,     \
-        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm, \
-        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
+#    define ALL_IN_FLOAT32                                          \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,   \
+        .expand = expand, .scale = scale, .add_scaled = add_scaled, \
+        .rmsnorm = rmsnorm, .layernorm = layernorm, .gelu = gelu,   \
+        .swiglu = swiglu, .rope = rope
 
 const struct dh_kernels dh_kernels_avx512 = { .name = "avx512",
                                               ALL_IN_FLOAT32 };
 const struct dh_kernels dh_kernels_avx512bf16 = { .name = "avx512bf16",
                                                   ALL_IN_FLOAT32,
-                                                  .pairs = &dh_pairs_avx512 };
+                                                  .pairs = &dh_pairs_avx512,
+                                                  .ints = &dh_ints_avx512 };
 
 #else
 typedef int dh_kernels_avx512_unused;

@@ -5,8 +5,7 @@
 
 #    include "model/backend_priv.h"
 #    include "model/cpu/avx512_priv.h"
-
-#    define INLINE static inline __attribute__((always_inline))
+#    include "model/quant_priv.h"
 
 // acc + x.low * y.low + x.high * y.high in each lane; the words are bits.
 INLINE vec pair_fma(vec x, vec y, vec acc)
@@ -137,82 +136,157 @@ static void pack(uint32_t *dst, const struct dh_mat *w, int row0, int rows,
     }
 }
 
-// m rows of x against up to W rows of w: squares are turned, so that a lane is
-// a row of w and the sums are taken as in `tile`, to the last bit. What lies at
-// `next`, as many bytes again, is fetched meanwhile: rows side by side are so
-// many streams that the processor's own prefetcher loses them.
-INLINE void dot_group(float *y, size_t ldy, const uint32_t *x, size_t ldx,
-                      const int m, const struct dh_mat *w, int row, int rows,
-                      const float *bias, const uint8_t *next)
+// Groups of W rows that are summed at once: one alone would wait for itself.
+#    define GROUPS 2
+
+// m rows of x against up to GROUPS * W rows of w: squares are turned, so that a
+// lane is a row of w and the sums are taken as in `tile`, to the last bit. What
+// lies at `next`, as many bytes again, is fetched meanwhile.
+INLINE void dot_groups(const struct dh_dot *of, const uint32_t *x, size_t ldx,
+                       const int m, int r, int rows, const uint8_t *next)
 {
-    const uint8_t *from[W]; // rows beyond the last repeat it
-    float lanes[W] = { 0 };
-    vec acc[4]; // [row of x]
+    const struct dh_mat *w = of->w;
+    const uint8_t *from[GROUPS * W]; // rows beyond the last repeat it
+    float lanes[GROUPS * W] = { 0 };
+    vec acc[GROUPS][4]; // [group][row of x]
     int words = w->cols / 2, k = 0;
-    for (int j = 0; j < W; j++)
-        from[j] = row_of(w, row + (j < rows ? j : rows - 1));
-    if (bias)
-        memcpy(lanes, bias, (size_t)rows * sizeof(*lanes));
+    for (int j = 0; j < GROUPS * W; j++)
+        from[j] = row_of(w, of->row0 + r + (j < rows ? j : rows - 1));
 #    pragma GCC unroll 4
-    for (int i = 0; i < m; i++)
-        acc[i] = load(lanes);
+    for (int i = 0; i < m; i++) {
+        if (of->start)
+            memcpy(lanes, of->start + (size_t)i * of->lds + r,
+                   (size_t)rows * sizeof(*lanes));
+#    pragma GCC unroll 2
+        for (int g = 0; g < GROUPS; g++)
+            acc[g][i] = load(lanes + g * W);
+    }
     for (; k + W <= words; k += W) {
-        float turned[W * W];
-        vec square[W];
-#    pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            square[j] = load_bits(from[j] + (size_t)k * 4);
-        transpose(square);
-#    pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            store(turned + j * W, square[j]);
         if (next)
+            fetch(next + (size_t)k * 4 * GROUPS * W, GROUPS * W);
+#    pragma GCC unroll 2
+        for (int g = 0; g < GROUPS; g++) {
+            vec square[W];
+            load_turned(square, from + g * W, (size_t)k * 4);
 #    pragma GCC unroll 16
             for (int j = 0; j < W; j++)
-                __builtin_prefetch(next + (size_t)k * 4 * W + j * 64, 0, 2);
-#    pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
 #    pragma GCC unroll 4
-            for (int i = 0; i < m; i++)
-                acc[i] = pair_fma(load(turned + j * W),
-                                  word_of(x + (size_t)i * ldx + k + j), acc[i]);
+                for (int i = 0; i < m; i++)
+                    acc[g][i] = pair_fma(square[j],
+                                         word_of(x + (size_t)i * ldx + k + j),
+                                         acc[g][i]);
+        }
     }
     for (; k < words; k++) {
-        uint32_t word[W];
-        for (int j = 0; j < W; j++)
+        uint32_t word[GROUPS * W];
+        for (int j = 0; j < GROUPS * W; j++)
             memcpy(&word[j], from[j] + (size_t)k * 4, 4);
+#    pragma GCC unroll 2
+        for (int g = 0; g < GROUPS; g++)
 #    pragma GCC unroll 4
-        for (int i = 0; i < m; i++)
-            acc[i] = pair_fma(load_bits(word), word_of(x + (size_t)i * ldx + k),
-                              acc[i]);
+            for (int i = 0; i < m; i++)
+                acc[g][i] =
+                    pair_fma(load_bits(word + g * W),
+                             word_of(x + (size_t)i * ldx + k), acc[g][i]);
     }
 #    pragma GCC unroll 4
     for (int i = 0; i < m; i++) {
-        store(lanes, acc[i]);
-        memcpy(y + (size_t)i * ldy, lanes, (size_t)rows * sizeof(*lanes));
+#    pragma GCC unroll 2
+        for (int g = 0; g < GROUPS; g++)
+            store(lanes + g * W, acc[g][i]);
+        memcpy(of->y + (size_t)i * of->ldy + r, lanes,
+               (size_t)rows * sizeof(*lanes));
     }
 }
 
-INLINE void dot_m(float *y, size_t ldy, const uint32_t *x, size_t ldx,
-                  const int m, const struct dh_mat *w, int row0, int rows,
-                  const float *bias)
+INLINE void dot_m(const struct dh_dot *d, const uint32_t *x, size_t ldx,
+                  const int m)
 {
-    for (int r = 0; r < rows; r += W) {
-        bool more = rows - r >= 2 * W;
-        dot_group(y + r, ldy, x, ldx, m, w, row0 + r,
-                  rows - r < W ? rows - r : W, bias ? bias + r : NULL,
-                  more ? row_of(w, row0 + r + W) : NULL);
+    const int step = GROUPS * W;
+    for (int r = 0; r < d->rows; r += step) {
+        bool more = d->rows - r >= 2 * step;
+        dot_groups(d, x, ldx, m, r, d->rows - r < step ? d->rows - r : step,
+                   more ? row_of(d->w, d->row0 + r + step) : NULL);
     }
 }
 
-static void dot(float *y, size_t ldy, const uint32_t *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows, const float *bias)
+static void dot(const struct dh_dot *d, const uint32_t *x, size_t ldx)
 {
-    switch (m) {
-    case 1: dot_m(y, ldy, x, ldx, 1, w, row0, rows, bias); break;
-    case 2: dot_m(y, ldy, x, ldx, 2, w, row0, rows, bias); break;
-    case 3: dot_m(y, ldy, x, ldx, 3, w, row0, rows, bias); break;
-    default: dot_m(y, ldy, x, ldx, 4, w, row0, rows, bias); break;
+    if (d->w->dtype == DH_F8_E4M3) {
+        dh_pairs_dot_mxfp8(d, x, ldx);
+        return;
+    }
+    switch (d->m) {
+    case 1: dot_m(d, x, ldx, 1); break;
+    case 2: dot_m(d, x, ldx, 2); break;
+    case 3: dot_m(d, x, ldx, 3); break;
+    default: dot_m(d, x, ldx, 4); break;
+    }
+}
+
+// 32 codes as BF16, which has their exponents: what is below a normal number
+// comes from a table, and the block's power of two is added to the exponent.
+// Where the result might leave the normal numbers it is taken the long way.
+static void expand_mxfp8(uint16_t *out, const uint8_t *codes,
+                         const uint8_t *scales, int n)
+{
+    static const uint16_t small[32] = {
+        0,      0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60,
+        0x8000, 0xbb00, 0xbb80, 0xbbc0, 0xbc00, 0xbc20, 0xbc40, 0xbc60,
+    };
+    const __m512i table = _mm512_loadu_si512(small);
+    const __m512i one = _mm512_set1_epi16(1);
+    for (int i = 0; i < n; i += DH_QUANT_MX_BLOCK) {
+        __m512i c =
+            _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)(codes + i)));
+        __m512i sign = _mm512_slli_epi16(_mm512_srli_epi16(c, 7), 15);
+        __m512i low = _mm512_and_si512(c, _mm512_set1_epi16(0x7f));
+        __m512i v = _mm512_add_epi16(_mm512_slli_epi16(low, 4),
+                                     _mm512_set1_epi16(0x3c00));
+        v = _mm512_or_si512(v, sign);
+        __m512i at =
+            _mm512_or_si512(_mm512_and_si512(c, _mm512_set1_epi16(7)),
+                            _mm512_slli_epi16(_mm512_srli_epi16(c, 7), 3));
+        __mmask32 tiny = _mm512_cmplt_epu16_mask(low, _mm512_set1_epi16(8));
+        v = _mm512_mask_permutexvar_epi16(v, tiny, at, table);
+        v = _mm512_mask_mov_epi16(
+            v, _mm512_cmpeq_epi16_mask(low, _mm512_set1_epi16(0x7f)),
+            _mm512_set1_epi16(0x7fc0));
+        int scale = scales[i / DH_QUANT_MX_BLOCK];
+        if (scale - 127 < -110 || scale - 127 > 110) {
+            uint16_t at_one[DH_QUANT_MX_BLOCK];
+            _mm512_storeu_si512(at_one, v);
+            for (int j = 0; j < DH_QUANT_MX_BLOCK; j++)
+                out[i + j] = dh_f32_to_bf16(dh_bf16_to_f32(at_one[j]) *
+                                            dh_quant_e8m0((uint8_t)scale));
+            continue;
+        }
+        __m512i by =
+            _mm512_slli_epi16(_mm512_sub_epi16(_mm512_set1_epi16((short)scale),
+                                               _mm512_set1_epi16(127)),
+                              7);
+        // Neither zero nor NaN has an exponent to change.
+        __mmask32 number = _mm512_cmplt_epu16_mask(_mm512_sub_epi16(low, one),
+                                                   _mm512_set1_epi16(0x7e));
+        v = _mm512_mask_add_epi16(v, number, v, by);
+        _mm512_storeu_si512(out + i, v);
+    }
+}
+
+static void expand(uint16_t *out, const struct dh_mat *w, int row, int k0,
+                   int n)
+{
+    if (w->dtype == DH_F8_E4M3) {
+        size_t at = (size_t)row * (size_t)w->cols + (size_t)k0;
+        expand_mxfp8(out, (const uint8_t *)w->data + at,
+                     w->scales + at / DH_QUANT_MX_BLOCK, n);
+        return;
+    }
+    float wide[256];
+    for (int i = 0; i < n; i += 256) {
+        int some = n - i < 256 ? n - i : 256;
+        dh_kernels_avx512.expand(wide, w, row, k0 + i, some);
+        narrow(out + i, wide, (size_t)some);
     }
 }
 
@@ -221,6 +295,7 @@ const struct dh_pairs dh_pairs_avx512 = {
     .tile = tile,
     .pack = pack,
     .dot = dot,
+    .expand = expand,
 };
 
 #else

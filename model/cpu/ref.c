@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/backend_priv.h"
+#include "model/quant_priv.h"
 #include "model/tensor_priv.h"
 
 static float element(const struct dh_mat *w, size_t i)
@@ -40,16 +41,16 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
     }
 }
 
-static void dot(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows, const float *bias)
+static void dot(const struct dh_dot *d, const float *x, size_t ldx)
 {
-    for (int r = 0; r < rows; r++) {
-        for (int i = 0; i < m; i++) {
-            float s = bias ? bias[r] : 0;
+    const struct dh_mat *w = d->w;
+    for (int r = 0; r < d->rows; r++) {
+        for (int i = 0; i < d->m; i++) {
+            float s = d->start ? d->start[(size_t)i * d->lds + r] : 0;
             for (int k = 0; k < w->cols; k++)
                 s += x[(size_t)i * ldx + k] *
-                     element(w, (size_t)(row0 + r) * w->cols + k);
-            y[(size_t)i * ldy + r] = s;
+                     element(w, (size_t)(d->row0 + r) * w->cols + k);
+            d->y[(size_t)i * d->ldy + r] = s;
         }
     }
 }
@@ -140,6 +141,7 @@ const struct dh_kernels dh_kernels_ref = {
     .tile = tile,
     .pack = pack,
     .dot = dot,
+    .expand = dh_quant_expand,
     .soften = soften,
     .scale = scale,
     .add_scaled = add_scaled,

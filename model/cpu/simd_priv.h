@@ -9,7 +9,9 @@
  * bfloat16, as floats), transpose (W x W), sum_of, max_of.
  */
 
-#define INLINE static inline __attribute__((always_inline))
+#ifndef INLINE
+#    define INLINE static inline __attribute__((always_inline))
+#endif
 
 INLINE size_t row_bytes(const struct dh_mat *w)
 {
@@ -141,10 +143,10 @@ struct dots {
 INLINE void dot_block(const struct dots *d, vec acc[4][4], int k, const int m,
                       const int ng, const enum dh_dtype type)
 {
-    float turned[4][W * W];
-    vec square[W];
+    const int per = type == DH_BF16 ? 2 : 1;
 #pragma GCC unroll 4
     for (int g = 0; g < ng; g++) {
+        vec square[W];
 #pragma GCC unroll 16
         for (int j = 0; j < W; j++) {
             const uint8_t *at = d->from[g * W + j] + (size_t)k * d->size;
@@ -152,53 +154,59 @@ INLINE void dot_block(const struct dots *d, vec acc[4][4], int k, const int m,
         }
         transpose(square);
 #pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            store(turned[g] + j * W, square[j]);
-    }
-    const int per = type == DH_BF16 ? 2 : 1;
-    for (int j = 0; j < W; j++) {
+        for (int j = 0; j < W; j++) {
 #pragma GCC unroll 2
-        for (int half = 0; half < per; half++) {
-            vec x[4];
-#pragma GCC unroll 4
-            for (int i = 0; i < m; i++)
-                x[i] = set1(d->x[(size_t)i * d->ldx + k + j * per + half]);
-#pragma GCC unroll 4
-            for (int g = 0; g < ng; g++) {
-                vec v = load(turned[g] + j * W);
+            for (int half = 0; half < per; half++) {
+                vec v = square[j];
                 if (type == DH_BF16)
                     v = half ? high_half(v) : low_half(v);
 #pragma GCC unroll 4
                 for (int i = 0; i < m; i++)
-                    acc[g][i] = fma(x[i], v, acc[g][i]);
+                    acc[g][i] =
+                        fma(set1(d->x[(size_t)i * d->ldx + k + j * per + half]),
+                            v, acc[g][i]);
             }
         }
     }
 }
 
-// m rows of x against up to ng * W rows of w.
-INLINE void dot_groups(float *y, size_t ldy, const float *x, size_t ldx,
-                       const int m, const struct dh_mat *w, int row, int rows,
-                       const float *bias, const int ng,
+// m rows of x against `rows`, up to ng * W, rows of w from `r` of d on.
+INLINE void dot_groups(const struct dh_dot *of, const float *x, size_t ldx,
+                       const int m, int r, int rows, const int ng,
                        const enum dh_dtype type)
 {
+    const struct dh_mat *w = of->w;
     struct dots d = { .x = x, .ldx = ldx, .size = type == DH_F32 ? 4 : 2 };
     const int step = type == DH_BF16 ? 2 * W : W;
+    // What lies behind these rows is fetched meanwhile, in line: rows side by
+    // side are so many streams that the processor's own prefetcher loses them.
+    bool more = of->rows - r >= 2 * ng * W;
+    const uint8_t *next = (const uint8_t *)w->data +
+                          (size_t)(of->row0 + r + ng * W) * row_bytes(w);
+    const int lines = ng * W * step * (type == DH_F32 ? 4 : 2) / 64;
     float lanes[4 * W] = { 0 };
     vec acc[4][4]; // [group][row of x]
     for (int j = 0; j < ng * W; j++)
-        d.from[j] = (const uint8_t *)w->data +
-                    (size_t)(row + (j < rows ? j : rows - 1)) * row_bytes(w);
-    if (bias)
-        memcpy(lanes, bias, (size_t)rows * sizeof(*lanes));
+        d.from[j] =
+            (const uint8_t *)w->data +
+            (size_t)(of->row0 + r + (j < rows ? j : rows - 1)) * row_bytes(w);
 #pragma GCC unroll 4
-    for (int g = 0; g < ng; g++)
+    for (int i = 0; i < m; i++) {
+        if (of->start)
+            memcpy(lanes, of->start + (size_t)i * of->lds + r,
+                   (size_t)rows * sizeof(*lanes));
 #pragma GCC unroll 4
-        for (int i = 0; i < m; i++)
+        for (int g = 0; g < ng; g++)
             acc[g][i] = load(lanes + g * W);
+    }
     int k = 0;
-    for (; k + step <= w->cols; k += step)
+    for (; k + step <= w->cols; k += step) {
+        if (more)
+            for (int i = 0; i < lines; i++)
+                __builtin_prefetch(next + (size_t)(k / step * lines + i) * 64,
+                                   0, 2);
         dot_block(&d, acc, k, m, ng, type);
+    }
     for (; k < w->cols; k++) {
         for (int j = 0; j < ng * W; j++)
             dh_tensor_to_f32(type, d.from[j] + (size_t)k * d.size, 1,
@@ -215,43 +223,40 @@ INLINE void dot_groups(float *y, size_t ldy, const float *x, size_t ldx,
 #pragma GCC unroll 4
         for (int g = 0; g < ng; g++)
             store(lanes + g * W, acc[g][i]);
-        memcpy(y + (size_t)i * ldy, lanes, (size_t)rows * sizeof(*lanes));
+        memcpy(of->y + (size_t)i * of->ldy + r, lanes,
+               (size_t)rows * sizeof(*lanes));
     }
 }
 
-INLINE void dot_type(float *y, size_t ldy, const float *x, size_t ldx,
-                     const int m, const struct dh_mat *w, int row0, int rows,
-                     const float *bias, const enum dh_dtype type)
+INLINE void dot_type(const struct dh_dot *d, const float *x, size_t ldx,
+                     const int m, const enum dh_dtype type)
 {
     // As many sums in flight as the registers hold: the multiply-add's latency
     // is what limits a single one.
     const int ng = m <= 2 ? 4 : 2;
-    for (int r = 0; r < rows; r += ng * W) {
-        int n = rows - r < ng * W ? rows - r : ng * W;
-        dot_groups(y + r, ldy, x, ldx, m, w, row0 + r, n,
-                   bias ? bias + r : NULL, ng, type);
-    }
+    for (int r = 0; r < d->rows; r += ng * W)
+        dot_groups(d, x, ldx, m, r, d->rows - r < ng * W ? d->rows - r : ng * W,
+                   ng, type);
 }
 
-INLINE void dot_m(float *y, size_t ldy, const float *x, size_t ldx, const int m,
-                  const struct dh_mat *w, int row0, int rows, const float *bias)
+INLINE void dot_m(const struct dh_dot *d, const float *x, size_t ldx,
+                  const int m)
 {
-    if (w->dtype == DH_BF16)
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_BF16);
-    else if (w->dtype == DH_F16)
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_F16);
+    if (d->w->dtype == DH_BF16)
+        dot_type(d, x, ldx, m, DH_BF16);
+    else if (d->w->dtype == DH_F16)
+        dot_type(d, x, ldx, m, DH_F16);
     else
-        dot_type(y, ldy, x, ldx, m, w, row0, rows, bias, DH_F32);
+        dot_type(d, x, ldx, m, DH_F32);
 }
 
-static void dot(float *y, size_t ldy, const float *x, size_t ldx, int m,
-                const struct dh_mat *w, int row0, int rows, const float *bias)
+static void dot(const struct dh_dot *d, const float *x, size_t ldx)
 {
-    switch (m) {
-    case 1: dot_m(y, ldy, x, ldx, 1, w, row0, rows, bias); break;
-    case 2: dot_m(y, ldy, x, ldx, 2, w, row0, rows, bias); break;
-    case 3: dot_m(y, ldy, x, ldx, 3, w, row0, rows, bias); break;
-    default: dot_m(y, ldy, x, ldx, 4, w, row0, rows, bias); break;
+    switch (d->m) {
+    case 1: dot_m(d, x, ldx, 1); break;
+    case 2: dot_m(d, x, ldx, 2); break;
+    case 3: dot_m(d, x, ldx, 3); break;
+    default: dot_m(d, x, ldx, 4); break;
     }
 }
 

@@ -54,7 +54,9 @@ static struct dh_mat matrix(enum dh_dtype type, int rows, int cols)
         else
             memcpy(data + i * 2, &h, 2);
     }
-    return (struct dh_mat){ data, type, rows, cols };
+    return (struct dh_mat){
+        .data = data, .dtype = type, .rows = rows, .cols = cols
+    };
 }
 
 static void free_matrix(struct dh_mat *m)

@@ -111,7 +111,7 @@ static void test_usage_errors_exit_with_2(void)
     CHECK_USAGE("one QUESTION", "ask");
     CHECK_USAGE("one FILE", "grab");
     CHECK_USAGE("no action", "act");
-    CHECK_USAGE("one DIR", "inspect", "a", "b");
+    CHECK_USAGE("one checkpoint", "inspect", "a", "b");
     CHECK_USAGE("are needed", "forward", "--model", "x");
     CHECK_USAGE("no operand", "doctor", "now");
     CHECK_USAGE("unknown option", "doctor", "--xyzzy");

@@ -67,6 +67,63 @@ static void test_inspect_tells_the_shapes(void)
     dh_free(dir);
 }
 
+/* --- quantize --- */
+
+static void test_quantize_writes_what_the_others_read(void)
+{
+    struct dh_checkpoint_spec spec = { .dtype = DH_BF16 };
+    char *dir = checkpoint(&spec), *file = dh_test_path("m.gguf");
+    char *eight = dh_test_path("eight");
+    struct said s;
+    RUN(&s, "quantize", "--log=error", dir, file, "--to", "q8_0");
+    CHECK_SAID(&s, 0, "the best token is the same at ", "");
+    said_finish(&s);
+    RUN(&s, "inspect", file);
+    CHECK_SAID(&s, 0, "6 layers of 64, vocabulary 256, context 4096", "");
+    CHECK_SAID(&s, 0, "general.architecture = minimax-m3", "");
+    CHECK_SAID(&s, 0, "Q8_0", "");
+    said_finish(&s);
+    RUN(&s, "quantize", "--json", "--log=error", "--agree=64", dir, eight,
+        "--to", "mxfp8");
+    CHECK_SAID(&s, 0, "\"positions\":64,", "");
+    CHECK(json_lines(s.out) > 50);
+    said_finish(&s);
+    RUN(&s, "inspect", "--json", eight);
+    CHECK_SAID(&s, 0, "\"has_vision\":true", "");
+    said_finish(&s);
+    dh_free(dir);
+    dh_free(file);
+    dh_free(eight);
+}
+
+static void test_quantize_refuses_what_it_cannot_do(void)
+{
+    struct dh_checkpoint_spec spec = { .dtype = DH_BF16 };
+    char *dir = checkpoint(&spec), *file = dh_test_path("m.gguf");
+    struct said s;
+    RUN(&s, "quantize", dir, file);
+    CHECK_SAID(&s, 2, "", "--to TYPE");
+    said_finish(&s);
+    RUN(&s, "quantize", dir, file, "--to", "q3");
+    CHECK_SAID(&s, 2, "", "q3");
+    said_finish(&s);
+    RUN(&s, "quantize", dir, file, "--to", "nvfp4");
+    CHECK_SAID(&s, 2, "", "is a GGUF file");
+    said_finish(&s);
+    put_file(file, "GGUF, but no more", 17);
+    RUN(&s, "inspect", file);
+    CHECK_SAID(&s, 1, "", "m.gguf: byte ");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", file, "hello");
+    CHECK_SAID(&s, 1, "", "m.gguf: byte ");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--peer", dir, "--model", dir);
+    CHECK_SAID(&s, 2, "", "--peer");
+    said_finish(&s);
+    dh_free(dir);
+    dh_free(file);
+}
+
 static void check_refused(const char *dir, const char *err)
 {
     static const char *const commands[] = { "inspect", "doctor" };
@@ -542,6 +599,8 @@ static void test_forward_needs_a_place_to_write(void)
 }
 
 DH_TESTS(DH_TEST(inspect_tells_the_shapes),
+         DH_TEST(quantize_writes_what_the_others_read),
+         DH_TEST(quantize_refuses_what_it_cannot_do),
          DH_TEST(a_checkpoint_with_wrong_shapes_is_refused),
          DH_TEST(a_checkpoint_with_a_hole_is_refused),
          DH_TEST(a_checkpoint_cut_short_is_refused),
