@@ -8,6 +8,7 @@
 static const struct dh_command *const kinds[] = {
     &dh_cmd_eval_ground,
     &dh_cmd_eval_steps,
+    &dh_cmd_eval_tasks,
     &dh_cmd_eval_score,
     &dh_cmd_eval_compare,
     NULL,
