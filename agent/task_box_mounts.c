@@ -121,7 +121,7 @@ static bool system_folders(void)
     for (size_t i = 0; i < DH_COUNTOF(shown); i++)
         if (!show(shown[i]))
             return false;
-    return dir("/var") && dir("/var/cache") && dir("/var/lib") &&
+    return dir("/var/cache") && dir("/var/lib") &&
            show("/var/cache/fontconfig") && show("/var/lib/dbus") &&
            file("/.passwd", "root:x:0:0::/root:/bin/sh\n"
                             "user:x:1000:1000::" DH_BOX_HOME ":/bin/sh\n") &&
@@ -131,8 +131,8 @@ static bool system_folders(void)
 static bool own_folders(void)
 {
     static const char *const made[] = {
-        "/dev",      "/proc", "/tmp",      "/var/tmp", "/run",
-        "/run/user", "/home", DH_BOX_HOME, "/root",    "/run/user/1000"
+        "/dev",      "/proc", "/tmp",      "/var",  "/var/tmp",      "/run",
+        "/run/user", "/home", DH_BOX_HOME, "/root", "/run/user/1000"
     };
     for (size_t i = 0; i < DH_COUNTOF(made); i++)
         if (!dir(made[i]))
