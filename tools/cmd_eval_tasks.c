@@ -31,7 +31,7 @@
 
 struct tasks_options {
     const char *script, *out, *resume, *screen;
-    int max_steps, trials, jobs;
+    int max_steps, trials, jobs, setup_seconds;
     double max_seconds;
     bool noop, oracle, check, video;
 };
@@ -45,6 +45,9 @@ static const struct dh_opt tasks_opts[] = {
       "Ask nothing more after so many seconds of a task, unless it says "
       "otherwise (default: 900)",
       1, 86400, NULL },
+    { "setup-seconds", 0, DH_OPT_INT,
+      offsetof(struct tasks_options, setup_seconds), "N",
+      "A set-up that takes longer has failed (default: 90)", 1, 3600, NULL },
     { "trials", 'k', DH_OPT_INT, offsetof(struct tasks_options, trials), "K",
       "Try each task so often (default: 1)", 1, 1000, NULL },
     { "jobs", 'j', DH_OPT_INT, offsetof(struct tasks_options, jobs), "N",
@@ -311,6 +314,7 @@ static _Noreturn void be_trial(const struct tasks *t, const struct job *j,
         .max_steps = task->max_steps ? DH_MIN(task->max_steps, t->o.max_steps)
                                      : t->o.max_steps,
         .timeout_s = task->timeout_s > 0 ? task->timeout_s : t->o.max_seconds,
+        .setup_s = t->o.setup_seconds,
         .video = t->o.video,
         .cancel = dh_app_cancel(),
     };
@@ -690,10 +694,12 @@ static int run_tasks(struct tasks *t)
 
 static int run(int argc, char **argv)
 {
-    struct tasks t = {
-        .o = { .max_steps = 30, .trials = 1, .jobs = 1, .max_seconds = 900 },
-        .app = DH_APP_DEFAULTS
-    };
+    struct tasks t = { .o = { .max_steps = 30,
+                              .trials = 1,
+                              .jobs = 1,
+                              .max_seconds = 900,
+                              .setup_seconds = 90 },
+                       .app = DH_APP_DEFAULTS };
     struct dh_opt_set sets[] = { { tasks_opts, &t.o },
                                  { dh_model_opt_table, &t.model },
                                  { dh_app_opts, &t.app },

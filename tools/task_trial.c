@@ -24,7 +24,6 @@
 #define DH_LOG_TAG "task"
 #include "base/log.h"
 
-#define SETUP_S 90
 #define CHECK_S 60
 #define MAX_ARG 64
 
@@ -417,7 +416,8 @@ enum dh_status dh_trial_run(const struct dh_task *t,
     enum dh_status st = dh_task_desk_open(&d, &o->desk);
     if (!st) {
         *up_ms = d.up_ms;
-        st = dh_task_desk_setup(&d, t, t->config, dh_now_ns() + SETUP_S * DH_S);
+        st = dh_task_desk_setup(&d, t, t->config,
+                                dh_now_ns() + o->setup_s * DH_S);
     }
     if (st) {
         st = spoiled(r, &d, DH_EVAL_ERROR_SETUP, st);

@@ -24,7 +24,8 @@ struct dh_trial_options {
     const char *script;             /* answers in place of a model, or NULL */
     const char *session;            /* the agent's folder, or NULL: none */
     int max_steps;
-    double timeout_s;
+    double timeout_s; /* of the agent */
+    int setup_s;      /* of what comes before it */
     bool video;
     struct dh_cancel *cancel;
 };
