@@ -520,14 +520,22 @@ static void run_mode(struct tasks *t, enum dh_trial_mode mode, bool *told)
             if (t->failed || dh_cancel_is_set(dh_app_cancel()))
                 return;
             *j = (struct job){ .item = i, .trial = trial, .mode = mode };
-            if (is_done(t, j)) {
-                t->total--;
-                continue;
-            }
-            if (!is_invalid(t, j))
+            if (!is_done(t, j) && !is_invalid(t, j))
                 start(t, j, (int)(j - t->job));
         }
     }
+}
+
+static int count_left(const struct tasks *t, enum dh_trial_mode mode,
+                      int trials)
+{
+    int n = 0;
+    for (int i = 0; i < t->n; i++)
+        for (int trial = 1; trial <= trials; trial++) {
+            struct job j = { .item = i, .trial = trial, .mode = mode };
+            n += !is_done(t, &j);
+        }
+    return n;
 }
 
 static enum dh_status write_run(struct tasks *t, bool ended)
@@ -574,7 +582,9 @@ static enum dh_status run_all(struct tasks *t)
 {
     struct dh_eval_results rs;
     bool told = false, agent = !t->o.noop && !t->o.oracle;
-    t->total = t->n * (t->o.noop + t->o.oracle + (agent ? t->o.trials : 0));
+    t->total = count_left(t, DH_TRIAL_NOOP, t->o.noop) +
+               count_left(t, DH_TRIAL_ORACLE, t->o.oracle) +
+               count_left(t, DH_TRIAL_AGENT, agent ? t->o.trials : 0);
     dh_array(t->up_ms, (size_t)t->total + 1);
     enum dh_status st = write_run(t, false);
     if (!st)
