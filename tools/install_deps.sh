@@ -23,11 +23,11 @@ build='build-essential pkg-config
     libmicrohttpd-dev
     libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
 checks='openssl xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
-    mount xterm groff-base zenity dbus-daemon at-spi2-core curl
+    mount procps xterm groff-base zenity openbox xdotool dbus-daemon at-spi2-core curl
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-noto-core librsvg2-common dbus-x11'
-tasks="$demo procps yad featherpad pcmanfm x11-apps obconf lxappearance
+tasks="$demo yad featherpad pcmanfm x11-apps obconf lxappearance
     chromium xdg-utils libglib2.0-bin"
 fuzz='clang libclang-rt-14-dev'
 clients='nodejs npm'
