@@ -7,6 +7,7 @@
 #   make test-base  one folder's tests; also capture, actions, vision, model,
 #                   agent, tools
 #   make bench      measure the embedded model on real applications
+#   make tasks      the live tasks, by nobody, by their solutions and by sprout
 #   make bench-io   measure seeing and acting beside other programs
 #   make gates      format, order of the folders, banned calls
 #   MODE=debug|asan|tsan|release picks the kind of build, V=1 shows commands.
@@ -65,7 +66,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 Q := $(if $(V),,@)
 SAY := @$(if $(V),:,echo)
 
-.PHONY: all check demo test gates install clean bench bench-io fuzz
+.PHONY: all check demo tasks test gates install clean bench bench-io fuzz
 all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
@@ -171,6 +172,11 @@ demo:
 	tools/install_deps.sh --demo
 	$(MAKE) MODE=release
 	tools/demo.sh
+
+tasks: $(B)/deskhand
+	tools/install_deps.sh --tasks
+	$(B)/deskhand eval tasks --noop --oracle --jobs 2 --out tasks-out
+	$(B)/deskhand eval tasks --jobs 2 --threads 1 --resume tasks-out
 
 bench: $(B)/deskhand
 	$(B)/deskhand eval ground assets/eval/real

@@ -35,7 +35,7 @@ extern const struct dh_command dh_cmd_run, dh_cmd_locate, dh_cmd_ask,
     dh_cmd_quantize;
 /* What eval evaluates, named "eval ground" and the like. */
 extern const struct dh_command dh_cmd_eval_ground, dh_cmd_eval_steps,
-    dh_cmd_eval_score, dh_cmd_eval_compare;
+    dh_cmd_eval_score, dh_cmd_eval_compare, dh_cmd_eval_tasks;
 /* The commands below this one, NULL at their end; none for most. */
 const struct dh_command *const *dh_command_kinds(const struct dh_command *c);
 

@@ -3,6 +3,7 @@
 #
 #   --demo  also what tools/demo.sh runs
 #   --fuzz  also clang and its runtime, where they can be had
+#   --tasks also the programs of assets/tasks
 #   --bench also the programs that bench-io compares with, likewise
 #   --replay also the programs of tests/x11/replay_table.sh, likewise
 #   --clients also node and npm, for the packages that talk to the server; the
@@ -23,10 +24,12 @@ build='build-essential pkg-config
     libmicrohttpd-dev
     libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
 checks='openssl xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
-    mount xterm groff-base zenity dbus-daemon at-spi2-core curl
+    mount procps xterm groff-base zenity openbox xdotool dbus-daemon at-spi2-core curl
     xserver-xorg-core xserver-xorg-video-dummy xserver-xephyr'
 demo='xvfb openbox xterm zenity galculator mousepad x11-utils xdotool xclip
     fonts-noto-core librsvg2-common dbus-x11'
+tasks="$demo yad featherpad pcmanfm x11-apps obconf lxappearance
+    chromium xdg-utils libglib2.0-bin"
 fuzz='clang libclang-rt-14-dev'
 clients='nodejs npm'
 bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'
@@ -39,6 +42,7 @@ optional=''
 for arg in "$@"; do
     case $arg in
     --demo) want="$want $demo" ;;
+    --tasks) want="$want $tasks" ;;
     --fuzz) optional="$optional $fuzz" ;;
     --bench) optional="$optional $bench" ;;
     --replay) optional="$optional $replay" ;;

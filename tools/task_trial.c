@@ -1,0 +1,437 @@
+#include "tools/task_trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actions/action.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#define DH_LOG_TAG "task"
+#include "base/log.h"
+
+#define CHECK_S 60
+#define MAX_ARG 64
+
+/* What the agent's events said. */
+struct told {
+    struct dh_eval_result *r;
+    const struct dh_task *t;
+    int acts;
+    bool differs; // from the oracle's actions, at the first that does
+    bool other_place;
+    int64_t begin_ns;
+};
+
+// ---- how it went wrong
+// -------------------------------------------------------
+
+// The next action of a run beside that of the solution.
+static void hold_beside(struct told *x, const struct dh_json *e,
+                        struct dh_size screen)
+{
+    const struct dh_json *line = x->t->oracle;
+    struct dh_action a;
+    int i = x->acts++;
+    if (dh_json_kind(line) != DH_JSON_ARRAY || x->differs)
+        return;
+    for (line = dh_json_first(line); line && i; i--)
+        line = dh_json_next(line);
+    if (!line || !dh_action_of_text(dh_json_text(line), false, &a, NULL)) {
+        x->differs = true;
+        return;
+    }
+    // "p" is a list of points; the last one counts.
+    const struct dh_json *p = dh_json_first(dh_json_find(e, "p"));
+    while (dh_json_next(p))
+        p = dh_json_next(p);
+    double dx = dh_json_number(dh_json_first(p)) - a.at.x * screen.w / 1000.0;
+    double dy = dh_json_number(dh_json_next(dh_json_first(p))) -
+                a.at.y * screen.h / 1000.0;
+    const char *op = dh_json_text(dh_json_find(e, "op"));
+    bool same = strcmp(op, dh_action_name(&a)) == 0;
+    x->other_place = same && a.has_at && p && hypot(dx, dy) > 24;
+    x->differs = !same || x->other_place;
+    dh_action_finish(&a);
+}
+
+static const char *how_of(const struct told *x)
+{
+    const struct dh_eval_result *r = x->r;
+    bool canonical = dh_json_kind(x->t->oracle) == DH_JSON_ARRAY;
+    if (r->hit)
+        return x->t->infeasible ? "declined rightly" : NULL;
+    if (strcmp(r->end, "failed") == 0)
+        return "declined wrongly";
+    bool claims =
+        strcmp(r->end, "done") == 0 || strcmp(r->end, "answered") == 0;
+    if (x->t->infeasible)
+        return claims ? "claimed falsely, cannot be done" : "not declined";
+    if (!canonical)
+        return claims ? "claimed falsely" : "not finished";
+    if (x->differs && x->other_place)
+        return claims ? "claimed falsely, wrong place" : "wrong place";
+    if (x->differs)
+        return claims ? "claimed falsely, wrong action" : "wrong action";
+    return claims ? "claimed falsely, stopped early" : "not finished";
+}
+
+// ---- the agent, as a child
+// ---------------------------------------------------
+
+static double sum_of(const struct dh_json *e, const char *const *names)
+{
+    double sum = 0;
+    for (; *names; names++)
+        sum += dh_json_number(dh_json_find(e, *names));
+    return sum;
+}
+
+static void take_event(struct told *x, const struct dh_json *e,
+                       struct dh_size screen)
+{
+    static const char *const thought[] = { "preprocess_ms", "vision_ms",
+                                           "prefill_ms",    "decode_ms",
+                                           "wire_ms",       NULL };
+    struct dh_eval_result *r = x->r;
+    const char *kind = dh_json_text(dh_json_find(e, "event"));
+    if (strcmp(kind, "answer") == 0) {
+        r->ms_model += sum_of(e, thought);
+    } else if (strcmp(kind, "act") == 0) {
+        if (x->acts == 0)
+            r->ms_first = (double)(dh_now_ns() - x->begin_ns) / 1e6;
+        hold_beside(x, e, screen);
+    } else if (strcmp(kind, "done") == 0) {
+        r->ms_act += dh_json_number(dh_json_find(e, "act_ms"));
+        r->ms_settle += dh_json_number(dh_json_find(e, "settle_ms"));
+    } else if (strcmp(kind, "result") == 0) {
+        dh_free(r->end);
+        r->end = dh_strdup(dh_json_text(dh_json_find(e, "end")));
+        r->steps = (int)dh_json_number(dh_json_find(e, "steps"));
+        r->tokens_in =
+            (int64_t)dh_json_number(dh_json_find(e, "prompt_tokens"));
+        r->tokens_cached =
+            (int64_t)dh_json_number(dh_json_find(e, "cached_tokens"));
+        r->tokens_out =
+            (int64_t)dh_json_number(dh_json_find(e, "answer_tokens"));
+        r->cost = dh_json_number(dh_json_find(e, "cost"));
+        if (dh_json_find(e, "text"))
+            r->raw = dh_strdup(dh_json_text(dh_json_find(e, "text")));
+    }
+}
+
+static void take_lines(struct told *x, struct dh_buf *in, struct dh_size screen)
+{
+    char *at = in->data, *end;
+    while (at && (end = memchr(at, '\n', in->len - (size_t)(at - in->data)))) {
+        struct dh_diag diag = { 0 };
+        struct dh_json *e = dh_json_parse(at, (size_t)(end - at), &diag);
+        if (e)
+            take_event(x, e, screen);
+        dh_json_free(e);
+        at = end + 1;
+    }
+    if (!at)
+        return;
+    size_t rest = in->len - (size_t)(at - in->data);
+    memmove(in->data, at, rest);
+    in->len = rest;
+}
+
+struct argv {
+    char *v[MAX_ARG + 1];
+    int n;
+};
+
+DH_PRINTF(2, 3) static void add(struct argv *a, const char *fmt, ...)
+{
+    struct dh_buf b;
+    va_list ap;
+    if (a->n == MAX_ARG)
+        return;
+    dh_buf_init(&b, 1 << 16);
+    va_start(ap, fmt);
+    dh_buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    a->v[a->n++] = dh_buf_take(&b);
+}
+
+// What differs from zero was said.
+static void add_options(struct argv *a, const struct dh_opt_set *s)
+{
+    for (; s && s->table; s++) {
+        for (const struct dh_opt *o = s->table; o->name; o++) {
+            const char *at = (const char *)s->base + o->offset;
+            const char *text = NULL;
+            double number = 0;
+            int whole = 0;
+            switch (o->type) {
+            case DH_OPT_TEXT: memcpy(&text, at, sizeof text); break;
+            case DH_OPT_DOUBLE: memcpy(&number, at, sizeof number); break;
+            case DH_OPT_INT:
+            case DH_OPT_ENUM: memcpy(&whole, at, sizeof whole); break;
+            case DH_OPT_BOOL: whole = *(const bool *)at; break;
+            case DH_OPT_LIST: break;
+            }
+            if (text)
+                add(a, "--%s=%s", o->name, text);
+            else if (number > 0)
+                add(a, "--%s=%.17g", o->name, number);
+            else if (whole && o->type == DH_OPT_ENUM)
+                add(a, "--%s=%s", o->name, o->names[whole]);
+            else if (whole && o->type == DH_OPT_BOOL)
+                add(a, "--%s", o->name);
+            else if (whole)
+                add(a, "--%s=%d", o->name, whole);
+        }
+    }
+}
+
+static void arguments(struct argv *a, const struct dh_task *t,
+                      const struct dh_trial_options *o, int display,
+                      const char *script)
+{
+    add(a, "deskhand");
+    add(a, "run");
+    add(a, "--json");
+    add(a, "--display=:%d", display);
+    add(a, "--mode=free"); // nobody can be asked, and all it reaches is ours
+    add(a, "--max-steps=%d", o->max_steps);
+    add(a, "--max-seconds=%.17g", o->timeout_s);
+    if (o->session)
+        add(a, "--session=%s", o->session);
+    else
+        add(a, "--no-record");
+    if (!o->video)
+        add(a, "--no-video");
+    if (script)
+        add(a, "--script=%s", script);
+    else
+        add_options(a, o->agent);
+    add(a, "--");
+    add(a, "%s", t->instruction);
+}
+
+static _Noreturn void be_agent(struct argv *a, int out, int keep)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    setsid(); // Ctrl-C is for us, who ask it to stop
+    // A bus of the user's own knows nothing of that desktop.
+    unsetenv("DBUS_SESSION_BUS_ADDRESS");
+    unsetenv("WAYLAND_DISPLAY");
+    unsetenv("XAUTHORITY");
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, 0);
+    dup2(out, 1);
+    if (keep >= 0)
+        fcntl(keep, F_SETFD, 0);
+    execv("/proc/self/exe", a->v);
+    _exit(127);
+}
+
+// Reads what it says until it ends; asks it to stop at a cancel or too late.
+static int listen_to(struct told *x, const struct dh_trial_options *o,
+                     pid_t pid, int fd)
+{
+    struct dh_buf in;
+    // It stops by itself at its own limit; what hangs is ended.
+    int64_t limit = x->begin_ns + (int64_t)((o->timeout_s + 60) * 1e9);
+    int status = 0, asked = 0;
+    bool open = true;
+    dh_buf_init(&in, 8 << 20);
+    while (open) {
+        char bytes[65536];
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int n = poll(&p, 1, 100);
+        bool stop = dh_cancel_is_set(o->cancel) || dh_now_ns() > limit;
+        if (stop && asked < 2 && (!asked || dh_now_ns() > limit)) {
+            kill(pid, asked ? SIGKILL : SIGTERM);
+            limit = dh_now_ns() + 10 * DH_S;
+            asked++;
+        }
+        if (n <= 0)
+            continue;
+        ssize_t got = read(fd, bytes, sizeof bytes);
+        open = got > 0 || (got < 0 && errno == EINTR);
+        if (got > 0)
+            dh_buf_put(&in, bytes, (size_t)got);
+        if (in.overflow)
+            dh_buf_clear(&in);
+        take_lines(x, &in, o->desk.screen);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    dh_buf_finish(&in);
+    return status;
+}
+
+static enum dh_status run_agent(struct told *x,
+                                const struct dh_trial_options *o, int display,
+                                const char *script, int keep)
+{
+    struct argv a = { .n = 0 };
+    int fd[2];
+    if (pipe2(fd, O_CLOEXEC)) {
+        dh_error("pipe: %s", strerror(errno));
+        return DH_ERR_IO;
+    }
+    arguments(&a, x->t, o, display, script);
+    x->begin_ns = dh_now_ns();
+    pid_t pid = fork();
+    if (pid == 0)
+        be_agent(&a, fd[1], keep);
+    close(fd[1]);
+    int status = pid > 0 ? listen_to(x, o, pid, fd[0]) : -1;
+    close(fd[0]);
+    for (int i = 0; i < a.n; i++)
+        dh_free(a.v[i]);
+    if (dh_cancel_is_set(o->cancel))
+        return DH_ERR_CANCELLED;
+    if (pid > 0 && WIFEXITED(status) && x->r->end)
+        return DH_OK;
+    dh_error("the agent ended %s %d and said no result",
+             WIFSIGNALED(status) ? "by signal" : "with status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    return DH_ERR_IO;
+}
+
+// The solution is a command in the room, or actions that the agent plays.
+static enum dh_status run_oracle(struct told *x, struct dh_task_desk *d,
+                                 const struct dh_trial_options *o)
+{
+    const struct dh_json *line = x->t->oracle;
+    struct dh_buf text;
+    char path[32];
+    int status = 0;
+    enum dh_status st;
+    if (!line) {
+        x->r->note = dh_strdup("it has no oracle");
+        return DH_ERR_NOTFOUND;
+    }
+    dh_buf_init(&text, 4 << 20);
+    if (dh_json_kind(line) == DH_JSON_STRING) {
+        dh_buf_puts(&text, dh_json_text(line));
+        struct dh_buf out;
+        dh_buf_init(&out, 400);
+        st = dh_box_run(d->box, dh_buf_text(&text), -1,
+                        dh_now_ns() + CHECK_S * DH_S, &out, &status);
+        if (st || status) {
+            dh_buf_clear(&text);
+            dh_buf_printf(&text, "its oracle: exit status %d, %s %s", status,
+                          st ? dh_status_name(st) : "", dh_buf_text(&out));
+            x->r->note = dh_strdup(dh_buf_text(&text));
+        }
+        dh_buf_finish(&out);
+        x->r->end = dh_strdup("done");
+    } else {
+        for (line = dh_json_first(line); line; line = dh_json_next(line))
+            dh_buf_printf(&text, "%s\n", dh_json_text(line));
+        int fd = memfd_create("oracle", MFD_CLOEXEC);
+        st = DH_ERR_IO;
+        if (fd >= 0 &&
+            write(fd, dh_buf_text(&text), text.len) == (ssize_t)text.len) {
+            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+            st = run_agent(x, o, d->display, path, fd);
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    dh_buf_finish(&text);
+    return st;
+}
+
+// ---- the trial
+// -----------------------------------------------------------------
+
+static enum dh_status spoiled(struct dh_eval_result *r, struct dh_task_desk *d,
+                              enum dh_eval_error error, enum dh_status st)
+{
+    r->error = error;
+    if (!r->note)
+        r->note = dh_strdup(d->why ? d->why : dh_status_name(st));
+    if (st == DH_ERR_CANCELLED || (st == DH_ERR_UNSUPPORTED && !d->box))
+        return st;
+    return DH_OK;
+}
+
+static enum dh_status act(struct told *x, struct dh_task_desk *d,
+                          const struct dh_trial_options *o)
+{
+    switch (o->mode) {
+    case DH_TRIAL_AGENT: return run_agent(x, o, d->display, o->script, -1);
+    case DH_TRIAL_ORACLE: return run_oracle(x, d, o);
+    case DH_TRIAL_NOOP: break;
+    }
+    x->r->end = dh_strdup("done");
+    return DH_OK;
+}
+
+static enum dh_status judge(struct told *x, struct dh_task_desk *d,
+                            const struct dh_trial_options *o)
+{
+    struct dh_eval_result *r = x->r;
+    double score = 0;
+    if (strcmp(r->end, "error") == 0) {
+        r->error = DH_EVAL_ERROR_ENDPOINT;
+        r->note = dh_strdup("the agent's model, screen or input failed");
+        return DH_OK;
+    }
+    if (strcmp(r->end, "stopped") == 0)
+        return DH_ERR_CANCELLED;
+    enum dh_status st =
+        dh_task_desk_score(d, x->t, strcmp(r->end, "failed") == 0,
+                           dh_now_ns() + CHECK_S * DH_S, &score);
+    if (st)
+        return spoiled(r, d, DH_EVAL_ERROR_SETUP, st);
+    r->score = score;
+    r->hit = score >= 1;
+    if (strcmp(r->end, "nonsense") == 0)
+        r->error = DH_EVAL_ERROR_FORMAT;
+    if (o->mode == DH_TRIAL_AGENT && how_of(x))
+        r->note = dh_strdup(how_of(x));
+    return DH_OK;
+}
+
+enum dh_status dh_trial_run(const struct dh_task *t,
+                            const struct dh_trial_options *o,
+                            struct dh_eval_result *r, double *up_ms)
+{
+    struct dh_task_desk d;
+    struct told x = { .r = r, .t = t };
+    *up_ms = 0;
+    enum dh_status st = dh_task_desk_open(&d, &o->desk);
+    if (!st) {
+        *up_ms = d.up_ms;
+        st = dh_task_desk_setup(&d, t, t->config,
+                                dh_now_ns() + o->setup_s * DH_S);
+    }
+    if (st) {
+        st = spoiled(r, &d, DH_EVAL_ERROR_SETUP, st);
+        dh_task_desk_close(&d);
+        return st;
+    }
+    st = act(&x, &d, o);
+    if (st)
+        st = spoiled(r, &d,
+                     o->mode == DH_TRIAL_AGENT ? DH_EVAL_ERROR_ENDPOINT
+                                               : DH_EVAL_ERROR_INVALID,
+                     st);
+    else
+        st = judge(&x, &d, o);
+    dh_task_desk_close(&d);
+    return st;
+}
