@@ -15,12 +15,19 @@
 // A manager tells of a focus by a property; this is for those that do not.
 #define LOOK_NS (50 * DH_MS)
 
+// One that has gone leaves its mark on the root, but not on its own window.
 static bool has_manager(struct dh_windows *w)
 {
-    Window check[2];
+    Window check[2], same[2];
     Atom mark = XInternAtom(w->dpy, "_NET_SUPPORTING_WM_CHECK", False);
-    return dh_windows_property(w, DefaultRootWindow(w->dpy), mark, XA_WINDOW,
-                               check, sizeof check) >= sizeof check[0];
+    dh_x11_ask_begin(w->dpy);
+    bool has =
+        dh_windows_property(w, DefaultRootWindow(w->dpy), mark, XA_WINDOW,
+                            check, sizeof check) >= sizeof check[0] &&
+        dh_windows_property(w, check[0], mark, XA_WINDOW, same, sizeof same) >=
+            sizeof same[0] &&
+        same[0] == check[0];
+    return dh_x11_ask_end(w->dpy) && has;
 }
 
 // What a pager sends, and managers obey.
@@ -134,10 +141,10 @@ static bool has_focus(struct dh_windows *w, Window id)
     return focus == id;
 }
 
-static void raise_it(struct dh_windows *w, Window id)
+static void raise_it(struct dh_windows *w, Window id, bool managed)
 {
     static const long by_pager[] = { 2, CurrentTime };
-    if (has_manager(w)) {
+    if (managed) {
         ask_manager(w, id, "_NET_ACTIVE_WINDOW", by_pager,
                     DH_COUNTOF(by_pager));
         return;
@@ -152,9 +159,10 @@ enum dh_status dh_windows_raise(struct dh_windows *w, unsigned long id,
     bool done;
     if (dh_x11_is_lost(w->dpy))
         return DH_ERR_CLOSED;
+    bool managed = has_manager(w);
     dh_x11_trap_begin(w->dpy);
     watch(w, id, true);
-    raise_it(w, id);
+    raise_it(w, id, managed);
     do
         done = has_focus(w, id);
     while (!done && wait_more(w, until_ns));
@@ -174,11 +182,12 @@ static bool is_at(struct dh_windows *w, Window id, struct dh_rect box)
 }
 
 // The box is without the manager's frame, which is what static gravity says.
-static void place_it(struct dh_windows *w, Window id, struct dh_rect box)
+static void place_it(struct dh_windows *w, Window id, struct dh_rect box,
+                     bool managed)
 {
     const long data[] = { StaticGravity | 0xf << 8 | 2 << 12, box.x, box.y,
                           box.w, box.h };
-    if (has_manager(w))
+    if (managed)
         ask_manager(w, id, "_NET_MOVERESIZE_WINDOW", data, DH_COUNTOF(data));
     else
         XMoveResizeWindow(w->dpy, id, box.x, box.y, (unsigned)box.w,
@@ -193,11 +202,12 @@ enum dh_status dh_windows_place(struct dh_windows *w, unsigned long id,
         return DH_ERR_CLOSED;
     if (dh_rect_is_empty(box))
         return DH_ERR_TIMEOUT;
+    bool managed = has_manager(w);
     dh_x11_trap_begin(w->dpy);
     watch(w, id, true);
     done = is_at(w, id, box);
     if (!done)
-        place_it(w, id, box);
+        place_it(w, id, box, managed);
     while (!done && wait_more(w, until_ns))
         done = is_at(w, id, box);
     return end_of(w, id, done);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 
@@ -45,6 +46,17 @@ static void test_windows_are_told_from_the_top(void)
     XCloseDisplay(dpy);
 }
 
+// A manager that was killed leaves its mark, and obeys nobody.
+static void leave_a_mark(Display *dpy)
+{
+    Window gone = open_window(dpy, "WM", 10, false);
+    XDestroyWindow(dpy, gone);
+    XChangeProperty(dpy, DefaultRootWindow(dpy),
+                    XInternAtom(dpy, "_NET_SUPPORTING_WM_CHECK", False),
+                    XA_WINDOW, 32, PropModeReplace, (unsigned char *)&gone, 1);
+    XSync(dpy, False);
+}
+
 static void test_a_window_comes_to_the_top_and_to_its_place(void)
 {
     Display *dpy = XOpenDisplay(NULL);
@@ -53,6 +65,7 @@ static void test_a_window_comes_to_the_top_and_to_its_place(void)
     struct dh_rect box = { 300, 200, 240, 130 };
     int n;
     CHECK_INT(dh_windows_create(&w, NULL), DH_OK);
+    leave_a_mark(dpy);
     Window one = open_window(dpy, "One", 10, false);
     open_window(dpy, "Two", 50, false);
     int64_t until = dh_now_ns() + 20 * DH_S;
