@@ -323,6 +323,13 @@ static enum dh_rung_found by_place(struct dh_ladder *l)
             : &l->t->t.rect;
     if (!l->then || dh_rect_is_empty(l->tight))
         return DH_FOUND_NONE;
+    if (dh_ladder_is_menu_line(l)) {
+        dh_ladder_add(l, DH_RUNG_PLACE, moved(*of, l->by), 1);
+        struct dh_candidate *c = &l->out->candidate[l->out->n - 1];
+        c->at =
+            (struct dh_point){ l->t->t.at.x + l->by.x, l->t->t.at.y + l->by.y };
+        return DH_FOUND_ONE;
+    }
     for (int ix = 0; ix <= (dw ? 2 : 0); ix++)
         for (int iy = 0; iy <= (dh ? 2 : 0); iy++) {
             struct dh_point by = { l->by.x + dw * ix / 2,

@@ -34,6 +34,9 @@ struct dh_rect dh_ladder_pixels(const struct dh_ladder *l, struct dh_rect r);
 /* At this place, in root pixels, it looks like what was recorded, in any size.
  * Also in agent/find_template.c. */
 bool dh_ladder_looks_like(const struct dh_ladder *l, struct dh_rect rect);
+/* It is a line of an open menu, which is as large as it was and reads the same
+ * there, whatever is lit. */
+bool dh_ladder_is_menu_line(const struct dh_ladder *l);
 /* Rung 4: agent/find_template.c. */
 enum dh_rung_found dh_ladder_template(struct dh_ladder *l);
 /* Rung 5: chooses among the candidates from number `first` on. */

@@ -9,6 +9,7 @@
 #define PIECE_PX     16   // about two letters
 #define PIECE_SCORE  0.75 // so well each of them has to match
 #define AROUND_SCORE 0.6
+#define LINE_PX      14 // of a menu, inside of what lights up
 #define EDGE_PX      3  // what frames an element is no part of its meaning
 #define FLAT_RANGE   32 // of 255
 #define VOTES        (8 + DH_A11Y_LABELS)
@@ -139,6 +140,27 @@ bool dh_ladder_looks_like(const struct dh_ladder *l, struct dh_rect rect)
     enum dh_match_found found =
         dh_match_find(f, area, l->then, l->tight, &o, &best, 1, &n);
     return found == DH_MATCH_ONE || found == DH_MATCH_SEVERAL;
+}
+
+bool dh_ladder_is_menu_line(const struct dh_ladder *l)
+{
+    const struct dh_target *t = &l->t->t;
+    const struct dh_window *is = l->now->window;
+    struct dh_rect was = t->window.box;
+    if (!l->then || !t->window.menu || !is || is->box.w != was.w ||
+        is->box.h != was.h)
+        return false;
+    struct dh_rect line = { was.x + EDGE_PX, t->at.y - LINE_PX / 2,
+                            was.w - 2 * EDGE_PX, LINE_PX };
+    line = dh_rect_intersect(line, was);
+    line = dh_rect_intersect(
+        line, (struct dh_rect){ 0, 0, l->then->width, l->then->height });
+    if (line.h < LINE_PX || is_flat(l->then, line))
+        return false;
+    struct dh_match m = { .rect = { line.x + l->by.x - l->now->frame->screen.x,
+                                    line.y + l->by.y - l->now->frame->screen.y,
+                                    line.w, line.h } };
+    return fits_in_detail(l, line, line, &m, true);
 }
 
 // By its edges an empty field is like any box, so what is around has to be

@@ -84,6 +84,11 @@ void dh_replay_bind(struct dh_replaying *r, unsigned long then,
     r->bound[r->n_bound++].now = now;
 }
 
+static bool has_size_of(const struct dh_window *a, const struct dh_window *b)
+{
+    return a->box.w == b->box.w && a->box.h == b->box.h;
+}
+
 const struct dh_window *dh_replay_window(const struct dh_replaying *r,
                                          const struct dh_window *recorded,
                                          const char *pattern, bool sure)
@@ -98,10 +103,11 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
         const struct dh_window *w = &r->stack.item[i];
         int fit = dh_recorded_window_fits(recorded, pattern, w);
         // One that stands for another one is it only by its full name.
-        fit = 2 * fit - is_bound(r, w->id);
-        // A hint of the program has its class as well.
-        if (w->own || (w->menu && !recorded->menu) || fit <= most ||
-            (sure && fit < 3))
+        fit = 4 * fit - 2 * is_bound(r, w->id);
+        fit += fit > 0 && has_size_of(w, recorded);
+        // A hint or a menu of the program has its class and title as well.
+        if (w->own || w->menu != recorded->menu || fit <= most ||
+            (sure && fit < 6))
             continue;
         best = w;
         most = fit;

@@ -125,6 +125,13 @@ static void find_crops(struct dh_target *t, const struct dh_frame *f)
     t->n_crop = dh_region_count(f, in, DH_TARGET_MANY);
 }
 
+// Where a menu is open, many programs tell of what lies below it.
+static bool is_below_menu(const struct dh_target *t)
+{
+    struct dh_rect in = dh_rect_intersect(t->node.rect, t->window.box);
+    return t->window.menu && (in.w < t->node.rect.w || in.h < t->node.rect.h);
+}
+
 void dh_target_find(struct dh_target *t, const struct dh_frame *frame,
                     struct dh_point at, const struct dh_window *window,
                     struct dh_a11y *a11y)
@@ -137,6 +144,12 @@ void dh_target_find(struct dh_target *t, const struct dh_frame *frame,
     if (!t->has_node)
         miss(t, a11y ? "node: the program tells of none there"
                      : "node: no accessibility bus");
+    if (t->has_node && is_below_menu(t)) {
+        t->has_node = false;
+        memset(&t->node, 0, sizeof t->node);
+        memset(&t->place, 0, sizeof t->place);
+        miss(t, "node: the program tells of what is below its menu");
+    }
     if (!frame) {
         miss(t, "crop: no picture");
         return;
