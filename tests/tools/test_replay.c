@@ -114,6 +114,7 @@ static void test_a_moved_window_is_followed_or_brought_back(void)
     PLAY(&said, dir, "--no-arrange");
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, 0, "done: 4 of 4 steps", NULL);
+    said_finish(&said);
     PLAY(&said, dir, NULL);
     CHECK_SAID(&said, 0, "place 3", NULL);
     CHECK_SAID(&said, 0, "left_click 130 152", NULL);
@@ -324,7 +325,9 @@ static void test_a_secret_that_nobody_gives_is_asked_for_before(void)
     struct said said;
     char *dir = record_customer();
     RUN(&said, "mark", dir, "2", "pin", "--part", "d", "--secret");
+    said_finish(&said);
     RUN(&said, "mark", dir, "--remove", "customer");
+    said_finish(&said);
     RUN(&said, "mark", dir, "2", "pin", "--secret");
     said_finish(&said);
     form_start(&f, &(struct form_options){ 0 });
