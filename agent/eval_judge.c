@@ -31,7 +31,9 @@ static enum reading reading_of(const struct dh_answer *a, enum dh_status st,
         return READS_NOTHING;
     if (first->op == DH_ACTION_FAIL || first->op == DH_ACTION_ASK)
         return READS_REFUSAL;
-    if (st || !first->has_at)
+    // A stranger's line may not say how large the picture was.
+    bool nowhere = !first->on_screen && dh_rect_is_empty(area);
+    if (st || !first->has_at || nowhere)
         return READS_NOTHING;
     *out = first->on_screen ? first->at : dh_view_to_screen(&view, first->at);
     return READS_POINT;

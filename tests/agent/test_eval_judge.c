@@ -120,6 +120,17 @@ static void test_a_second_look(void)
     dh_eval_result_finish(&r);
 }
 
+static void test_a_picture_of_no_size_has_no_points(void)
+{
+    struct dh_eval_result r;
+    fill(&r, "1", CLICK(500, 500));
+    r.item.size = (struct dh_size){ 0, 0 };
+    dh_eval_judge(&r);
+    CHECK(!r.hit && !r.has_point);
+    CHECK_INT(r.error, DH_EVAL_ERROR_FORMAT);
+    dh_eval_result_finish(&r);
+}
+
 // Wherever the target is, a first answer that is wrong by 5 % of the picture
 // still shows it.
 static void test_a_crop_keeps_the_target(void)
@@ -217,5 +228,5 @@ static void test_doubts(void)
 }
 
 DH_TESTS(DH_TEST(boxes), DH_TEST(polygons), DH_TEST(what_is_not_there),
-         DH_TEST(a_second_look), DH_TEST(a_crop_keeps_the_target),
-         DH_TEST(doubts));
+         DH_TEST(a_second_look), DH_TEST(a_picture_of_no_size_has_no_points),
+         DH_TEST(a_crop_keeps_the_target), DH_TEST(doubts));
