@@ -104,7 +104,7 @@ static void test_hostile_set_ups_are_counted_and_the_run_goes_on(void)
     char *ends = task("ends", "kill -9 -1", "\"true\"");
     char *good = task("good", "true", "\"echo done >~/x\"");
     char *out = dh_test_path("run");
-    RUN(&s, "eval", "tasks", "--oracle", "--jobs=2", "--setup-seconds=8",
+    RUN(&s, "eval", "tasks", "--oracle", "--jobs=1", "--setup-seconds=10",
         "--out", out, bomb, hang, disk, ends, good);
     need_rooms(&s);
     CHECK_SAID(&s, 1, "4 of 5 could not be set up", NULL);
