@@ -88,21 +88,29 @@ static bool is_blank(struct dh_str line)
     return dh_str_trim(line).n == 0;
 }
 
+// NULL: it is no JSON; logged.
+static struct dh_json *read_line(const struct dh_import *x,
+                                 const struct dh_lines *l, struct dh_str line)
+{
+    struct dh_diag why = { 0 };
+    struct dh_json *o = dh_json_parse(line.p, line.n, &why);
+    if (!o)
+        dh_error("%s: line %lld: %s", x->o->src, (long long)l->number,
+                 why.text);
+    return o;
+}
+
 // The task of that id, or the first one. Its line alone is in memory.
 static struct dh_json *find_task(struct dh_import *x, struct dh_lines *l)
 {
     struct dh_str line;
-    struct dh_diag why = { 0 };
     enum dh_status st;
     while (!(st = dh_lines_next(l, &line)) && !dh_cancel_is_set(x->o->cancel)) {
         if (is_blank(line))
             continue;
-        struct dh_json *o = dh_json_parse(line.p, line.n, &why);
-        if (!o) {
-            dh_error("%s: line %lld: %s", x->o->src, (long long)l->number,
-                     why.text);
+        struct dh_json *o = read_line(x, l, line);
+        if (!o)
             return NULL;
-        }
         if (!x->o->pick || strcmp(text_of(o, "task_id"), x->o->pick) == 0)
             return o;
         dh_json_free(o);
@@ -179,17 +187,13 @@ static enum dh_status osworld_lines(struct dh_import *x, struct dh_lines *l,
                                     const char *folder)
 {
     struct dh_str line;
-    struct dh_diag why = { 0 };
     enum dh_status st;
     while (!(st = dh_lines_next(l, &line)) && !dh_cancel_is_set(x->o->cancel)) {
         if (is_blank(line))
             continue;
-        struct dh_json *o = dh_json_parse(line.p, line.n, &why);
-        if (!o) {
-            dh_error("%s: line %lld: %s", x->o->src, (long long)l->number,
-                     why.text);
+        struct dh_json *o = read_line(x, l, line);
+        if (!o)
             return DH_ERR_FORMAT;
-        }
         st = osworld_step(x, folder, o);
         dh_json_free(o);
         if (st)

@@ -3,13 +3,13 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/tensor_priv.h"
 
 #define DH_LOG_TAG "gguf"
 #include "base/log.h"
@@ -290,48 +290,23 @@ static enum dh_status take_file(struct dh_gguf *g, const uint8_t *data,
     return c.st;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct dh_tensor *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct dh_tensor *const *x = a, *const *y = b;
-    if ((*x)->data != (*y)->data)
-        return (uintptr_t)(*x)->data < (uintptr_t)(*y)->data ? -1 : 1;
-    return (*x)->bytes < (*y)->bytes ? -1 : (*x)->bytes > (*y)->bytes;
-}
-
 static enum dh_status sort_tensors(struct dh_gguf *g, struct dh_diag *diag)
 {
     if (g->n == 0) {
         dh_diag_set(diag, 0, "the file holds no tensor");
         return DH_ERR_FORMAT;
     }
-    qsort(g->tensors, g->n, sizeof(*g->tensors), by_name);
-    const struct dh_tensor **order;
-    dh_array(order, g->n);
-    for (size_t i = 0; i < g->n; i++)
-        order[i] = &g->tensors[i];
-    qsort(order, g->n, sizeof(*order), by_place);
-    enum dh_status st = DH_OK;
-    for (size_t i = 1; i < g->n && !st; i++) {
-        const struct dh_tensor *a = order[i - 1], *b = order[i];
-        if (strcmp(g->tensors[i - 1].name, g->tensors[i].name) == 0) {
-            dh_diag_set(diag, 0, "%.80s is there twice", g->tensors[i].name);
-            st = DH_ERR_FORMAT;
-        } else if (a->shard == b->shard && a->data + a->bytes > b->data) {
-            dh_diag_set(diag, 0, "%.60s and %.60s overlap", a->name, b->name);
-            st = DH_ERR_FORMAT;
-        }
-    }
-    dh_free(order);
+    const struct dh_tensor *pair[2];
+    enum dh_tensors_fault fault = dh_tensors_sort(g->tensors, g->n, pair);
+    if (fault == DH_TENSORS_TWICE)
+        dh_diag_set(diag, 0, "%.80s is there twice", pair[1]->name);
+    else if (fault == DH_TENSORS_OVERLAP)
+        dh_diag_set(diag, 0, "%.60s and %.60s overlap", pair[0]->name,
+                    pair[1]->name);
     g->list = (struct dh_tensors){ .at = g->tensors,
                                    .n = g->n,
                                    .norms_plus_one = true };
-    return st;
+    return fault ? DH_ERR_FORMAT : DH_OK;
 }
 
 enum dh_status dh_gguf_parse(struct dh_gguf **out, const uint8_t *data,

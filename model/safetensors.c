@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/tensor_priv.h"
 
 #define DH_LOG_TAG "safetensors"
 #include "base/log.h"
@@ -348,58 +349,22 @@ static enum dh_status open_index(struct dh_safetensors *st, const char *path)
     return s;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct dh_tensor *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct dh_tensor *const *x = a, *const *y = b;
-    if ((*x)->data != (*y)->data)
-        return (uintptr_t)(*x)->data < (uintptr_t)(*y)->data ? -1 : 1;
-    return (*x)->bytes < (*y)->bytes ? -1 : (*x)->bytes > (*y)->bytes;
-}
-
-// Gaps between tensors do no harm; two tensors in one place mean that the
-// header was tampered with.
-static enum dh_status check_overlaps(const struct dh_safetensors *st)
-{
-    const struct dh_tensor **order;
-    dh_array(order, st->n);
-    for (size_t i = 0; i < st->n; i++)
-        order[i] = &st->tensors[i];
-    qsort(order, st->n, sizeof(*order), by_place);
-    enum dh_status s = DH_OK;
-    for (size_t i = 1; i < st->n && !s; i++) {
-        const struct dh_tensor *a = order[i - 1], *b = order[i];
-        if (a->shard == b->shard && a->data + a->bytes > b->data) {
-            dh_error("%s: %.80s and %.80s overlap", st->shards[a->shard].name,
-                     a->name, b->name);
-            s = DH_ERR_FORMAT;
-        }
-    }
-    dh_free(order);
-    return s;
-}
-
 static enum dh_status sort_tensors(struct dh_safetensors *st)
 {
     if (st->n == 0) {
         dh_error("%s: the checkpoint holds no tensor", st->dir);
         return DH_ERR_FORMAT;
     }
-    qsort(st->tensors, st->n, sizeof(*st->tensors), by_name);
-    for (size_t i = 1; i < st->n; i++) {
-        const struct dh_tensor *a = &st->tensors[i - 1], *b = a + 1;
-        if (strcmp(a->name, b->name) == 0) {
-            dh_error("%.80s is there twice, in %s and in %s", a->name,
-                     st->shards[a->shard].name, st->shards[b->shard].name);
-            return DH_ERR_FORMAT;
-        }
-    }
-    return check_overlaps(st);
+    const struct dh_tensor *pair[2];
+    enum dh_tensors_fault fault = dh_tensors_sort(st->tensors, st->n, pair);
+    if (fault == DH_TENSORS_TWICE)
+        dh_error("%.80s is there twice, in %s and in %s", pair[0]->name,
+                 st->shards[pair[0]->shard].name,
+                 st->shards[pair[1]->shard].name);
+    else if (fault == DH_TENSORS_OVERLAP)
+        dh_error("%s: %.80s and %.80s overlap", st->shards[pair[0]->shard].name,
+                 pair[0]->name, pair[1]->name);
+    return fault ? DH_ERR_FORMAT : DH_OK;
 }
 
 static void advise(const struct dh_safetensors *st)
@@ -476,13 +441,6 @@ const struct dh_tensor *dh_safetensors_at(const struct dh_safetensors *st,
 const struct dh_tensors *dh_safetensors_list(const struct dh_safetensors *st)
 {
     return &st->list;
-}
-
-const struct dh_tensor *dh_tensors_find(const struct dh_tensors *all,
-                                        const char *name)
-{
-    struct dh_tensor key = { .name = name };
-    return bsearch(&key, all->at, all->n, sizeof(key), by_name);
 }
 
 const struct dh_tensor *dh_safetensors_find(const struct dh_safetensors *st,

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 float dh_f16_to_f32(uint16_t h)
 {
@@ -88,4 +90,57 @@ bool dh_tensor_has_shape(const struct dh_tensor *t, const int64_t *shape,
 {
     return t->n_dims == n_dims &&
            memcmp(t->shape, shape, (size_t)n_dims * sizeof(*shape)) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct dh_tensor *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct dh_tensor *const *x = a, *const *y = b;
+    if ((*x)->data != (*y)->data)
+        return (uintptr_t)(*x)->data < (uintptr_t)(*y)->data ? -1 : 1;
+    return (*x)->bytes < (*y)->bytes ? -1 : (*x)->bytes > (*y)->bytes;
+}
+
+const struct dh_tensor *dh_tensors_find(const struct dh_tensors *all,
+                                        const char *name)
+{
+    struct dh_tensor key = { .name = name };
+    return bsearch(&key, all->at, all->n, sizeof(key), by_name);
+}
+
+static bool find_overlap(const struct dh_tensor *t, size_t n,
+                         const struct dh_tensor *pair[2])
+{
+    const struct dh_tensor **order;
+    bool found = false;
+    dh_array(order, n);
+    for (size_t i = 0; i < n; i++)
+        order[i] = &t[i];
+    qsort(order, n, sizeof(*order), by_place);
+    for (size_t i = 1; i < n && !found; i++) {
+        pair[0] = order[i - 1];
+        pair[1] = order[i];
+        found = pair[0]->shard == pair[1]->shard &&
+                pair[0]->data + pair[0]->bytes > pair[1]->data;
+    }
+    dh_free(order);
+    return found;
+}
+
+enum dh_tensors_fault dh_tensors_sort(struct dh_tensor *t, size_t n,
+                                      const struct dh_tensor *pair[2])
+{
+    qsort(t, n, sizeof(*t), by_name);
+    for (size_t i = 1; i < n; i++) {
+        pair[0] = &t[i - 1];
+        pair[1] = &t[i];
+        if (strcmp(t[i - 1].name, t[i].name) == 0)
+            return DH_TENSORS_TWICE;
+    }
+    return find_overlap(t, n, pair) ? DH_TENSORS_OVERLAP : DH_TENSORS_FINE;
 }

@@ -47,4 +47,14 @@ const char *dh_tensor_shape_text(const int64_t *shape, int n_dims, char *out,
 bool dh_tensor_has_shape(const struct dh_tensor *t, const int64_t *shape,
                          int n_dims);
 
+enum dh_tensors_fault {
+    DH_TENSORS_FINE,
+    DH_TENSORS_TWICE,   /* the pair has one name */
+    DH_TENSORS_OVERLAP, /* the pair shares bytes of one file: gaps do no harm,
+                         * but this means that the header was tampered with */
+};
+/* Puts them into name order; pair[] is set where something is wrong. */
+DH_MUST_USE enum dh_tensors_fault
+dh_tensors_sort(struct dh_tensor *t, size_t n, const struct dh_tensor *pair[2]);
+
 #endif
