@@ -43,10 +43,7 @@ for arg in "$@"; do
     case $arg in
     --demo) want="$want $demo" ;;
     --tasks) want="$want $tasks" ;;
-    --fuzz) optional="$optional $fuzz" ;;
-    --bench) optional="$optional $bench" ;;
-    --replay) optional="$optional $replay" ;;
-    --clients) optional="$optional $clients" ;;
+    --fuzz|--bench|--replay|--clients) optional="$optional ${arg#--}" ;;
     *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
     esac
 done
@@ -86,7 +83,9 @@ install() {
 
 # shellcheck disable=SC2086
 install $want
-if [ -n "$optional" ]; then
-    # shellcheck disable=SC2086
-    install $optional || echo "install_deps.sh: going on without:$optional"
-fi
+# Each group by itself: one that cannot be had takes no other with it.
+for group in $optional; do
+    eval "packages=\$$group"
+    # shellcheck disable=SC2154,SC2086
+    install $packages || echo "install_deps.sh: going on without:" $packages
+done
