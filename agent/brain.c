@@ -53,6 +53,12 @@ void dh_brain_parse_options(const struct dh_brain *b,
     out->screen = frame->screen;
 }
 
+void dh_brain_look(struct dh_brain *b, const struct dh_brain_request *r)
+{
+    if (b->ops->look)
+        b->ops->look(b, r);
+}
+
 enum dh_status dh_brain_ask(struct dh_brain *b,
                             const struct dh_brain_request *r,
                             struct dh_brain_answer *out)

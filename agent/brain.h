@@ -116,8 +116,14 @@ struct dh_brain_answer {
 DH_MUST_USE enum dh_status dh_brain_ask(struct dh_brain *b,
                                         const struct dh_brain_request *r,
                                         struct dh_brain_answer *out);
-/* The same for one user turn behind the profile's head; r->messages need not be
- * set. */
+/*
+ * The next question will probably begin as this one does: begin to read it, on
+ * a thread of its own. That question waits for what is under way, or ends it
+ * where it is about another last picture. A model elsewhere does nothing.
+ */
+void dh_brain_look(struct dh_brain *b, const struct dh_brain_request *r);
+/* dh_brain_ask for one user turn behind the profile's head; r->messages need
+ * not be set. */
 DH_MUST_USE enum dh_status dh_brain_ask_once(struct dh_brain *b,
                                              const struct dh_part *parts,
                                              size_t n_parts,

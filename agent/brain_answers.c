@@ -75,7 +75,8 @@ static void destroy(struct dh_brain *brain)
     dh_free(b);
 }
 
-static const struct dh_brain_ops answers_ops = { ask, destroy, NULL };
+static const struct dh_brain_ops answers_ops = { .ask = ask,
+                                                 .destroy = destroy };
 
 // A line of results may have no answer: then there is none to keep.
 static bool take_line(struct answers *b, const char *text, size_t len,

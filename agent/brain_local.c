@@ -34,6 +34,26 @@ struct mind {
     struct dh_tokenizer *tokenizer;
 };
 
+// Everything that one question needs, freed together.
+struct question {
+    struct dh_patches *videos;
+    size_t n_videos;
+    struct dh_session_image *media; // pictures, then videos
+    size_t n_media;
+    struct dh_prompt_media *sizes; // the same order
+    double *seconds;               // of the videos' groups
+    struct dh_ids ids;
+};
+
+// A question that is read before it is asked. Its thread has the session.
+struct ahead {
+    struct dh_thread thread;
+    struct dh_frame *frame; // the last picture of it, a reference; or NULL
+    struct question q;
+    enum dh_status status;
+    size_t reused;
+};
+
 struct local {
     struct dh_brain brain;
     struct mind *mind;
@@ -45,7 +65,8 @@ struct local {
     struct dh_grammar *grammar[DH_FORM_LOCATE + 1]; // NULL for free text
     struct dh_patch_rule image_rule, video_rule;
     struct dh_rng rng;
-    struct dh_cancel *cancel;
+    struct dh_cancel cancel; // the caller's is its parent
+    struct ahead ahead;
     char *cache; // the file of the timeline, or NULL
     int32_t eos;
     int32_t stop[3]; // ids that end a turn, -1: absent
@@ -134,7 +155,7 @@ static enum dh_status open_session(struct local *b,
                                    const struct dh_brain_options *o)
 {
     struct dh_session_options so = { .max_tokens = o->context,
-                                     .cancel = o->cancel };
+                                     .cancel = &b->cancel };
     b->image_rule = *dh_model_get_image_rule(b->model);
     b->video_rule = *dh_model_get_video_rule(b->model);
     int64_t pixels =
@@ -167,9 +188,41 @@ static enum dh_status open_grammars(struct local *b)
     return st;
 }
 
+static void question_finish(struct question *q)
+{
+    for (size_t i = 0; i < q->n_videos; i++)
+        dh_patches_finish(&q->videos[i]);
+    dh_free(q->videos);
+    dh_free(q->media);
+    dh_free(q->sizes);
+    dh_free(q->seconds);
+    dh_ids_finish(&q->ids);
+}
+
+/* --- ahead --- */
+
+// Ends what is under way, at once unless it is wanted. Returns how many of its
+// tokens were there before it.
+static size_t ahead_end(struct local *b, bool wanted)
+{
+    struct ahead *a = &b->ahead;
+    if (!a->thread.started)
+        return SIZE_MAX;
+    if (!wanted)
+        dh_cancel_set(&b->cancel);
+    dh_thread_join(&a->thread);
+    dh_cancel_clear(&b->cancel);
+    question_finish(&a->q);
+    dh_frame_unref(a->frame);
+    size_t reused = a->status ? SIZE_MAX : a->reused;
+    *a = (struct ahead){ 0 };
+    return reused;
+}
+
 static void destroy(struct dh_brain *brain)
 {
     struct local *b = (struct local *)brain;
+    ahead_end(b, false);
     if (b->cache && dh_session_len(b->session) > 0 &&
         dh_session_save(b->session, b->cache))
         dh_warn("the next start will be as slow as this one");
@@ -186,28 +239,6 @@ static void destroy(struct dh_brain *brain)
 }
 
 /* --- ask --- */
-
-// Everything that one question needs, freed together.
-struct question {
-    struct dh_patches *videos;
-    size_t n_videos;
-    struct dh_session_image *media; // pictures, then videos
-    size_t n_media;
-    struct dh_prompt_media *sizes; // the same order
-    double *seconds;               // of the videos' groups
-    struct dh_ids ids;
-};
-
-static void question_finish(struct question *q)
-{
-    for (size_t i = 0; i < q->n_videos; i++)
-        dh_patches_finish(&q->videos[i]);
-    dh_free(q->videos);
-    dh_free(q->media);
-    dh_free(q->sizes);
-    dh_free(q->seconds);
-    dh_ids_finish(&q->ids);
-}
 
 static void put_media(struct local *b, struct question *q,
                       const struct dh_patches *p, uint64_t hash, bool video)
@@ -359,7 +390,7 @@ static enum dh_status write_one(struct writer *w)
 
 static bool is_cancelled(const struct writer *w)
 {
-    return dh_cancel_is_set(w->b->cancel) || dh_cancel_is_set(w->r->cancel);
+    return dh_cancel_is_set(&w->b->cancel) || dh_cancel_is_set(w->r->cancel);
 }
 
 static enum dh_status write_answer(struct writer *w, enum dh_brain_end *end)
@@ -440,6 +471,9 @@ static enum dh_status ask(struct dh_brain *brain,
 {
     struct local *b = (struct local *)brain;
     struct question q = { 0 };
+    int64_t begun = dh_now_ns();
+    bool looked = r->n_images && r->images[r->n_images - 1] == b->ahead.frame;
+    size_t most_cached = ahead_end(b, looked);
     int64_t start = dh_now_ns();
     enum dh_status st = encode_media(b, &q, r);
     out->times.preprocess = dh_now_ns() - start;
@@ -447,9 +481,32 @@ static enum dh_status ask(struct dh_brain *brain,
         st = make_prompt(b, &q, r);
     if (!st)
         st = answer_question(b, &q, r, out);
+    out->times.vision += start - begun;
+    out->usage.cached_tokens =
+        (int)DH_MIN((size_t)out->usage.cached_tokens, most_cached);
     question_finish(&q);
     dh_seen_trim(&b->seen);
     return st;
+}
+
+static void ahead_run(void *arg)
+{
+    struct local *b = arg;
+    struct ahead *a = &b->ahead;
+    a->status = dh_session_set(b->session, a->q.ids.id, a->q.ids.n, a->q.media,
+                               a->q.n_media, &a->reused);
+}
+
+static void look(struct dh_brain *brain, const struct dh_brain_request *r)
+{
+    struct local *b = (struct local *)brain;
+    struct ahead *a = &b->ahead;
+    ahead_end(b, false);
+    if (encode_media(b, &a->q, r) || make_prompt(b, &a->q, r) ||
+        dh_thread_start(&a->thread, "dh-ahead", ahead_run, b))
+        question_finish(&a->q);
+    else
+        a->frame = dh_frame_ref(r->images[r->n_images - 1]);
 }
 
 static int show(const struct dh_brain *brain, struct dh_size *size)
@@ -464,7 +521,9 @@ static int show(const struct dh_brain *brain, struct dh_size *size)
     return (to.w / side) * (to.h / side);
 }
 
-static const struct dh_brain_ops local_ops = { ask, destroy, show };
+static const struct dh_brain_ops local_ops = {
+    .ask = ask, .look = look, .destroy = destroy, .show = show
+};
 
 // Takes the mind over, also where it fails.
 static enum dh_status begin(struct dh_brain **out, struct mind *mind,
@@ -477,7 +536,7 @@ static enum dh_status begin(struct dh_brain **out, struct mind *mind,
     b->pool = mind->pool;
     b->model = mind->model;
     b->tokenizer = mind->tokenizer;
-    b->cancel = o->cancel;
+    b->cancel.parent = o->cancel;
     dh_rng_init(&b->rng, o->seed);
     enum dh_status st =
         dh_profile_init(&b->brain.profile, mind->dir, mind->prompts);

@@ -8,6 +8,8 @@
 struct dh_brain_ops {
     enum dh_status (*ask)(struct dh_brain *b, const struct dh_brain_request *r,
                           struct dh_brain_answer *out);
+    /* NULL: it cannot. */
+    void (*look)(struct dh_brain *b, const struct dh_brain_request *r);
     void (*destroy)(struct dh_brain *b);
     /* *size becomes what the model is shown of such a picture; returns its
      * tokens. NULL: as the endpoint's settings say, or as it is. */

@@ -695,7 +695,8 @@ static void destroy(struct dh_brain *brain)
     dh_free(b);
 }
 
-static const struct dh_brain_ops remote_ops = { ask, destroy, NULL };
+static const struct dh_brain_ops remote_ops = { .ask = ask,
+                                                .destroy = destroy };
 
 // The first model, or the one that was asked for; what the server is, where it
 // says so; and how the model wants to be asked, where it is one of ours.

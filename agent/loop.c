@@ -78,7 +78,8 @@ static bool observe(struct dh_run *r, const char *why)
 // A desktop that is just starting up is no first picture.
 bool dh_run_settle(struct dh_run *r)
 {
-    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
+    struct dh_settle how = { .quiet_ns = r->o.quiet_ns,
+                             .limit_ns = r->o.settle_ns };
     struct dh_settle_result found;
     enum dh_status st = dh_source_mark(r->l->source);
     if (!st)

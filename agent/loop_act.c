@@ -25,6 +25,11 @@
 
 #define NOTE_MAX (64 * 1024)
 
+// The next picture is looked at early where it was still for this part of the
+// quiet time, but not again and again where it never rests.
+#define CALM_SHARE  3
+#define EARLY_LOOKS 3
+
 // What came of one answer so far.
 struct deed {
     struct dh_run *r;
@@ -34,6 +39,11 @@ struct deed {
     struct dh_frame *extra; // a picture for the model, or NULL
     int executed;
     bool stopped; // the rest is not done
+};
+
+struct early {
+    struct dh_run *r;
+    int looks;
 };
 
 static void put_line(struct deed *d, const char *text)
@@ -282,8 +292,8 @@ static enum dh_status wait_for(struct dh_run *r, const struct dh_action *a,
     enum dh_status st = DH_OK;
     for (int64_t left = ns; !st && left > 0; left = until - dh_now_ns()) {
         // In pieces, so that a person who takes the desktop need not wait.
-        struct dh_settle how = { DH_MIN(left, r->o.quiet_ns),
-                                 DH_MIN(left, DH_S) };
+        struct dh_settle how = { .quiet_ns = DH_MIN(left, r->o.quiet_ns),
+                                 .limit_ns = DH_MIN(left, DH_S) };
         if (r->o.wait_exact)
             how.quiet_ns = how.limit_ns;
         st = settle_more(r, &how, found);
@@ -296,11 +306,31 @@ static enum dh_status wait_for(struct dh_run *r, const struct dh_action *a,
     return st;
 }
 
+// It is looked at before it is certain to stay as it is: mostly it does.
+static void look_early(void *user)
+{
+    struct early *e = user;
+    struct dh_policy *p = e->r->l->policy;
+    struct dh_frame *frame;
+    if (e->looks++ < EARLY_LOOKS && !dh_source_grab(e->r->l->source, &frame)) {
+        p->ops->look(p, frame);
+        dh_frame_unref(frame);
+    }
+}
+
 // Wait until the screen is quiet again.
 static enum dh_status settle(struct dh_run *r, const struct dh_action *a,
-                             struct dh_settle_result *found)
+                             bool last, struct dh_settle_result *found)
 {
-    struct dh_settle how = { r->o.quiet_ns, r->o.settle_ns };
+    struct early early = { .r = r };
+    struct dh_settle how = { .quiet_ns = r->o.quiet_ns,
+                             .limit_ns = r->o.settle_ns,
+                             .calm_ns = r->o.quiet_ns / CALM_SHARE };
+    // Another action of the same answer would only be in its way.
+    if (last && r->l->policy->ops->look) {
+        how.calm = look_early;
+        how.user = &early;
+    }
     if (a->op == DH_ACTION_WAIT)
         return wait_for(r, a, found);
     if (looks_only(a))
@@ -350,7 +380,8 @@ static bool conclude(struct deed *d, struct dh_check *c, struct dh_event *e)
     struct dh_run *r = d->r;
     struct dh_check_result found = { 0 };
     struct dh_frame *after = NULL;
-    enum dh_status settled = settle(r, c->action, &c->seen);
+    bool last = c->action == &d->answer->action[d->answer->n - 1];
+    enum dh_status settled = settle(r, c->action, last, &c->seen);
     bool on = settled ? dh_run_end(r, DH_LOOP_ERROR, settled)
                       : dh_run_grab(r, &after);
     struct dh_a11y_node field;

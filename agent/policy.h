@@ -34,6 +34,10 @@ struct dh_policy_ops {
     enum dh_status (*decide)(struct dh_policy *p, const struct dh_history *h,
                              struct dh_frame *frame, int attempt,
                              const char *why, struct dh_decision *out);
+    /* The next decision will probably be about this picture, which is frozen:
+     * what can be done for that is begun, and goes on elsewhere. NULL: it
+     * cannot. */
+    void (*look)(struct dh_policy *p, struct dh_frame *frame);
     /* Pictures of the past that it can use; called before each decision. */
     void (*prune)(struct dh_policy *p, struct dh_history *h);
     /* How the numbers of an answer about this picture are read; NULL: as

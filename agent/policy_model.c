@@ -202,6 +202,29 @@ static enum dh_status decide(struct dh_policy *p, const struct dh_history *h,
     return DH_OK;
 }
 
+// In the form that keeps turns the picture's place is known only behind the
+// turn that is still going on.
+static void look(struct dh_policy *p, struct dh_frame *frame)
+{
+    struct dh_brain *brain = ((struct model_policy *)p)->brain;
+    const struct dh_profile *profile = dh_brain_get_profile(brain);
+    static const struct dh_history nothing;
+    struct draft d = { 0 };
+    if (profile->history != DH_HISTORY_SUMMARY)
+        return;
+    draft_init(&d, &nothing);
+    put_head(&d, profile);
+    begin(&d, DH_ROLE_USER);
+    put_image(&d, frame);
+    struct dh_brain_request r = { .messages = d.messages,
+                                  .n_messages = d.n_messages,
+                                  .images = d.images,
+                                  .n_images = d.n_images,
+                                  .form = DH_FORM_ACTION };
+    dh_brain_look(brain, &r);
+    draft_finish(&d);
+}
+
 static void prune(struct dh_policy *p, struct dh_history *h)
 {
     const struct dh_profile *profile =
@@ -225,6 +248,7 @@ static void destroy(struct dh_policy *p)
 
 static const struct dh_policy_ops model_ops = { .name = "model",
                                                 .decide = decide,
+                                                .look = look,
                                                 .prune = prune,
                                                 .parse_options = parse_options,
                                                 .destroy = destroy };

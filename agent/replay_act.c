@@ -226,7 +226,7 @@ static enum dh_status check_once(struct dh_play *p)
 // it is still.
 static enum dh_status check_still(struct dh_play *p)
 {
-    struct dh_settle how = { QUIET_NS, SETTLE_NS };
+    struct dh_settle how = { .quiet_ns = QUIET_NS, .limit_ns = SETTLE_NS };
     struct dh_settle_result seen;
     enum dh_status st =
         dh_source_settle(p->r->o->source, &how, p->r->o->cancel, &seen);

@@ -188,7 +188,7 @@ static enum dh_status wait_change(struct dh_replaying *r, int64_t until)
 
 static enum dh_status settle(struct dh_replaying *r)
 {
-    struct dh_settle how = { QUIET_NS, SETTLE_NS };
+    struct dh_settle how = { .quiet_ns = QUIET_NS, .limit_ns = SETTLE_NS };
     struct dh_settle_result seen;
     enum dh_status st =
         dh_source_settle(r->o->source, &how, r->o->cancel, &seen);

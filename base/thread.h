@@ -53,6 +53,7 @@ bool dh_cond_wait_until(struct dh_cond *c, struct dh_mutex *m,
 /* Set once, looked at per token and per layer. Async-signal-safe to set. */
 struct dh_cancel {
     atomic_bool set;
+    struct dh_cancel *parent; /* set: so is this one; may be NULL */
 };
 
 static inline void dh_cancel_set(struct dh_cancel *c)
@@ -69,7 +70,10 @@ static inline void dh_cancel_clear(struct dh_cancel *c)
 /* NULL: never cancelled. */
 static inline bool dh_cancel_is_set(struct dh_cancel *c)
 {
-    return c && atomic_load_explicit(&c->set, memory_order_relaxed);
+    for (; c; c = c->parent)
+        if (atomic_load_explicit(&c->set, memory_order_relaxed))
+            return true;
+    return false;
 }
 
 /* Cores that this process may use, at least 1. */

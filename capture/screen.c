@@ -506,19 +506,27 @@ static enum dh_status change_wait(struct screen *s, int64_t now,
 static enum dh_status quiet_wait(struct screen *s, const struct dh_settle *how,
                                  struct dh_cancel *cancel, bool *settled)
 {
-    int64_t limit_at = dh_now_ns() + how->limit_ns;
+    int64_t limit_at = dh_now_ns() + how->limit_ns, told_ns = 0;
     for (;;) {
         enum dh_status st = changes_note(s);
         if (st)
             return st;
-        int64_t now = dh_now_ns();
-        int64_t quiet_at = s->unrest.since_ns + how->quiet_ns;
-        *settled = now >= quiet_at;
+        int64_t now = dh_now_ns(), since = s->unrest.since_ns;
+        int64_t next = since + how->quiet_ns;
+        *settled = now >= next;
         if (*settled || now >= limit_at)
             return DH_OK;
         if (dh_cancel_is_set(cancel))
             return DH_ERR_CANCELLED;
-        st = change_wait(s, now, DH_MIN(quiet_at, limit_at));
+        if (how->calm && s->unrest.changed && since != told_ns) {
+            next = since + how->calm_ns;
+            if (now >= next) {
+                told_ns = since;
+                how->calm(how->user);
+                continue;
+            }
+        }
+        st = change_wait(s, now, DH_MIN(next, limit_at));
         if (st)
             return st;
     }

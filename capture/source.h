@@ -30,6 +30,12 @@ struct dh_source {
 struct dh_settle {
     int64_t quiet_ns;
     int64_t limit_ns;
+    /* Told where what has changed seems to be over: drawn on, and still for
+     * calm_ns, which are fewer than quiet_ns. It may come again, and may grab.
+     * NULL: nobody is told. A source that does not wait tells nobody. */
+    void (*calm)(void *user);
+    void *user;
+    int64_t calm_ns;
 };
 
 /* What waiting for quiet found. */

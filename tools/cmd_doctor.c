@@ -77,7 +77,7 @@ static void check_input(struct doctor *d)
 // What tells a person from the agent, and what tells buttons apart.
 static void check_trust(struct doctor *d)
 {
-    struct dh_cancel taken = { false }, stop = { false };
+    struct dh_cancel taken = { 0 }, stop = { 0 };
     struct dh_input_tap_options o = { .display = d->display,
                                       .taken = &taken,
                                       .stop = &stop };

@@ -46,7 +46,7 @@ static enum dh_status grab_picture(struct dh_source *source, const char *path,
 // A covered window draws itself anew once its pixels are kept, in its own time.
 static enum dh_status window_wait(struct dh_source *source)
 {
-    struct dh_settle how = { 100 * DH_MS, 2 * DH_S };
+    struct dh_settle how = { .quiet_ns = 100 * DH_MS, .limit_ns = 2 * DH_S };
     struct dh_settle_result found;
     return dh_source_settle(source, &how, dh_app_cancel(), &found);
 }

@@ -216,7 +216,7 @@ static void test_a_stop_ends_a_hold_and_lets_go(void)
 {
     struct dh_listener l;
     struct dh_sink *sink = sink_of_display();
-    struct dh_cancel cancel = { false };
+    struct dh_cancel cancel = { 0 };
     struct dh_thread t = { 0 };
     struct dh_diag why = { 0 };
     struct dh_action a;

@@ -339,7 +339,7 @@ static void test_a_kept_button_is_told_at_the_end_of_a_run(void)
 
 static void test_a_person_at_the_desk_gets_it_with_nothing_held(void)
 {
-    struct dh_cancel taken = { false };
+    struct dh_cancel taken = { 0 };
     struct dh_xtest_options o = { .taken = &taken };
     struct desk d;
     struct dh_diag why;
@@ -369,7 +369,7 @@ static void interrupt_drag(void *arg)
 
 static void test_a_drag_that_is_interrupted_lets_go_where_it_is(void)
 {
-    struct dh_cancel taken = { false };
+    struct dh_cancel taken = { 0 };
     struct dh_xtest_options o = { .drag_ns = 60 * DH_S, .taken = &taken };
     struct dh_thread t = { 0 };
     struct desk d;

@@ -272,6 +272,74 @@ static void test_a_screen_that_changes_a_little_is_seen_anew(void)
     dh_source_destroy(other);
 }
 
+static void look(struct dh_brain *b, struct dh_frame *f)
+{
+    struct dh_part head = { DH_PART_TEXT, "You act." };
+    struct dh_part user = { DH_PART_IMAGE, NULL };
+    struct dh_message messages[] = {
+        { .role = DH_ROLE_DEVELOPER, .parts = &head, .n_parts = 1 },
+        { .role = DH_ROLE_USER, .parts = &user, .n_parts = 1 },
+    };
+    struct dh_brain_request r = {
+        .messages = messages, .n_messages = 2, .images = &f, .n_images = 1
+    };
+    dh_brain_look(b, &r);
+}
+
+/* Looking early, at the right picture or at another one, changes no answer,
+ * and what it has read is not called cached. */
+static void test_an_early_look_changes_nothing(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_frame *f[] = { picture(s), picture(s), picture(s) };
+    // What is looked at before each question: -1 nothing.
+    const int early[][3] = { { -1, -1, -1 }, { 0, 1, 2 }, { 2, 0, 1 } };
+    struct dh_brain_answer want[3], got;
+    for (size_t k = 0; k < DH_COUNTOF(early); k++) {
+        struct dh_brain *b = brain_of(PROFILE, 5, NULL);
+        for (size_t i = 0; i < 3; i++) {
+            if (early[k][i] >= 0)
+                look(b, f[early[k][i]]);
+            CHECK_INT(
+                ask(b, f[i], "Task: x", DH_FORM_ACTION, k ? &got : &want[i]),
+                DH_OK);
+            if (k == 0)
+                continue;
+            CHECK_STR(got.text, want[i].text);
+            CHECK_INT(got.usage.prompt_tokens, want[i].usage.prompt_tokens);
+            CHECK(got.usage.cached_tokens <= want[i].usage.cached_tokens);
+            dh_brain_answer_finish(&got);
+        }
+        // One that nobody asks about is left alone.
+        look(b, f[1]);
+        look(b, f[0]);
+        dh_brain_destroy(b);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        dh_brain_answer_finish(&want[i]);
+        dh_frame_unref(f[i]);
+    }
+    dh_source_destroy(s);
+}
+
+static void test_a_stop_ends_an_early_look(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_frame *f = picture(s);
+    struct dh_cancel cancel = { 0 };
+    struct dh_brain *b = brain_of(PROFILE, 5, &cancel);
+    struct dh_brain_answer a;
+    dh_cancel_set(&cancel);
+    look(b, f);
+    CHECK_INT(ask(b, f, "x", DH_FORM_LOCATE, &a), DH_ERR_CANCELLED);
+    dh_cancel_clear(&cancel);
+    CHECK_INT(ask(b, f, "x", DH_FORM_LOCATE, &a), DH_OK);
+    dh_brain_answer_finish(&a);
+    dh_brain_destroy(b);
+    dh_frame_unref(f);
+    dh_source_destroy(s);
+}
+
 static void test_a_reader_ends_an_answer(void)
 {
     struct dh_brain *b = brain_of(PROFILE, 1, NULL);
@@ -494,7 +562,9 @@ DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
          DH_TEST(the_same_seed_gives_the_same_answers),
          DH_TEST(a_second_question_keeps_what_is_the_same),
          DH_TEST(a_screen_that_changes_a_little_is_seen_anew),
-         DH_TEST(a_stop_ends_an_answer), DH_TEST(a_reader_ends_an_answer),
+         DH_TEST(an_early_look_changes_nothing),
+         DH_TEST(a_stop_ends_an_early_look), DH_TEST(a_stop_ends_an_answer),
+         DH_TEST(a_reader_ends_an_answer),
          DH_TEST(a_policy_in_turns_reuses_the_past),
          DH_TEST(an_extra_picture_is_shown_once_more),
          DH_TEST(a_policy_in_words_shows_one_picture),

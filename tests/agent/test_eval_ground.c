@@ -43,7 +43,8 @@ static void destroy(struct dh_brain *b)
     dh_free(b);
 }
 
-static const struct dh_brain_ops mortal_ops = { ask, destroy, NULL };
+static const struct dh_brain_ops mortal_ops = { .ask = ask,
+                                                .destroy = destroy };
 
 static struct dh_brain *mortal(int left, enum dh_status death,
                                atomic_int *asked)

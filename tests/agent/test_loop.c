@@ -449,12 +449,74 @@ static pid_t start_xterm(const char *shell)
 // Until the terminal has drawn what it runs.
 static void wait_for_ink(struct dh_source *s)
 {
-    struct dh_settle how = { 500 * DH_MS, 20 * DH_S };
+    struct dh_settle how = { .quiet_ns = 500 * DH_MS, .limit_ns = 20 * DH_S };
     struct dh_settle_result found = { 0 };
     int64_t until = dh_now_ns() + 20 * DH_S;
     while (!found.changed && dh_now_ns() < until)
         CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
     CHECK(found.changed);
+}
+
+// Decides as another one does, and knows what it was shown early.
+struct seer {
+    struct dh_policy policy;
+    struct dh_policy *inner;
+    struct dh_frame *early;
+    int looks, right;
+};
+
+static void seer_look(struct dh_policy *p, struct dh_frame *frame)
+{
+    struct seer *s = (struct seer *)p;
+    dh_frame_unref(s->early);
+    s->early = dh_frame_ref(frame);
+    s->looks++;
+}
+
+static enum dh_status seer_decide(struct dh_policy *p,
+                                  const struct dh_history *h,
+                                  struct dh_frame *frame, int attempt,
+                                  const char *why, struct dh_decision *out)
+{
+    struct seer *s = (struct seer *)p;
+    s->right += frame == s->early;
+    return s->inner->ops->decide(s->inner, h, frame, attempt, why, out);
+}
+
+static void seer_destroy(struct dh_policy *p)
+{
+    struct seer *s = (struct seer *)p;
+    dh_frame_unref(s->early);
+    dh_policy_destroy(s->inner);
+}
+
+static void test_the_next_picture_is_looked_at_early(void)
+{
+    static const struct dh_policy_ops ops = { .name = "seer",
+                                              .decide = seer_decide,
+                                              .look = seer_look,
+                                              .destroy = seer_destroy };
+    struct trial t;
+    trial_init(&t, "scroll 400 500 up 2\nscroll 400 500 up 2\n"
+                   "scroll 400 500 up 2\nwait 0.1\n");
+    struct seer s = { .policy = { &ops }, .inner = t.policy };
+    t.policy = &s.policy;
+    t.options.quiet_ns = 300 * DH_MS;
+    t.options.settle_ns = 5 * DH_S;
+    dh_sink_destroy(t.sink);
+    t.sink = xtest(NULL);
+    CHECK_INT(dh_source_mark(t.source), DH_OK);
+    pid_t pid = start_xterm("seq 1001 1200; sleep 60");
+    CHECK(pid > 0);
+    wait_for_ink(t.source);
+    run(&t);
+    CHECK_INT(t.result.end, DH_LOOP_DONE);
+    // Each scroll is seen once it is drawn, and stays as it was seen.
+    CHECK(s.looks >= 3);
+    CHECK(s.right >= 3);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    trial_finish(&t);
 }
 
 static void test_a_terminal_scrolls_until_its_end(void)
@@ -480,7 +542,7 @@ static void test_a_terminal_scrolls_until_its_end(void)
 
 static struct dh_frame *still(struct dh_source *s)
 {
-    struct dh_settle how = { 200 * DH_MS, 10 * DH_S };
+    struct dh_settle how = { .quiet_ns = 200 * DH_MS, .limit_ns = 10 * DH_S };
     struct dh_settle_result found;
     struct dh_frame *f;
     CHECK_INT(dh_source_settle(s, &how, NULL, &found), DH_OK);
@@ -590,6 +652,7 @@ DH_TESTS(DH_TEST(a_run_tells_what_happens_in_order),
          DH_TEST(a_stop_before_the_start_does_nothing),
          DH_TEST(a_server_that_goes_away_ends_the_run),
          DH_TEST(a_screen_that_goes_away_ends_the_run),
+         DH_TEST(the_next_picture_is_looked_at_early),
          DH_TEST(a_terminal_scrolls_until_its_end),
          DH_TEST(the_shift_of_a_terminal_is_measured),
          DH_TEST(typed_text_appears_or_not),

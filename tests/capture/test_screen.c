@@ -335,7 +335,7 @@ static void test_lost_server_is_a_status(void)
     server_kill(&server);
 
     struct dh_frame *f;
-    struct dh_settle how = { 100 * DH_MS, DH_S };
+    struct dh_settle how = { .quiet_ns = 100 * DH_MS, .limit_ns = DH_S };
     struct dh_settle_result r;
     CHECK_INT(dh_source_grab(s, &f), DH_ERR_CLOSED);
     CHECK_INT(dh_source_grab(s, &f), DH_ERR_CLOSED);
@@ -381,10 +381,51 @@ static void painter_stop(pid_t pid)
 static struct dh_settle_result settle(struct dh_source *s, int quiet_ms,
                                       int limit_ms)
 {
-    struct dh_settle how = { quiet_ms * DH_MS, limit_ms * DH_MS };
+    struct dh_settle how = { .quiet_ns = quiet_ms * DH_MS,
+                             .limit_ns = limit_ms * DH_MS };
     struct dh_settle_result r;
     CHECK_INT(dh_source_settle(s, &how, NULL, &r), DH_OK);
     return r;
+}
+
+struct calm {
+    struct dh_source *source;
+    struct dh_frame *frame; // what was seen the last time
+    int told;
+};
+
+static void see_calm(void *user)
+{
+    struct calm *c = user;
+    c->told++;
+    dh_frame_unref(c->frame);
+    CHECK_INT(dh_source_grab(c->source, &c->frame), DH_OK);
+}
+
+// What has changed can be seen before it is certain that it stays.
+static void check_calm(struct dh_source *s, Display *painter)
+{
+    struct calm c = { .source = s };
+    struct dh_settle how = { .quiet_ns = 400 * DH_MS,
+                             .limit_ns = 5 * DH_S,
+                             .calm = see_calm,
+                             .user = &c,
+                             .calm_ns = 10 * DH_MS };
+    struct dh_settle_result r;
+    CHECK_INT(dh_source_mark(s), DH_OK);
+    CHECK_INT(dh_source_settle(s, &how, NULL, &r), DH_OK);
+    CHECK(r.settled && !r.changed);
+    CHECK_INT(c.told, 0);
+
+    CHECK_INT(dh_source_mark(s), DH_OK);
+    paint(painter, 300, 200, 50, 50, 0x00ff00);
+    CHECK_INT(dh_source_settle(s, &how, NULL, &r), DH_OK);
+    CHECK(r.settled && r.changed);
+    CHECK(r.waited_ns >= 300 * DH_MS);
+    CHECK_INT(c.told, 1);
+    const uint8_t *p = dh_frame_at(c.frame, 320, 220);
+    CHECK(p[0] == 0 && p[1] == 0xff && p[2] == 0);
+    dh_frame_unref(c.frame);
 }
 
 static void check_settle(bool damage)
@@ -413,6 +454,8 @@ static void check_settle(bool damage)
     CHECK_INT(r.damage.y, 100);
     CHECK_INT(r.damage.w, 80);
     CHECK_INT(r.damage.h, 70);
+
+    check_calm(s, painter);
 
     // Never quiet.
     pid_t busy =
@@ -477,10 +520,10 @@ static void cancel_soon(void *arg)
 static void test_settle_is_cancelled(void)
 {
     struct dh_source *s = screen_on(NULL);
-    struct dh_cancel cancel = { false };
+    struct dh_cancel cancel = { 0 };
     struct dh_thread t;
     CHECK_INT(dh_thread_start(&t, "cancel", cancel_soon, &cancel), DH_OK);
-    struct dh_settle how = { 10 * DH_S, 20 * DH_S };
+    struct dh_settle how = { .quiet_ns = 10 * DH_S, .limit_ns = 20 * DH_S };
     struct dh_settle_result r;
     int64_t begun = dh_now_ns();
     CHECK_INT(dh_source_settle(s, &how, &cancel, &r), DH_ERR_CANCELLED);
@@ -501,7 +544,7 @@ static void test_server_that_dies_ends_settle(void)
         kill(server.pid, SIGKILL);
         _exit(0);
     }
-    struct dh_settle how = { 10 * DH_S, 20 * DH_S };
+    struct dh_settle how = { .quiet_ns = 10 * DH_S, .limit_ns = 20 * DH_S };
     struct dh_settle_result r;
     CHECK_INT(dh_source_settle(s, &how, NULL, &r), DH_ERR_CLOSED);
     waitpid(killer, NULL, 0);

@@ -38,7 +38,7 @@ static void test_settle_returns_at_once(void)
 {
     struct dh_source *s;
     CHECK_INT(dh_synth_create(&s, &options), DH_OK);
-    struct dh_settle how = { DH_S, 10 * DH_S };
+    struct dh_settle how = { .quiet_ns = DH_S, .limit_ns = 10 * DH_S };
     struct dh_settle_result r;
     CHECK_INT(dh_source_mark(s), DH_OK);
     CHECK_INT(dh_source_settle(s, &how, NULL, &r), DH_OK);
