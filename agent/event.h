@@ -25,7 +25,9 @@ enum dh_event_kind {
     DH_EVENT_END,    /* text: the reason; status */
 };
 
-/* Nanoseconds by stage. 0 where a stage did not run. */
+/* Nanoseconds by stage. 0 where a stage did not run. What was read ahead while
+ * the screen settled is settle's; what of it was then waited for is vision's.
+ */
 struct dh_times {
     int64_t grab, preprocess, vision, prefill, decode; /* of an answer */
     int64_t wire; /* of an answer from elsewhere: all but its computing */
