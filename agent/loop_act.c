@@ -27,7 +27,7 @@
 
 // The next picture is looked at early where it was still for this part of the
 // quiet time, but not again and again where it never rests.
-#define CALM_SHARE  3
+#define CALM_SHARE  4
 #define EARLY_LOOKS 3
 
 // What came of one answer so far.
