@@ -248,6 +248,12 @@ static enum dh_status status_of(struct exchange *x, CURLcode code)
                     "%s; a certificate of your own is trusted with --ca-file",
                     detail);
         break;
+    case CURLE_SSL_CACERT_BADFILE:
+        dh_diag_set(
+            why, 0,
+            "%s; install ca-certificates, or name a file with --ca-file",
+            detail);
+        break;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         if (was_connected(x)) {

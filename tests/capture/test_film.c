@@ -70,10 +70,11 @@ static void test_a_still_screen_is_two_pictures(void)
     struct dh_frame *last;
     int64_t end = 0;
     struct dh_film *f = film_of(screen(), false);
-    dh_sleep_for(500 * DH_MS);
+    dh_sleep_for(800 * DH_MS);
     CHECK_INT(dh_film_destroy(f, &stats), DH_OK);
     CHECK_INT(stats.written, 2);
-    CHECK(stats.same >= 3);
+    // How often it looked depends on what else the machine does.
+    CHECK(stats.same >= 1);
     CHECK_INT(film_read(&last, &end), 2);
     CHECK(end >= 300 * DH_MS && end <= 30 * DH_S);
     dh_frame_unref(last);

@@ -78,6 +78,8 @@ mkdir -m 700 "$dir/runtime"
 export DISPLAY=":$number" XDG_RUNTIME_DIR="$dir/runtime"
 # Toolkits that find no session bus start one, which stays for ever.
 export DBUS_SESSION_BUS_ADDRESS=disabled:
+# Terminals take their encoding from here.
+export LC_ALL=C.UTF-8
 unset WAYLAND_DISPLAY XAUTHORITY SESSION_MANAGER || :
 if [ -n "$wm" ]; then
     "$wm" >"$dir/wm.log" 2>&1 &
