@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "base/mem.h"
 
 #define DH_LOG_TAG "file"
@@ -144,12 +145,14 @@ enum dh_status dh_map_open(struct dh_map *map, const char *path)
         return say("map", path, err);
     map->data = p;
     map->len = (size_t)st.st_size;
+    map->fault = dh_fault_watch(p, map->len);
     return DH_OK;
 }
 
 void dh_map_close(struct dh_map *map)
 {
     if (map->data) {
+        dh_fault_forget(map->fault);
         // munmap takes the const away; nobody writes through it.
         union {
             const void *c;
@@ -158,6 +161,11 @@ void dh_map_close(struct dh_map *map)
         munmap(u.p, map->len);
     }
     *map = (struct dh_map){ 0 };
+}
+
+bool dh_map_is_lost(const struct dh_map *map)
+{
+    return map->fault && dh_fault_is_lost(map->fault);
 }
 
 static bool write_all(int fd, const char *p, size_t len)

@@ -17,16 +17,22 @@ struct iovec;
 DH_MUST_USE enum dh_status dh_file_read(const char *path, size_t max,
                                         char **data, size_t *len);
 
+struct dh_fault;
+
 /* A file mapped read-only. Its bytes are `data[0..len)`. */
 struct dh_map {
     const uint8_t *data;
     size_t len;
+    struct dh_fault *fault;
 };
 
 /* An empty file is DH_ERR_FORMAT. */
 DH_MUST_USE enum dh_status dh_map_open(struct dh_map *map, const char *path);
 /* A zeroed map is allowed. */
 void dh_map_close(struct dh_map *map);
+/* The file was cut short or could not be read: what the map showed then were
+ * zeros. A zeroed map is whole. */
+bool dh_map_is_lost(const struct dh_map *map);
 
 /* Write a temporary file beside `path`, fsync, rename over it: either the old
  * or the new file is there, whole. */

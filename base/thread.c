@@ -38,9 +38,11 @@ enum dh_status dh_thread_start(struct dh_thread *t, const char *name,
     s->run = run;
     s->arg = arg;
 
-    // Signals are for the main thread, and a new thread inherits this mask.
+    // Signals are for the main thread, and a new thread inherits this mask. A
+    // fault belongs to the thread that ran into it (base/fault).
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int err = pthread_create(&t->id, NULL, thread_main, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -16,8 +16,8 @@ struct dh_thread {
     bool started;
 };
 
-/* `name` is shown by the system, 15 characters at most. All signals are
- * blocked in the new thread. */
+/* `name` is shown by the system, 15 characters at most. All signals but
+ * SIGBUS are blocked in the new thread. */
 DH_MUST_USE enum dh_status dh_thread_start(struct dh_thread *t,
                                            const char *name,
                                            void (*run)(void *), void *arg);

@@ -21,7 +21,7 @@ BEGIN {
     put("sleep usleep nanosleep clock_nanosleep", "^base/clock\\.c")
     put("printf puts putchar vprintf", "^(tools|tests)/")
     # State that belongs to the process and not to an object.
-    globals = "^(base/(log|x11|clock|mem)\\.c|model/cpu/dispatch\\.c|tests/)"
+    globals = "^(base/(log|x11|clock|mem|fault)\\.c|model/cpu/dispatch\\.c|tests/)"
 }
 # Programs of their own, which make training pictures and are linked to nothing.
 FILENAME ~ /^tools\/sprout\// { next }

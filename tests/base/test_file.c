@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "tests/dh_test.h"
 
 static void check_content(const char *path, const char *want)
@@ -178,6 +179,52 @@ static void test_paths_join_and_split(void)
     check_dir("", ".");
 }
 
+// A file of n pages of ones, mapped.
+static void map_of_ones(const char *path, size_t n, struct dh_map *map)
+{
+    size_t len = n * (size_t)sysconf(_SC_PAGESIZE);
+    char *ones = dh_zalloc(len);
+    memset(ones, 1, len);
+    CHECK_INT(dh_file_write(path, ones, len), DH_OK);
+    CHECK_INT(dh_map_open(map, path), DH_OK);
+    CHECK(!dh_map_is_lost(map));
+    dh_free(ones);
+}
+
+static void read_last(void *arg)
+{
+    const struct dh_map *map = arg;
+    CHECK_INT(map->data[map->len - 1], 0);
+}
+
+static void test_map_of_a_file_cut_short_is_lost_and_nothing_else(void)
+{
+    char *a = dh_test_path("a"), *b = dh_test_path("b");
+    struct dh_map cut, whole;
+    struct dh_thread thread = { 0 };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    map_of_ones(a, 4, &cut);
+    map_of_ones(b, 4, &whole);
+    CHECK_INT(truncate(a, (off_t)page), 0);
+    CHECK(!dh_map_is_lost(&cut));
+    // Where all signals are blocked, too.
+    CHECK_INT(dh_thread_start(&thread, "reader", read_last, &cut), DH_OK);
+    dh_thread_join(&thread);
+    CHECK(dh_map_is_lost(&cut));
+    CHECK_INT(cut.data[0], 1);
+    CHECK_INT(cut.data[2 * page], 0);
+    CHECK(dh_map_is_lost(&cut));
+    CHECK(!dh_map_is_lost(&whole));
+    CHECK_INT(whole.data[whole.len - 1], 1);
+    dh_map_close(&cut);
+    map_of_ones(a, 1, &cut); // in the same place of the list
+    dh_map_close(&cut);
+    dh_map_close(&whole);
+    CHECK(!dh_map_is_lost(&whole));
+    dh_free(a);
+    dh_free(b);
+}
+
 static void test_mkdirs_makes_parents_once(void)
 {
     char *path = dh_test_path("a/b//c/"), *file = dh_test_path("f"),
@@ -204,5 +251,6 @@ DH_TESTS(DH_TEST(write_replaces_whole_and_leaves_nothing_beside),
          DH_TEST(read_holds_its_limit), DH_TEST(read_says_what_is_wrong),
          DH_TEST(read_copes_with_files_without_a_size),
          DH_TEST(read_survives_each_failing_allocation),
-         DH_TEST(map_shows_the_bytes), DH_TEST(paths_join_and_split),
-         DH_TEST(mkdirs_makes_parents_once));
+         DH_TEST(map_shows_the_bytes),
+         DH_TEST(map_of_a_file_cut_short_is_lost_and_nothing_else),
+         DH_TEST(paths_join_and_split), DH_TEST(mkdirs_makes_parents_once));
