@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/file.h"
@@ -14,16 +13,14 @@
 #define DH_LOG_TAG "gguf"
 #include "base/log.h"
 
-#define DIMS_MAX       4
-#define FILES_MAX      999
-#define TENSORS_MAX    ((size_t)1 << 20)
-#define VALUES_MAX     65536
-#define ALIGNMENT_MAX  (1u << 16)
-// As for safetensors: what is larger is not read ahead.
-#define READ_AHEAD_MAX ((size_t)4 << 30)
+#define DIMS_MAX      4
+#define FILES_MAX     999
+#define TENSORS_MAX   ((size_t)1 << 20)
+#define VALUES_MAX    65536
+#define ALIGNMENT_MAX (1u << 16)
 
 struct dh_gguf {
-    struct dh_map *maps; // none where the bytes are the caller's
+    struct dh_tensors_file *files; // none where the bytes are the caller's
     int n_files;
     struct dh_gguf_value *values;
     size_t n_values;
@@ -305,6 +302,8 @@ static enum dh_status sort_tensors(struct dh_gguf *g, struct dh_diag *diag)
                     pair[1]->name);
     g->list = (struct dh_tensors){ .at = g->tensors,
                                    .n = g->n,
+                                   .files = g->files,
+                                   .n_files = g->files ? g->n_files : 0,
                                    .norms_plus_one = true };
     return fault ? DH_ERR_FORMAT : DH_OK;
 }
@@ -328,16 +327,16 @@ enum dh_status dh_gguf_parse(struct dh_gguf **out, const uint8_t *data,
 
 static enum dh_status add_file(struct dh_gguf *g, const char *path)
 {
-    struct dh_map *map;
     struct dh_diag diag = { 0 };
-    g->maps =
-        dh_resize_array(g->maps, (size_t)g->n_files + 1, sizeof(*g->maps));
-    map = &g->maps[g->n_files];
-    *map = (struct dh_map){ 0 };
-    enum dh_status st = dh_map_open(map, path);
+    g->files =
+        dh_resize_array(g->files, (size_t)g->n_files + 1, sizeof(*g->files));
+    struct dh_tensors_file *f = &g->files[g->n_files];
+    *f = (struct dh_tensors_file){ 0 };
+    enum dh_status st = dh_map_open(&f->map, path);
     if (st)
         return st;
-    st = take_file(g, map->data, map->len, &diag);
+    f->path = dh_strdup(path);
+    st = take_file(g, f->map.data, f->map.len, &diag);
     if (st)
         dh_error("%s: byte %zu: %s", path, diag.offset, diag.text);
     return st;
@@ -392,12 +391,6 @@ enum dh_status dh_gguf_open(struct dh_gguf **out, const char *path)
         dh_gguf_close(g);
         return st;
     }
-    size_t total = 0;
-    for (int i = 0; i < g->n_files; i++)
-        total += g->maps[i].len;
-    for (int i = 0; i < g->n_files; i++)
-        (void)madvise((void *)(uintptr_t)g->maps[i].data, g->maps[i].len,
-                      total > READ_AHEAD_MAX ? MADV_RANDOM : MADV_WILLNEED);
     *out = g;
     return DH_OK;
 }
@@ -408,9 +401,11 @@ void dh_gguf_close(struct dh_gguf *g)
         return;
     for (size_t i = 0; i < g->n; i++)
         dh_free((void *)(uintptr_t)g->tensors[i].name);
-    for (int i = 0; g->maps && i < g->n_files; i++)
-        dh_map_close(&g->maps[i]);
-    dh_free(g->maps);
+    for (int i = 0; g->files && i < g->n_files; i++) {
+        dh_map_close(&g->files[i].map);
+        dh_free(g->files[i].path);
+    }
+    dh_free(g->files);
     dh_free(g->tensors);
     dh_free(g->values);
     dh_free(g);

@@ -226,8 +226,12 @@ static enum dh_status load(struct dh_model *m, const char *dir,
     if (!st)
         st = dh_weights_init(&m->weights, &m->config, m->tensors);
     if (!st)
-        describe(m);
-    return st;
+        st = dh_tensors_check(m->tensors);
+    if (st)
+        return st;
+    dh_tensors_advise(m->tensors, false);
+    describe(m);
+    return DH_OK;
 }
 
 enum dh_status dh_model_create(struct dh_model **out, const char *dir,

@@ -8,6 +8,7 @@
 #include "model/gguf_priv.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/tensor_priv.h"
 #include "model/weights_priv.h"
 
 struct dh_model {

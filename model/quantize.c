@@ -561,6 +561,8 @@ static enum dh_status make(struct dh_quantize_plan *p, const char *to,
         return st;
     }
     st = p->gguf ? write_file(o, p, part) : write_folder(o, p, part);
+    if (!st)
+        st = dh_tensors_check(p->model->tensors);
     if (!st && rename(part, to) != 0) {
         dh_error("cannot rename %s to %s: %s", part, to, strerror(errno));
         st = DH_ERR_IO;

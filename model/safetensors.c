@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/file.h"
@@ -18,18 +17,9 @@
 #define INDEX_MAX  (256u << 20)
 #define SHARDS_MAX 4096
 
-// Below this a checkpoint is read ahead; above, the experts are touched here
-// and there, and reading ahead would push out what is in use.
-#define READ_AHEAD_MAX ((size_t)4 << 30)
-
-struct shard {
-    char *name;
-    struct dh_map map;
-};
-
 struct dh_safetensors {
     char *dir;
-    struct shard *shards;
+    struct dh_tensors_file *shards;
     int n_shards;
     struct dh_tensor *tensors; // by name, once open
     size_t n, cap;
@@ -242,9 +232,11 @@ static enum dh_status add_tensor(void *user, const struct dh_tensor *t)
     return DH_OK;
 }
 
-static enum dh_status read_shard(struct dh_safetensors *st, const char *path)
+static enum dh_status read_shard(struct dh_safetensors *st,
+                                 struct dh_tensors_file *file)
 {
-    struct dh_map *map = &st->shards[st->n_shards - 1].map;
+    const char *path = file->path;
+    struct dh_map *map = &file->map;
     enum dh_status s = dh_map_open(map, path);
     if (s)
         return s;
@@ -279,15 +271,12 @@ static enum dh_status open_shard(struct dh_safetensors *st, const char *name)
 {
     st->shards =
         dh_resize_array(st->shards, st->n_shards + 1, sizeof(*st->shards));
-    st->shards[st->n_shards++] = (struct shard){ .name = dh_strdup(name) };
-    char *path = dh_path_join(st->dir, name);
-    enum dh_status s = DH_ERR_NOTFOUND;
-    if (dh_path_exists(path))
-        s = read_shard(st, path);
-    else
-        dh_error("%s: the index names this shard, but it is not there", path);
-    dh_free(path);
-    return s;
+    struct dh_tensors_file *file = &st->shards[st->n_shards++];
+    *file = (struct dh_tensors_file){ .path = dh_path_join(st->dir, name) };
+    if (dh_path_exists(file->path))
+        return read_shard(st, file);
+    dh_error("%s: the index names this shard, but it is not there", file->path);
+    return DH_ERR_NOTFOUND;
 }
 
 static int by_text(const void *a, const void *b)
@@ -359,25 +348,12 @@ static enum dh_status sort_tensors(struct dh_safetensors *st)
     enum dh_tensors_fault fault = dh_tensors_sort(st->tensors, st->n, pair);
     if (fault == DH_TENSORS_TWICE)
         dh_error("%.80s is there twice, in %s and in %s", pair[0]->name,
-                 st->shards[pair[0]->shard].name,
-                 st->shards[pair[1]->shard].name);
+                 st->shards[pair[0]->shard].path,
+                 st->shards[pair[1]->shard].path);
     else if (fault == DH_TENSORS_OVERLAP)
-        dh_error("%s: %.80s and %.80s overlap", st->shards[pair[0]->shard].name,
+        dh_error("%s: %.80s and %.80s overlap", st->shards[pair[0]->shard].path,
                  pair[0]->name, pair[1]->name);
     return fault ? DH_ERR_FORMAT : DH_OK;
-}
-
-static void advise(const struct dh_safetensors *st)
-{
-    size_t total = 0;
-    for (int i = 0; i < st->n_shards; i++)
-        total += st->shards[i].map.len;
-    int how = total > READ_AHEAD_MAX ? MADV_RANDOM : MADV_WILLNEED;
-    for (int i = 0; i < st->n_shards; i++) {
-        const struct dh_map *map = &st->shards[i].map;
-        // Only a hint, and so its result does not matter.
-        (void)madvise((void *)(uintptr_t)map->data, map->len, how);
-    }
 }
 
 enum dh_status dh_safetensors_open(struct dh_safetensors **out, const char *dir)
@@ -404,8 +380,10 @@ enum dh_status dh_safetensors_open(struct dh_safetensors **out, const char *dir)
         dh_safetensors_close(st);
         return s;
     }
-    advise(st);
-    st->list = (struct dh_tensors){ .at = st->tensors, .n = st->n };
+    st->list = (struct dh_tensors){ .at = st->tensors,
+                                    .n = st->n,
+                                    .files = st->shards,
+                                    .n_files = st->n_shards };
     *out = st;
     return DH_OK;
 }
@@ -418,7 +396,7 @@ void dh_safetensors_close(struct dh_safetensors *st)
         dh_free((void *)(uintptr_t)st->tensors[i].name);
     for (int i = 0; i < st->n_shards; i++) {
         dh_map_close(&st->shards[i].map);
-        dh_free(st->shards[i].name);
+        dh_free(st->shards[i].path);
     }
     dh_free(st->tensors);
     dh_free(st->shards);
@@ -457,5 +435,6 @@ int dh_safetensors_shards(const struct dh_safetensors *st)
 const char *dh_safetensors_shard_name(const struct dh_safetensors *st, int i)
 {
     dh_assert(i >= 0 && i < st->n_shards);
-    return st->shards[i].name;
+    const char *slash = strrchr(st->shards[i].path, '/');
+    return slash ? slash + 1 : st->shards[i].path;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "base/file.h"
 #include "base/status.h"
 
 enum dh_dtype {
@@ -60,10 +61,18 @@ struct dh_tensor {
     int shard; /* index of its file */
 };
 
+/* One file of a checkpoint. */
+struct dh_tensors_file {
+    char *path;
+    struct dh_map map;
+};
+
 /* The tensors of a checkpoint, whatever its files are, in name order. */
 struct dh_tensors {
     const struct dh_tensor *at;
     size_t n;
+    const struct dh_tensors_file *files; /* by a tensor's `shard` */
+    int n_files;         /* 0: they lie in the caller's memory */
     bool norms_plus_one; /* the decoder's norms hold 1+w, not w */
 };
 /* NULL where absent. */

@@ -432,7 +432,7 @@ static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
             show_logits(s);
     }
     head(s, w->n - 1, 1);
-    return DH_OK;
+    return dh_tensors_check(s->model->tensors);
 }
 
 static void count(struct dh_session *s, size_t n, int64_t ns)

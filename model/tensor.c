@@ -3,9 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
+
+#define DH_LOG_TAG "tensor"
+#include "base/log.h"
 
 float dh_f16_to_f32(uint16_t h)
 {
@@ -90,6 +94,38 @@ bool dh_tensor_has_shape(const struct dh_tensor *t, const int64_t *shape,
 {
     return t->n_dims == n_dims &&
            memcmp(t->shape, shape, (size_t)n_dims * sizeof(*shape)) == 0;
+}
+
+// Below this a checkpoint is read ahead; above, the experts are touched here
+// and there, and reading ahead would push out what is in use.
+#define READ_AHEAD_MAX ((size_t)4 << 30)
+
+void dh_tensors_advise(const struct dh_tensors *t, bool forget)
+{
+    size_t total = 0;
+    for (int i = 0; i < t->n_files; i++)
+        total += t->files[i].map.len;
+    int how = forget                   ? MADV_DONTNEED
+              : total > READ_AHEAD_MAX ? MADV_RANDOM
+                                       : MADV_WILLNEED;
+    for (int i = 0; i < t->n_files; i++) {
+        const struct dh_map *map = &t->files[i].map;
+        // Only a hint, and so its result does not matter.
+        (void)madvise((void *)(uintptr_t)map->data, map->len, how);
+    }
+}
+
+enum dh_status dh_tensors_check(const struct dh_tensors *t)
+{
+    for (int i = 0; i < t->n_files; i++) {
+        if (!dh_map_is_lost(&t->files[i].map))
+            continue;
+        dh_error("%s was cut short or cannot be read any more: start again "
+                 "with a whole one",
+                 t->files[i].path);
+        return DH_ERR_IO;
+    }
+    return DH_OK;
 }
 
 static int by_name(const void *a, const void *b)

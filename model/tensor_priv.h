@@ -47,6 +47,14 @@ const char *dh_tensor_shape_text(const int64_t *shape, int n_dims, char *out,
 bool dh_tensor_has_shape(const struct dh_tensor *t, const int64_t *shape,
                          int n_dims);
 
+/* All of the files, for who reads most of them: ahead where they are not too
+ * large for that. Else, or with `forget`, nothing is read ahead, and what was
+ * read gives its memory back. */
+void dh_tensors_advise(const struct dh_tensors *t, bool forget);
+/* DH_ERR_IO, logged: a file of them lost bytes (base/fault.h), and what came
+ * out of their numbers is worth nothing. */
+DH_MUST_USE enum dh_status dh_tensors_check(const struct dh_tensors *t);
+
 enum dh_tensors_fault {
     DH_TENSORS_FINE,
     DH_TENSORS_TWICE,   /* the pair has one name */

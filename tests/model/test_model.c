@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -129,5 +130,31 @@ static void test_failures(void)
     dh_free(path);
 }
 
+/* Weights that are cut short under a session are an error that names the file,
+ * on every thread that may meet them, and no crash. */
+static void test_weights_cut_short_while_in_use(void)
+{
+    static const int32_t ids[] = { 3, 4, 5, 6 };
+    char text[300] = "", dir[4096];
+    struct dh_tiny t;
+    snprintf(dir, sizeof(dir), "%s/m", dh_test_dir());
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    struct dh_checkpoint_spec spec = { .dtype = DH_BF16, .shards = 3 };
+    dh_checkpoint_write(dir, &spec);
+    dh_tiny_open(&t, &(struct dh_tiny_spec){ .dir = dir, .threads = 3 });
+    CHECK_INT(dh_session_feed(t.session, ids, 4, NULL, 0), DH_OK);
+    const struct dh_tensors_file *last =
+        &t.model->tensors->files[t.model->tensors->n_files - 1];
+    CHECK_INT(truncate(last->path, 64), 0);
+    dh_log_set_hook(quiet, text);
+    CHECK_INT(dh_session_feed(t.session, ids, 4, NULL, 0), DH_ERR_IO);
+    CHECK(strstr(text, last->path));
+    CHECK_INT(dh_session_len(t.session), 4);
+    CHECK_INT(dh_session_feed(t.session, ids, 1, NULL, 0), DH_ERR_IO);
+    dh_log_set_hook(NULL, NULL);
+    dh_tiny_close(&t);
+}
+
 DH_TESTS(DH_TEST(picture_rules), DH_TEST(what_is_known_of_a_model),
-         DH_TEST(text_model), DH_TEST(failures));
+         DH_TEST(text_model), DH_TEST(failures),
+         DH_TEST(weights_cut_short_while_in_use));
