@@ -1,5 +1,6 @@
 #include "base/opts.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,6 +79,25 @@ static bool set_double(const struct dh_opt *o, double *out, const char *value,
     return true;
 }
 
+static bool set_size(const struct dh_opt *o, int64_t *out, const char *value,
+                     struct dh_diag *diag)
+{
+    static const char units[] = "KMGT";
+    struct dh_str s = dh_str_of(value);
+    const char *unit = s.n ? strchr(units, value[s.n - 1]) : NULL;
+    double v, factor = 1;
+    if (unit) {
+        s.n--;
+        factor = (double)(INT64_C(1) << (10 * (unit - units + 1)));
+    }
+    if (!dh_parse_double(s, &v) || !(v >= 0 && v * factor < 0x1p62))
+        return wrong(o, "size such as 500M or 24G", value, diag);
+    if (!in_range(o, v * factor, diag))
+        return false;
+    *out = (int64_t)(v * factor);
+    return true;
+}
+
 static bool set_enum(const struct dh_opt *o, int *out, const char *value,
                      struct dh_diag *diag)
 {
@@ -119,6 +139,7 @@ static bool value_set(const struct dh_opt *o, void *base, const char *value,
                wrong(o, "true or false", value, diag);
     case DH_OPT_INT: return set_int(o, p, value, diag);
     case DH_OPT_DOUBLE: return set_double(o, p, value, diag);
+    case DH_OPT_SIZE: return set_size(o, p, value, diag);
     case DH_OPT_TEXT: *(const char **)p = value; return true;
     case DH_OPT_LIST: return list_add(o, p, value, diag);
     case DH_OPT_ENUM: return set_enum(o, p, value, diag);
@@ -386,6 +407,10 @@ static void put_default(const struct dh_opt *o, void *base, struct dh_buf *out)
     case DH_OPT_INT: dh_buf_printf(out, " (%d)", *(const int *)p); break;
     case DH_OPT_DOUBLE:
         dh_buf_printf(out, " (%.10g)", *(const double *)p);
+        break;
+    case DH_OPT_SIZE:
+        if (*(const int64_t *)p)
+            dh_buf_printf(out, " (%" PRId64 ")", *(const int64_t *)p);
         break;
     case DH_OPT_TEXT:
         if (*(const char *const *)p && (*(const char *const *)p)[0])

@@ -20,6 +20,7 @@ enum dh_opt_type {
     DH_OPT_BOOL,   /* bool; --name and --no-name */
     DH_OPT_INT,    /* int, lo..hi */
     DH_OPT_DOUBLE, /* double, lo..hi */
+    DH_OPT_SIZE,   /* int64_t, lo..hi bytes; K, M, G, T are powers of 1024 */
     DH_OPT_TEXT,   /* const char *; points into argv or the option file */
     DH_OPT_LIST,   /* struct dh_opt_list; may be given more than once */
     DH_OPT_ENUM,   /* int, an index into `names` */

@@ -178,10 +178,15 @@ static void add_options(struct argv *a, const struct dh_opt_set *s)
             const char *at = (const char *)s->base + o->offset;
             const char *text = NULL;
             double number = 0;
+            int64_t size;
             int whole = 0;
             switch (o->type) {
             case DH_OPT_TEXT: memcpy(&text, at, sizeof text); break;
             case DH_OPT_DOUBLE: memcpy(&number, at, sizeof number); break;
+            case DH_OPT_SIZE:
+                memcpy(&size, at, sizeof size);
+                number = (double)size;
+                break;
             case DH_OPT_INT:
             case DH_OPT_ENUM: memcpy(&whole, at, sizeof whole); break;
             case DH_OPT_BOOL: whole = *(const bool *)at; break;

@@ -13,6 +13,7 @@ struct some {
     bool cursor;
     int steps;
     double top_p;
+    int64_t room;
     const char *model;
     struct dh_opt_list allow;
     int dialect;
@@ -34,6 +35,8 @@ static const struct dh_opt table[] = {
       ".hidden names and back\\slashes are fine", 0, 0, NULL },
     { "allow", 0, DH_OPT_LIST, offsetof(struct some, allow), "RECT",
       "A part of the screen; may be given again", 0, 0, NULL },
+    { "room", 0, DH_OPT_SIZE, offsetof(struct some, room), "SIZE",
+      "So many bytes", 1024, 0x1p40, NULL },
     { "dialect", 0, DH_OPT_ENUM, offsetof(struct some, dialect), "NAME",
       "How answers look", 0, 0, dialects },
     { 0 },
@@ -177,6 +180,33 @@ static enum dh_status parse_file(struct fixture *f, const char *text,
     return dh_opts_parse_file(f->sets, *keep, n, &f->diag);
 }
 
+static void test_sizes_have_units(void)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes; // 0: refused
+    } cases[] = {
+        { "1024", 1024 },       { "1K", 1024 },   { "500M", 524288000 },
+        { "1.5G", 1610612736 }, { "1T", 0x1p40 }, { "2T", 0 },
+        { "1023", 0 },          { "M", 0 },       { "", 0 },
+        { "-5M", 0 },           { "5m", 0 },      { "5MB", 0 },
+        { "nanG", 0 },          { "1e300G", 0 },  { "5 G", 0 },
+    };
+    for (size_t i = 0; i < DH_COUNTOF(cases); i++) {
+        struct fixture f;
+        char line[40];
+        fixture_init(&f);
+        snprintf(line, sizeof line, "x --room=%s", cases[i].text);
+        char *blank = strstr(line, "5 G");
+        if (blank)
+            blank[1] = '\t'; // parse() cuts at blanks
+        enum dh_status want = cases[i].bytes ? DH_OK : DH_ERR_USAGE;
+        CHECK_INT(parse(&f, line), want);
+        CHECK_INT(f.some.room, cases[i].bytes);
+        CHECK(want == DH_OK || strstr(f.diag.text, "room: "));
+    }
+}
+
 static void test_file_sets_values(void)
 {
     struct fixture f;
@@ -280,6 +310,7 @@ static void test_help_lists_every_option_with_its_default(void)
         "  -m, --model DIR         .hidden names and back\\slashes are fine "
         "(here)\n"
         "      --allow RECT        A part of the screen; may be given again\n"
+        "      --room SIZE         So many bytes\n"
         "      --dialect NAME      How answers look: json, native, auto "
         "(json)\n"
         "      --display NAME      X display\n");
@@ -303,7 +334,7 @@ static void test_man_page_is_safe_roff(void)
 
 DH_TESTS(DH_TEST(all_forms_are_taken), DH_TEST(short_options_join),
          DH_TEST(mistakes_are_explained), DH_TEST(list_has_an_end),
-         DH_TEST(file_sets_values),
+         DH_TEST(file_sets_values), DH_TEST(sizes_have_units),
          DH_TEST(hostile_files_are_refused_with_a_line),
          DH_TEST(random_files_do_no_harm),
          DH_TEST(help_lists_every_option_with_its_default),
