@@ -7,6 +7,7 @@
 #ifndef DH_AGENT_BRAIN_H
 #define DH_AGENT_BRAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "actions/parse.h"
@@ -28,12 +29,13 @@ struct dh_brain_options {
     struct dh_endpoint *endpoint;
     bool strict; /* a server that makes pictures smaller is an error */
     const char *prompts_dir;
-    const char *kernels; /* NULL: the fastest */
-    int threads;         /* 0: one per core */
-    int context;         /* tokens; 0: as the session chooses */
-    const char *cache;   /* a file: its timeline is where it starts, and it is
-                          * written at the end; NULL: none */
-    int64_t max_pixels;  /* 0: the profile's, else the checkpoint's */
+    const char *kernels;  /* NULL: the fastest */
+    int threads;          /* 0: one per core */
+    int64_t memory_bytes; /* as of struct dh_model_options */
+    int context;          /* tokens; 0: as the session chooses */
+    const char *cache;    /* a file: its timeline is where it starts, and it is
+                           * written at the end; NULL: none */
+    int64_t max_pixels;   /* 0: the profile's, else the checkpoint's */
     uint64_t seed;
     struct dh_cancel *cancel;
 };
@@ -51,6 +53,10 @@ DH_MUST_USE enum dh_status dh_brain_join(struct dh_brain **out,
 void dh_brain_destroy(struct dh_brain *b);
 /* Of a checkpoint in this process; NULL for a model elsewhere. */
 const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b);
+/* Of the weights, which brains that joined share. False for a model elsewhere,
+ * and where all are mapped. Any thread. */
+DH_MUST_USE bool dh_brain_get_reads(const struct dh_brain *b,
+                                    struct dh_model_reads *out);
 const struct dh_profile *dh_brain_get_profile(const struct dh_brain *b);
 /* NULL for a checkpoint. */
 const struct dh_endpoint *dh_brain_get_endpoint(const struct dh_brain *b);

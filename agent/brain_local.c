@@ -127,7 +127,7 @@ static enum dh_status mind_open(struct mind **out,
     enum dh_status st = dh_pool_create(&m->pool, o->threads);
     if (!st)
         st = dh_tokenizer_open(&m->tokenizer, o->model_dir);
-    struct dh_model_options mo = { m->pool, o->kernels };
+    struct dh_model_options mo = { m->pool, o->kernels, o->memory_bytes };
     if (!st)
         st = dh_model_create(&m->model, o->model_dir, &mo);
     if (st)
@@ -577,4 +577,10 @@ const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b)
 {
     return b->endpoint ? NULL
                        : dh_model_get_info(((const struct local *)b)->model);
+}
+
+bool dh_brain_get_reads(const struct dh_brain *b, struct dh_model_reads *out)
+{
+    return b->ops == &local_ops &&
+           dh_model_get_reads(((const struct local *)b)->model, out);
 }

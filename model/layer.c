@@ -62,6 +62,7 @@ static void carve_all(struct dh_work *w, struct carver *c)
     w->router = carve(c, n, (size_t)t->num_local_experts, f);
     w->chosen = carve(c, n, k, sizeof(*w->chosen));
     w->shares = carve(c, n, k, f);
+    w->active = carve(c, (size_t)t->num_local_experts, 1, sizeof(*w->active));
     w->members = carve(c, n, 1, sizeof(*w->members));
     w->member_shares = carve(c, n, 1, f);
     w->gather = carve(c, n, hidden, f);
@@ -165,7 +166,9 @@ enum dh_status dh_layer_run_all(struct dh_work *w)
         dh_backend_add(b, w->x, w->side, all);
         dh_backend_rmsnorm(b, w->norm, w->x, l->post_attention_layernorm, w->n,
                            t->hidden_size, t->rms_norm_eps);
-        dh_moe_run(w, i);
+        enum dh_status st = dh_moe_run(w, i);
+        if (st)
+            return st;
         dh_backend_add(b, w->x, w->side, all);
         show_hidden(w, i);
     }

@@ -54,6 +54,7 @@ struct dh_work {
     float *router;    /* [n][num_local_experts] */
     int32_t *chosen;  /* [n][num_experts_per_tok], rising */
     float *shares;    /* the same shape */
+    int32_t *active;  /* [num_local_experts]: those of the pass, rising */
     int32_t *members; /* [n]: tokens of one expert */
     float *member_shares;
     float *gather, *routed;
@@ -94,8 +95,8 @@ int dh_sparse_panels(const struct dh_work *w, int i, int head,
 void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
                     int32_t *out);
 
-/* side = mlp(norm) of layer i. */
-void dh_moe_run(struct dh_work *w, int layer);
+/* side = mlp(norm) of layer i. Fails where experts are read on demand only. */
+DH_MUST_USE enum dh_status dh_moe_run(struct dh_work *w, int layer);
 /*
  * The router of one token: logits[n] become scores; experts[k] rising and
  * shares[k] that sum to 1. m3.md 9.3.

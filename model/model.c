@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/experts_priv.h"
 
 #define DH_LOG_TAG "model"
 #include "base/log.h"
@@ -212,7 +213,7 @@ static enum dh_status open_gguf(struct dh_model *m, const char *path)
 }
 
 static enum dh_status load(struct dh_model *m, const char *dir,
-                           const char *kernels)
+                           const char *kernels, int64_t memory)
 {
     m->kernels = dh_kernels_find(kernels);
     if (!m->kernels) {
@@ -224,12 +225,17 @@ static enum dh_status load(struct dh_model *m, const char *dir,
     if (!st)
         st = load_rules(m, dir);
     if (!st)
-        st = dh_weights_init(&m->weights, &m->config, m->tensors);
+        st = dh_weights_init(&m->weights, &m->config, m->tensors,
+                             memory ? DH_WEIGHTS_LISTED : DH_WEIGHTS_MAPPED);
+    if (!st && memory)
+        st = dh_experts_create(&m->experts, &m->config, &m->weights, m->tensors,
+                               (size_t)memory);
     if (!st)
         st = dh_tensors_check(m->tensors);
     if (st)
         return st;
-    dh_tensors_advise(m->tensors, false);
+    if (!memory)
+        dh_tensors_advise(m->tensors, false);
     describe(m);
     return DH_OK;
 }
@@ -240,7 +246,8 @@ enum dh_status dh_model_create(struct dh_model **out, const char *dir,
     struct dh_model *m;
     dh_new(m);
     m->pool = o ? o->pool : NULL;
-    enum dh_status st = load(m, dir, o ? o->kernels : NULL);
+    enum dh_status st =
+        load(m, dir, o ? o->kernels : NULL, o ? o->memory_bytes : 0);
     if (st) {
         dh_model_destroy(m);
         return st;
@@ -253,6 +260,7 @@ void dh_model_destroy(struct dh_model *m)
 {
     if (!m)
         return;
+    dh_experts_destroy(m->experts);
     dh_weights_finish(&m->weights);
     dh_safetensors_close(m->files);
     dh_gguf_tensors_finish(&m->renamed);
@@ -263,6 +271,13 @@ void dh_model_destroy(struct dh_model *m)
 const struct dh_model_info *dh_model_get_info(const struct dh_model *m)
 {
     return &m->info;
+}
+
+bool dh_model_get_reads(const struct dh_model *m, struct dh_model_reads *out)
+{
+    if (m->experts)
+        dh_experts_get_reads(m->experts, out);
+    return m->experts != NULL;
 }
 
 const struct dh_patch_rule *dh_model_get_image_rule(const struct dh_model *m)

@@ -31,6 +31,9 @@ struct dh_model_options {
     struct dh_pool *pool; /* for the load and for all sessions; may be NULL */
     const char *kernels;  /* NULL or "auto": the fastest; "float32": the fastest
                            * that rounds no activation; "ref" and others */
+    int64_t memory_bytes; /* for weights; what does not fit is read when it is
+                           * needed. 0: all are mapped, and the system keeps
+                           * what it can */
 };
 
 /*
@@ -45,6 +48,20 @@ DH_MUST_USE enum dh_status dh_model_create(struct dh_model **out,
 /* NULL is allowed. No session may be left. */
 void dh_model_destroy(struct dh_model *model);
 const struct dh_model_info *dh_model_get_info(const struct dh_model *model);
+
+/* Since create, of all sessions. Experts are counted once for each pass and
+ * layer. */
+struct dh_model_reads {
+    int64_t budget_bytes, resident_bytes; /* resident: other than experts */
+    uint64_t hits, misses;                /* experts that were there, or not */
+    uint64_t bytes;                       /* read from the files */
+    double read_s;                        /* while anything was being read */
+    double wait_s;                        /* that sessions waited for it */
+};
+/* False where all weights are mapped. Any thread. */
+DH_MUST_USE bool dh_model_get_reads(const struct dh_model *m,
+                                    struct dh_model_reads *out);
+
 /*
  * What the shapes make of the next token behind `context` - 1 others, and of
  * the whole prompt: the least that must be read and computed, counted as m3.md

@@ -11,6 +11,8 @@
 #include "model/tensor_priv.h"
 #include "model/weights_priv.h"
 
+struct dh_experts;
+
 struct dh_model {
     struct dh_config config;
     struct dh_safetensors *files;   /* of a folder, or ... */
@@ -18,6 +20,7 @@ struct dh_model {
     struct dh_gguf_tensors renamed; /* its tensors */
     const struct dh_tensors *tensors;
     struct dh_weights weights;
+    struct dh_experts *experts; /* NULL: all weights are mapped */
     const struct dh_kernels *kernels;
     struct dh_pool *pool;
     struct dh_model_info info;

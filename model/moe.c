@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/experts_priv.h"
 #include "model/layer_priv.h"
 
-// y[n][hidden] = down(swiglu(gate x, up x))
+// y[n][hidden] = down(swiglu(gate x, up x)); y may be x.
 static void run_mlp(const struct dh_work *w, float *y, const float *x, int n,
                     const struct dh_mlp_weights *m)
 {
@@ -89,35 +90,66 @@ static int gather(struct dh_work *w, int e)
     return n;
 }
 
+// The experts that a token of this pass has chosen, rising.
+static int list_active(struct dh_work *w)
+{
+    const struct dh_text_config *t = &w->model->config.text;
+    int n = 0;
+    memset(w->active, 0, (size_t)t->num_local_experts * sizeof(*w->active));
+    for (int i = 0; i < w->n * t->num_experts_per_tok; i++)
+        w->active[w->chosen[i]] = 1;
+    for (int e = 0; e < t->num_local_experts; e++)
+        if (w->active[e])
+            w->active[n++] = e;
+    return n;
+}
+
+static void run_expert(struct dh_work *w, int e, const struct dh_mlp_weights *m)
+{
+    size_t hidden = (size_t)w->model->config.text.hidden_size;
+    int n = gather(w, e);
+    run_mlp(w, w->gather, w->gather, n, m);
+    for (int i = 0; i < n; i++)
+        w->backend.k->add_scaled(w->routed + (size_t)w->members[i] * hidden,
+                                 w->gather + (size_t)i * hidden,
+                                 w->member_shares[i], hidden);
+}
+
 // Experts in rising order, so that every token adds up its own in that order
-// however many tokens a pass has.
-static void run_mixture(struct dh_work *w, int layer)
+// however many tokens a pass has. Where they have to be read, that begins at
+// once, and the shared one is computed meanwhile.
+static enum dh_status run_mixture(struct dh_work *w, int layer)
 {
     const struct dh_text_config *t = &w->model->config.text;
     const struct dh_layer_weights *l = &w->model->weights.layers[layer];
-    const struct dh_backend *b = &w->backend;
-    size_t hidden = (size_t)t->hidden_size, all = (size_t)w->n * hidden;
+    struct dh_experts *x = w->model->experts;
+    size_t all = (size_t)w->n * (size_t)t->hidden_size;
     choose(w, layer);
-    memset(w->routed, 0, all * sizeof(float));
-    for (int e = 0; e < t->num_local_experts; e++) {
-        int n = gather(w, e);
-        if (n == 0)
-            continue;
-        run_mlp(w, w->side, w->gather, n, &l->experts[e]);
-        for (int i = 0; i < n; i++)
-            b->k->add_scaled(w->routed + (size_t)w->members[i] * hidden,
-                             w->side + (size_t)i * hidden, w->member_shares[i],
-                             hidden);
-    }
+    int n = list_active(w);
+    if (x)
+        dh_experts_begin(x, layer, w->active, n);
     run_mlp(w, w->side, w->norm, w->n, &l->shared);
-    b->k->add_scaled(w->side, w->routed, t->routed_scaling_factor, all);
+    memset(w->routed, 0, all * sizeof(float));
+    for (int i = 0; i < n; i++) {
+        int e = w->active[i];
+        const struct dh_mlp_weights *m = &l->experts[e];
+        enum dh_status st = DH_OK;
+        if (x)
+            st = dh_experts_take(x, layer, w->active + i, n - i, w->cancel, &m);
+        if (st)
+            return st;
+        run_expert(w, e, m);
+        if (x)
+            dh_experts_put(x, layer, e);
+    }
+    w->backend.k->add_scaled(w->side, w->routed, t->routed_scaling_factor, all);
+    return DH_OK;
 }
 
-void dh_moe_run(struct dh_work *w, int layer)
+enum dh_status dh_moe_run(struct dh_work *w, int layer)
 {
     if (w->model->config.text.layer_moe[layer])
-        run_mixture(w, layer);
-    else
-        run_mlp(w, w->side, w->norm, w->n,
-                &w->model->weights.layers[layer].mlp);
+        return run_mixture(w, layer);
+    run_mlp(w, w->side, w->norm, w->n, &w->model->weights.layers[layer].mlp);
+    return DH_OK;
 }

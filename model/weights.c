@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -21,6 +23,8 @@ struct loader {
     const struct dh_config *config;
     const struct dh_tensors *files;
     bool *used; // one per tensor of them
+    enum dh_weights_place place;
+    bool routed; // what is loaded now are experts
     enum dh_status status;
 };
 
@@ -110,6 +114,8 @@ static void *own(struct loader *l, const struct dh_tensor *t, size_t n,
 {
     size_t bytes = 0;
     bool fits = dh_mul_size(n, size, &bytes);
+    if (!l->routed)
+        l->w->resident_bytes += bytes;
     return keep(l, fits ? dh_big_alloc(bytes) : NULL, t->name, bytes);
 }
 
@@ -118,6 +124,34 @@ static void *own_table(struct loader *l, const char *what, int n, size_t size)
 {
     size_t bytes = (size_t)n * size;
     return keep(l, dh_big_zalloc(bytes), what, bytes);
+}
+
+static void advise_pages(const uint8_t *p, size_t bytes, int how)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)p & ~(page - 1);
+    // Only a hint, and so its result does not matter.
+    (void)madvise((void *)from, (uintptr_t)p + bytes - from, how);
+}
+
+// Bytes of t where they are computed with. The map's pages are given back one
+// tensor after the other, so that nothing is there twice.
+static const uint8_t *settle(struct loader *l, const struct dh_tensor *t,
+                             const uint8_t *src, size_t bytes)
+{
+    if (l->routed)
+        return src;
+    if (l->place != DH_WEIGHTS_RESIDENT) {
+        l->w->resident_bytes += bytes;
+        return src;
+    }
+    uint8_t *copy = own(l, t, bytes, 1);
+    if (!copy)
+        return NULL;
+    advise_pages(src, bytes, MADV_WILLNEED);
+    memcpy(copy, src, bytes);
+    advise_pages(src, bytes, MADV_DONTNEED);
+    return copy;
 }
 
 static bool is_aligned(const void *p, size_t to)
@@ -143,7 +177,8 @@ static const float *floats_of(struct loader *l, const struct dh_tensor *t,
         return NULL;
     const uint8_t *src = t->data + first * dh_dtype_bytes(t->dtype);
     if (t->dtype == DH_F32 && is_aligned(src, sizeof(float)))
-        return (const float *)(const void *)src;
+        return (const float *)(const void *)settle(l, t, src,
+                                                   n * sizeof(float));
     float *dst = own(l, t, n, sizeof(*dst));
     if (dst)
         dh_tensor_to_f32(t->dtype, src, n, dst);
@@ -180,8 +215,10 @@ static void view_scales(struct loader *l, const struct dh_tensor *t,
     int64_t want[DH_TENSOR_MAX_DIMS];
     memcpy(want, t->shape, sizeof(want));
     want[t->n_dims - 1] = m->cols / dh_quant_block(m->dtype);
+    size_t per_row = (size_t)want[t->n_dims - 1];
     if (check_shape(l, s, want, t->n_dims))
-        m->scales = s->data + first_row * (size_t)want[t->n_dims - 1];
+        m->scales = settle(l, s, s->data + first_row * per_row,
+                           (size_t)m->rows * per_row);
 }
 
 // NVFP4 has a factor for the whole matrix besides.
@@ -215,7 +252,9 @@ static void view_quantised(struct loader *l, const struct dh_tensor *t,
         l->status = DH_ERR_UNSUPPORTED;
         return;
     }
-    m->data = t->data + dh_dtype_size(m->dtype, first_row * (size_t)m->cols);
+    m->data = settle(
+        l, t, t->data + dh_dtype_size(m->dtype, first_row * (size_t)m->cols),
+        dh_dtype_size(m->dtype, (size_t)m->rows * (size_t)m->cols));
     if (m->dtype == DH_NVFP4)
         view_nvfp4(l, t, first_row, m);
     else if (m->dtype == DH_F8_E4M3) {
@@ -241,9 +280,10 @@ static void view_rows(struct loader *l, const struct dh_tensor *t,
     size_t n = (size_t)m->rows * (size_t)m->cols;
     const uint8_t *src = t->data + first_row * (size_t)m->cols * size;
     m->dtype = t->dtype;
-    m->data = src;
-    if (is_aligned(src, size))
+    if (is_aligned(src, size) || (l->routed && l->place != DH_WEIGHTS_MAPPED)) {
+        m->data = settle(l, t, src, n * size);
         return;
+    }
     void *copy = own(l, t, n, size);
     if (copy)
         memcpy(copy, src, n * size);
@@ -457,6 +497,7 @@ static void load_experts(struct loader *l, int i, struct dh_layer_weights *w)
     w->experts = own_table(l, "the experts", n, sizeof(*w->experts));
     if (!w->experts)
         return;
+    l->routed = true;
     char name[NAME_MAX_BYTES];
     name_of(name, "layers.%d.mlp.experts.gate_up_proj", i);
     const struct dh_tensor *gate_up = find_under(l, text_prefixes, name);
@@ -475,6 +516,7 @@ static void load_experts(struct loader *l, int i, struct dh_layer_weights *w)
         if (!down)
             load_expert_mat(l, i, e, "w2", c->hidden_size, width, &x->down);
     }
+    l->routed = false;
 }
 
 // The router stays in float32: in BF16 it chooses other experts.
@@ -682,15 +724,18 @@ static void report_unknown(const struct loader *l)
 
 enum dh_status dh_weights_init(struct dh_weights *w,
                                const struct dh_config *config,
-                               const struct dh_tensors *files)
+                               const struct dh_tensors *files,
+                               enum dh_weights_place place)
 {
     *w = (struct dh_weights){ 0 };
-    struct loader l = { .w = w, .config = config, .files = files };
+    struct loader l = {
+        .w = w, .config = config, .files = files, .place = place
+    };
     dh_array(l.used, files->n);
     load_text(&l);
     if (config->has_vision && !l.status)
         load_vision(&l);
-    if (!l.status)
+    if (!l.status && place != DH_WEIGHTS_LISTED)
         report_unknown(&l);
     dh_free(l.used);
     if (l.status)

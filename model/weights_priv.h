@@ -66,6 +66,15 @@ struct dh_weights {
     /* what was made at load; freed by finish */
     void **owned;
     size_t n_owned;
+    size_t resident_bytes; /* of all but the experts, were they copied */
+};
+
+enum dh_weights_place {
+    DH_WEIGHTS_MAPPED,
+    /* Experts are views in any case, also unaligned ones, with which nobody
+     * computes; the others are as mapped, or copied. */
+    DH_WEIGHTS_LISTED,
+    DH_WEIGHTS_RESIDENT,
 };
 
 /* The views point into `files`, which must stay open. A missing tensor or a
@@ -73,7 +82,8 @@ struct dh_weights {
  * unknown tensors warn, mtp ones are ignored. */
 DH_MUST_USE enum dh_status dh_weights_init(struct dh_weights *w,
                                            const struct dh_config *config,
-                                           const struct dh_tensors *files);
+                                           const struct dh_tensors *files,
+                                           enum dh_weights_place place);
 void dh_weights_finish(struct dh_weights *w);
 
 enum dh_weight_kind {

@@ -1,5 +1,6 @@
 #include "model/model_priv.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,6 +156,47 @@ static void test_weights_cut_short_while_in_use(void)
     dh_tiny_close(&t);
 }
 
+/* Blocks that are no numbers end in logits that say so, and in no id. */
+static void test_weights_that_are_no_numbers(void)
+{
+    static const int32_t ids[] = { 3, 4, 5 };
+    static const char *const kernels[] = { "ref", "float32", "auto" };
+    char dir[4096];
+    snprintf(dir, sizeof(dir), "%s/m", dh_test_dir());
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    dh_checkpoint_write(dir, &(struct dh_checkpoint_spec){ .mxfp8 = true });
+    struct dh_safetensors *st;
+    CHECK_INT(dh_safetensors_open(&st, dir), DH_OK);
+    const struct dh_tensor *scales = dh_safetensors_find(
+        st, "language_model.model.layers.1.self_attn.o_proj.weight_scale_inv");
+    CHECK(scales);
+    const struct dh_tensors_file *file = dh_safetensors_list(st)->files;
+    int fd = open(file->path, O_WRONLY);
+    for (size_t i = 0; i < scales->bytes; i++) // 2^128: NaN
+        CHECK_INT(
+            pwrite(fd, "\xff", 1, scales->data - file->map.data + (ptrdiff_t)i),
+            1);
+    close(fd);
+    dh_safetensors_close(st);
+    for (size_t i = 0; i < 2 * DH_COUNTOF(kernels); i++) {
+        struct dh_tiny t;
+        struct dh_sampling greedy = { 0 };
+        float *scratch;
+        dh_tiny_open(&t, &(struct dh_tiny_spec){
+                             .dir = dir,
+                             .kernels = kernels[i / 2],
+                             .memory = i % 2 ? (int64_t)1 << 26 : 0 });
+        dh_array(scratch, (size_t)t.vocab);
+        CHECK_INT(dh_session_feed(t.session, ids, 3, NULL, 0), DH_OK);
+        CHECK_INT(dh_sample(dh_session_logits(t.session), t.vocab, NULL,
+                            &greedy, NULL, scratch),
+                  -1);
+        dh_free(scratch);
+        dh_tiny_close(&t);
+    }
+}
+
 DH_TESTS(DH_TEST(picture_rules), DH_TEST(what_is_known_of_a_model),
          DH_TEST(text_model), DH_TEST(failures),
-         DH_TEST(weights_cut_short_while_in_use));
+         DH_TEST(weights_cut_short_while_in_use),
+         DH_TEST(weights_that_are_no_numbers));

@@ -57,8 +57,8 @@ static enum dh_status try_load(struct loaded *l)
 {
     last_log[0] = '\0';
     dh_log_set_hook(remember, NULL);
-    enum dh_status st =
-        dh_weights_init(&l->w, &l->config, dh_safetensors_list(l->st));
+    enum dh_status st = dh_weights_init(
+        &l->w, &l->config, dh_safetensors_list(l->st), DH_WEIGHTS_MAPPED);
     dh_log_set_hook(NULL, NULL);
     return st;
 }
@@ -527,6 +527,33 @@ static void test_mxfp8_without_scales_is_refused(void)
     dh_safetensors_close(l.st);
 }
 
+static void test_mxfp8_with_scales_of_another_shape_is_refused(void)
+{
+    static const char name[] =
+        "language_model.model.layers.1.self_attn.o_proj.weight_scale_inv\"";
+    char *path = dh_test_path("m/model.safetensors"), *bytes;
+    struct dh_checkpoint_spec spec = { .mxfp8 = true };
+    struct loaded l;
+    size_t len;
+    open_written("m", &spec, &l);
+    dh_safetensors_close(l.st);
+    CHECK_INT(dh_file_read(path, 1 << 24, &bytes, &len), DH_OK);
+    char *at = memmem(bytes, len, name, strlen(name));
+    CHECK(at);
+    at = strstr(at, "[64,4]");
+    CHECK(at && at < bytes + len);
+    memcpy(at, "[4,64]", 6);
+    CHECK_INT(dh_file_write(path, bytes, len), DH_OK);
+    char *dir = dh_test_path("m");
+    CHECK_INT(dh_safetensors_open(&l.st, dir), DH_OK);
+    CHECK_INT(try_load(&l), DH_ERR_FORMAT);
+    check_logged("o_proj.weight_scale_inv has the shape [4, 64]");
+    dh_safetensors_close(l.st);
+    dh_big_free(bytes);
+    dh_free(path);
+    dh_free(dir);
+}
+
 /* Whichever allocation fails: a status, no leak, and the next try works. */
 static void test_survives_failing_allocations(void)
 {
@@ -580,4 +607,5 @@ DH_TESTS(DH_TEST(both_namings_give_the_same_values),
          DH_TEST(e4m3_and_e8m0_decode_as_defined),
          DH_TEST(mxfp8_checkpoints_load),
          DH_TEST(mxfp8_without_scales_is_refused),
+         DH_TEST(mxfp8_with_scales_of_another_shape_is_refused),
          DH_TEST(survives_failing_allocations), DH_TEST(half_types_round_trip));

@@ -40,7 +40,8 @@ void dh_tiny_open(struct dh_tiny *t, const struct dh_tiny_spec *s)
         CHECK_INT(dh_pool_create(&t->pool, s->threads), DH_OK);
     struct dh_model_options o = { .pool = t->pool,
                                   .kernels =
-                                      s->kernels ? s->kernels : "float32" };
+                                      s->kernels ? s->kernels : "float32",
+                                  .memory_bytes = s->memory };
     const char *dir = s->dir ? s->dir : write_checkpoint(s);
     CHECK_INT(dh_model_create(&t->model, dir, &o), DH_OK);
     t->vocab = dh_model_get_info(t->model)->vocab_size;

@@ -26,6 +26,7 @@ struct dh_tiny_spec {
     enum dh_dtype dtype;
     const char *kernels; /* NULL: auto */
     int threads;         /* 0: 1 */
+    int64_t memory;      /* for weights, in bytes; 0: they are mapped */
     int chunk, max_tokens;
 };
 
