@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "tools/reads.h"
 
 #define DH_LOG_TAG "app"
 #include "base/log.h"
@@ -67,6 +68,7 @@ const struct dh_opt dh_model_opt_table[] = {
       "Arithmetic: auto (the fastest), float32 (rounds no activation to "
       "bfloat16), or ref, avx2, avx512, avx512bf16",
       0, 0, NULL },
+    DH_READS_OPT(struct dh_model_opts, memory),
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
       "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
       1 << 20, NULL },
@@ -268,6 +270,7 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .prompts_dir = prompts,
         .kernels = o->kernels,
         .threads = o->threads,
+        .memory_bytes = o->memory,
         .context = o->context,
         .cache = o->cache,
         .max_pixels = (int64_t)o->max_pixels,
@@ -277,9 +280,9 @@ enum dh_status dh_app_brain(struct dh_brain **out,
     };
     bool remote = dh_app_is_remote(o);
     enum dh_status st = DH_OK;
-    if (remote && o->cache) {
-        dh_error("--cache is for a model in this process; a server keeps its "
-                 "own");
+    if (remote && (o->cache || o->memory)) {
+        dh_error("%s is for a model in this process; a server has its own",
+                 o->cache ? "--cache" : "--memory");
         st = DH_ERR_USAGE;
     } else if (remote) {
         st = dh_app_endpoint(&bo.endpoint, o);

@@ -32,6 +32,7 @@ extern const struct dh_opt dh_app_opts[];
 struct dh_model_opts {
     const char *model; /* a folder; NULL: the embedded sprout */
     const char *kernels, *cache;
+    int64_t memory;
     int threads, context;
     double max_pixels;
     int seed;

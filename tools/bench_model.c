@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -18,6 +19,7 @@
 #include "tools/bench_llama.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_shape.h"
+#include "tools/reads.h"
 
 #define DH_LOG_TAG "bench"
 #include "base/log.h"
@@ -44,6 +46,7 @@ const struct dh_opt dh_bench_model_opts[] = {
     { "kernels", 0, DH_OPT_TEXT,
       offsetof(struct dh_bench_model_options, kernels), "NAME",
       "Arithmetic, as of run", 0, 0, NULL },
+    DH_READS_OPT(struct dh_bench_model_options, memory),
     { "peer", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, peer),
       "DIR",
       "Folder into which npm installed node-llama-cpp: llama.cpp answers the "
@@ -54,7 +57,8 @@ const struct dh_opt dh_bench_model_opts[] = {
 
 struct times {
     double prefill_s[MAX_ROUNDS];
-    double *decode_s; // rounds * decode of them
+    uint64_t read_bytes; // from the disk while decoding, all of them
+    double *decode_s;    // rounds * decode of them
     int n_prefill, n_decode;
 };
 
@@ -70,6 +74,7 @@ struct bench {
     struct dh_pool *pool;
     struct dh_model *model;
     struct dh_bench_peak peak;
+    double disk_bytes; // a second; 0: not known
     double load_s, peer_load_s;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
@@ -96,7 +101,8 @@ double dh_bench_quantile(double *v, int n, double share)
 
 static enum dh_status open_model(struct bench *b)
 {
-    struct dh_model_options o = { .kernels = b->o->kernels };
+    struct dh_model_options o = { .kernels = b->o->kernels,
+                                  .memory_bytes = b->o->memory };
     enum dh_status st = dh_pool_create(&b->pool, b->o->threads);
     if (st)
         return st;
@@ -108,6 +114,19 @@ static enum dh_status open_model(struct bench *b)
     st = dh_model_create(&b->model, b->o->model, &o);
     b->load_s = seconds_since(start);
     return st;
+}
+
+// Where the weights of --model lie; those of --shape are gone by now.
+static void measure_disk(struct bench *b)
+{
+    if (!b->o->memory || !b->o->model)
+        return;
+    char *file = dh_gguf_is_path(b->o->model)
+                     ? dh_strdup(b->o->model)
+                     : dh_path_join(b->o->model, "model.safetensors");
+    if (dh_path_exists(file))
+        b->disk_bytes = dh_bench_peak_disk(file);
+    dh_free(file);
 }
 
 static void bench_finish(struct bench *b)
@@ -148,6 +167,12 @@ static int32_t *prompt_of(const struct dh_model_info *info, int n)
     return ids;
 }
 
+static uint64_t bytes_read(const struct bench *b)
+{
+    struct dh_model_reads r;
+    return dh_model_get_reads(b->model, &r) ? r.bytes : 0;
+}
+
 static enum dh_status measure(struct bench *b, struct row *row,
                               struct dh_session *s, const int32_t *ids)
 {
@@ -156,12 +181,14 @@ static enum dh_status measure(struct bench *b, struct row *row,
     enum dh_status st = dh_session_feed(s, ids, (size_t)row->context, NULL, 0);
     if (!st)
         row->ours.prefill_s[row->ours.n_prefill++] = seconds_since(start);
+    row->ours.read_bytes -= bytes_read(b);
     for (int i = 0; i < b->o->decode && !st; i++) {
         int32_t id = best_id(dh_session_logits(s), vocab);
         start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
         row->ours.decode_s[row->ours.n_decode++] = seconds_since(start);
     }
+    row->ours.read_bytes += bytes_read(b);
     return st;
 }
 
@@ -265,6 +292,8 @@ static void put_head(const struct bench *b, struct dh_buf *out)
                   b->peak.read_bytes / 1e9, b->peak.f32_flops / 1e9);
     if (b->peak.bf16_flops > 0)
         dh_buf_printf(out, ", %.0f bfloat16", b->peak.bf16_flops / 1e9);
+    if (b->disk_bytes > 0)
+        dh_buf_printf(out, ", %.2f GB/s from the disk", b->disk_bytes / 1e9);
     dh_buf_printf(out,
                   " (all %d threads, measured now)\n"
                   "model: %s, %.1f million weights, %.0f MB, kernels %s, "
@@ -304,6 +333,23 @@ static void put_times(struct times *t, int context, double prefill_share,
                   decode_share / d * 100);
 }
 
+// What the disk had to give for a token, and how long it takes for that.
+static void put_disk(const struct bench *b, struct row *r, struct dh_buf *out)
+{
+    struct times *t = &r->ours;
+    if (!b->o->memory || !t->n_decode)
+        return;
+    double bytes = (double)t->read_bytes / t->n_decode, sum = 0;
+    for (int i = 0; i < t->n_decode; i++)
+        sum += t->decode_s[i];
+    dh_buf_printf(out, "%-22s %.1f MB a token from the disk", "", bytes / 1e6);
+    if (b->disk_bytes > 0)
+        dh_buf_printf(out, ", %.2f ms at its limit, %.1f %% of the mean",
+                      bytes / b->disk_bytes * 1e3,
+                      100 * bytes / b->disk_bytes / (sum / t->n_decode));
+    dh_buf_putc(out, '\n');
+}
+
 static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
 {
     double peak = peak_of(b);
@@ -311,6 +357,7 @@ static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
     double prefill = peak > 0 ? r->cost.prefill_flops / peak : 0;
     double decode = bytes / b->peak.read_bytes;
     put_times(&r->ours, r->context, prefill, decode, "", &r->cost, out);
+    put_disk(b, r, out);
     if (!r->peer.n_decode)
         return;
     put_times(&r->peer, r->context, prefill, decode, "llama.cpp ", &r->cost,
@@ -348,6 +395,13 @@ static void put_row_json(const struct bench *b, struct row *r,
     dh_jw_double(&w, "weight_bytes", r->cost.weight_bytes);
     dh_jw_double(&w, "cache_bytes", r->cost.cache_bytes);
     dh_jw_double(&w, "flops", r->cost.flops);
+    struct dh_model_reads reads;
+    if (dh_model_get_reads(b->model, &reads)) {
+        dh_jw_double(&w, "disk_bytes_s", b->disk_bytes);
+        dh_jw_double(&w, "decode_read_bytes",
+                     t->n_decode ? (double)t->read_bytes / t->n_decode : 0);
+        dh_reads_put(&w, &reads);
+    }
     if (r->peer.n_decode) {
         dh_jw_double(
             &w, "llama_prefill_s",
@@ -371,6 +425,9 @@ static void report(struct bench *b, bool json)
         (json ? put_row_json : put_row)(b, &b->rows[i], &out);
     if (!json)
         dh_buf_printf(&out, "\npeak memory %.0f MB\n", megabytes_used());
+    struct dh_model_reads reads;
+    if (!json && dh_model_get_reads(b->model, &reads))
+        dh_reads_text(&out, &reads);
     if (!json && b->o->peer)
         dh_buf_printf(&out,
                       "llama.cpp through node, loaded in %.1f ms; %% is of the "
@@ -401,6 +458,8 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
         st = open_model(b);
     if (!st)
         st = dh_bench_peak_measure(b->pool, &b->peak);
+    if (!st)
+        measure_disk(b);
     if (!st)
         st = run_rounds(b);
     if (!st)

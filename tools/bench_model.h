@@ -8,6 +8,7 @@
 #define DH_TOOLS_BENCH_MODEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/opts.h"
 #include "base/status.h"
@@ -16,6 +17,7 @@ struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
     const char *peer; /* a folder with node-llama-cpp, or NULL */
     int decode, threads;
+    int64_t memory;
 };
 
 #define DH_BENCH_MODEL_DEFAULTS \

@@ -1,5 +1,5 @@
 /*
- * tools/bench_peak.h - the limits of this machine: arithmetic and memory.
+ * tools/bench_peak.h - the limits of this machine: arithmetic, memory, disk.
  *
  * Measured, not looked up: what a figure of `bench model` is a share of.
  */
@@ -22,6 +22,11 @@ struct dh_bench_peak {
 /* DH_ERR_NOMEM where there is no room for what is read. */
 DH_MUST_USE enum dh_status dh_bench_peak_measure(struct dh_pool *pool,
                                                  struct dh_bench_peak *out);
+
+/* Bytes a second from a file, past the system's page cache: pieces of 1 MiB far
+ * apart, 8 at a time, the best of some tries. 0, with a warning: it cannot be
+ * told. */
+double dh_bench_peak_disk(const char *path);
 
 /* The operations that were done on one core; x86-64 only. */
 double dh_bench_peak_f32_avx512(int64_t rounds);

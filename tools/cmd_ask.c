@@ -9,6 +9,7 @@
 #include "capture/picture.h"
 #include "capture/video_in.h"
 #include "tools/app.h"
+#include "tools/reads.h"
 
 struct ask_options {
     struct dh_opt_list image, video;
@@ -91,7 +92,8 @@ static enum dh_status ask(struct dh_brain *brain, struct media *m,
     return dh_brain_ask_once(brain, parts, n, &r, out);
 }
 
-static void print_json(const struct dh_brain_answer *a)
+static void print_json(const struct dh_brain_answer *a,
+                       const struct dh_model_reads *reads)
 {
     struct dh_buf out;
     struct dh_json_writer w;
@@ -102,6 +104,8 @@ static void print_json(const struct dh_brain_answer *a)
     dh_jw_bool(&w, "cut", a->end == DH_BRAIN_END_LENGTH);
     dh_jw_i64(&w, "prompt_tokens", a->usage.prompt_tokens);
     dh_jw_i64(&w, "answer_tokens", a->usage.answer_tokens);
+    if (reads)
+        dh_reads_put(&w, reads);
     dh_jw_end_object(&w);
     puts(dh_buf_text(&out));
     dh_buf_finish(&out);
@@ -130,10 +134,14 @@ static int run(int argc, char **argv)
         st = dh_app_brain(&brain, &model);
     if (!st)
         st = ask(brain, m, argv[1], !app.json, &answer);
+    struct dh_model_reads reads;
+    bool on_demand = !st && dh_brain_get_reads(brain, &reads);
     if (!st && app.json)
-        print_json(&answer);
+        print_json(&answer, on_demand ? &reads : NULL);
     else if (!st)
         puts("");
+    if (on_demand && !app.json)
+        dh_reads_print(stderr, &reads);
     dh_brain_answer_finish(&answer);
     dh_brain_destroy(brain);
     media_finish(m);

@@ -11,6 +11,7 @@
 #include "capture/picture.h"
 #include "model/session.h"
 #include "tools/app.h"
+#include "tools/reads.h"
 #include "vision/patches.h"
 
 #define DH_LOG_TAG "forward"
@@ -22,6 +23,7 @@
 
 struct options {
     const char *model, *input, *out, *kernels;
+    int64_t memory;
     int threads, chunk;
 };
 
@@ -54,6 +56,7 @@ static const struct dh_opt options_table[] = {
       .offset = offsetof(struct options, kernels),
       .arg = "NAME",
       .help = "Arithmetic, as of run; here float32 unless told" },
+    DH_READS_OPT(struct options, memory),
     { .name = "chunk",
       .type = DH_OPT_INT,
       .offset = offsetof(struct options, chunk),
@@ -317,11 +320,16 @@ static int run(int argc, char **argv)
     if (!st)
         st = dh_pool_create(&pool, o.threads);
     if (!st) {
-        struct dh_model_options mo = { .pool = pool, .kernels = o.kernels };
+        struct dh_model_options mo = { .pool = pool,
+                                       .kernels = o.kernels,
+                                       .memory_bytes = o.memory };
         st = dh_model_create(&model, o.model, &mo);
     }
     if (!st)
         st = run_cases(model, cases, &o);
+    struct dh_model_reads reads;
+    if (!st && dh_model_get_reads(model, &reads))
+        dh_reads_end(stderr, app.json, &reads);
     dh_json_free(cases);
     dh_model_destroy(model);
     dh_pool_destroy(pool);

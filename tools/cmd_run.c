@@ -26,6 +26,7 @@
 #include "capture/windows.h"
 #include "tools/app.h"
 #include "tools/desk.h"
+#include "tools/reads.h"
 
 #define DH_LOG_TAG "run"
 #include "base/log.h"
@@ -505,6 +506,9 @@ static void print_result(struct run *r, const struct dh_loop_result *result,
     dh_jw_i64(&w, "steps", result->steps);
     dh_jw_double(&w, "seconds", (double)took / 1e9);
     put_usage(&w, &result->usage);
+    struct dh_model_reads reads;
+    if (r->brain && dh_brain_get_reads(r->brain, &reads))
+        dh_reads_put(&w, &reads);
     if (result->text)
         dh_jw_text(&w, "text", result->text);
     if (r->session)
@@ -540,6 +544,9 @@ static void print_end(struct run *r, struct printer *p,
     print_line(text ? ": " : "", text, "\n");
     print_stages(p);
     print_usage(&result->usage);
+    struct dh_model_reads reads;
+    if (r->brain && dh_brain_get_reads(r->brain, &reads))
+        dh_reads_print(stdout, &reads);
     if (r->session)
         printf("session %s\n", r->session);
 }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "tools/app.h"
+#include "tools/reads.h"
 #include "tools/serve.h"
 
 #define DH_LOG_TAG "serve"
@@ -84,6 +85,7 @@ static enum dh_status open_slots(struct dh_slots **out,
                    .prompts_dir = prompts,
                    .kernels = m->kernels,
                    .threads = m->threads,
+                   .memory_bytes = m->memory,
                    .context = m->context,
                    .cache = m->cache,
                    .max_pixels = (int64_t)m->max_pixels,
@@ -177,6 +179,9 @@ static enum dh_status serve(const struct serve_options *o,
     sigprocmask(SIG_SETMASK, &open, NULL);
     dh_slots_stop(slots);
     dh_server_stop(server);
+    struct dh_model_reads reads;
+    if (dh_slots_get_reads(slots, &reads))
+        dh_reads_end(stdout, json, &reads);
     dh_slots_destroy(slots);
     return st;
 }

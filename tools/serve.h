@@ -116,6 +116,9 @@ void dh_slots_destroy(struct dh_slots *s);
 /* Make everything end soon; any thread, also a signal's flag may lead here. */
 void dh_slots_stop(struct dh_slots *s);
 const struct dh_profile *dh_slots_get_profile(const struct dh_slots *s);
+/* As dh_brain_get_reads: the slots share them. */
+DH_MUST_USE bool dh_slots_get_reads(const struct dh_slots *s,
+                                    struct dh_model_reads *out);
 void dh_slots_get_stats(struct dh_slots *s, struct dh_slots_stats *out);
 
 /* Takes the request over. NULL: the queue is full, the request is not taken. */

@@ -359,6 +359,21 @@ static void put_codes(struct dh_server *s, struct dh_buf *out)
     dh_mutex_unlock(&s->lock);
 }
 
+static void put_reads(struct dh_buf *out, const struct dh_slots *slots)
+{
+    struct dh_model_reads r;
+    if (!dh_slots_get_reads(slots, &r))
+        return;
+    put_metric(out, "experts_found_total", "counter",
+               "Experts that were in memory", (double)r.hits);
+    put_metric(out, "experts_read_total", "counter",
+               "Experts that were read from the disk", (double)r.misses);
+    put_metric(out, "experts_read_bytes_total", "counter", "Bytes of them",
+               (double)r.bytes);
+    put_metric(out, "experts_wait_seconds_total", "counter",
+               "Time that questions waited for them", r.wait_s);
+}
+
 static enum MHD_Result answer_metrics(struct visit *v)
 {
     struct dh_slots_stats t;
@@ -383,6 +398,7 @@ static enum MHD_Result answer_metrics(struct visit *v)
     put_metric(&out, "slots", "gauge", "Timelines", t.slots);
     put_metric(&out, "slots_busy", "gauge", "Timelines at work", t.busy);
     put_metric(&out, "queue_length", "gauge", "Questions that wait", t.waiting);
+    put_reads(&out, v->s->slots);
     getrusage(RUSAGE_SELF, &usage);
     put_metric(&out, "process_peak_memory_bytes", "gauge",
                "Most memory that was resident", (double)usage.ru_maxrss * 1024);

@@ -317,6 +317,11 @@ const struct dh_profile *dh_slots_get_profile(const struct dh_slots *s)
     return dh_brain_get_profile(s->slot[0].brain);
 }
 
+bool dh_slots_get_reads(const struct dh_slots *s, struct dh_model_reads *out)
+{
+    return dh_brain_get_reads(s->slot[0].brain, out);
+}
+
 void dh_slots_get_stats(struct dh_slots *s, struct dh_slots_stats *out)
 {
     dh_mutex_lock(&s->lock);

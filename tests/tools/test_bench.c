@@ -253,6 +253,12 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_SAID(&s, 0, "\"cache_bytes\":9830400,", "");
     CHECK_INT(json_lines(s.out), 1);
     said_finish(&s);
+    RUN(&s, "bench", "model", "--rounds=1", "--contexts=40", "--decode=2",
+        "--memory=16M", "--model", "assets/models/sprout");
+    CHECK_SAID(&s, 0, " GB/s from the disk (", "");
+    CHECK_SAID(&s, 0, " MB a token from the disk, ", "");
+    CHECK_SAID(&s, 0, "\nmemory: 16 MiB for weights, ", "");
+    said_finish(&s);
     RUN(&s, "bench", "model", "--shape=huge");
     CHECK_SAID(&s, 2, "", "there is no shape \"huge\": tiny, mid");
     said_finish(&s);

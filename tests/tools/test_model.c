@@ -1,8 +1,10 @@
 // The commands that read checkpoints, on small random ones and on broken ones.
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -407,6 +409,55 @@ static void test_a_cache_is_kept(void)
     dh_free(dir);
 }
 
+// What cannot be kept costs the next run time, and this one nothing.
+static void test_a_cache_without_room_is_said(void)
+{
+    char *dir = talker(), *cache = dh_test_path("cache");
+    struct rlimit limit, small;
+    struct said s;
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 20000;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
+    RUN(&s, "ask", "--model", dir, "--cache", cache, "What?");
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    CHECK_SAID(&s, 0, "\n", cache);
+    CHECK_SAID(&s, 0, NULL, "the next start will be as slow");
+    CHECK(!dh_path_exists(cache));
+    said_finish(&s);
+    dh_free(cache);
+    dh_free(dir);
+}
+
+// The same answer with any memory that is enough, and what it came to.
+static void test_memory_for_weights_can_be_given(void)
+{
+    char *dir = talker();
+    struct said all, s;
+    RUN(&all, "ask", "--model", dir, "What?");
+    CHECK_SAID(&all, 0, NULL, "");
+    RUN(&s, "ask", "--model", dir, "--memory=64M", "What?");
+    CHECK_SAID(&s, 0, NULL, "memory: 64 MiB for weights, ");
+    CHECK_STR(s.out, all.out);
+    said_finish(&s);
+    said_finish(&all);
+    RUN(&s, "ask", "--model", dir, "--memory=0.5G", "--json", "What?");
+    CHECK_SAID(&s, 0, "\"memory\":{\"budget_bytes\":536870912,", "");
+    CHECK_INT(json_lines(s.out), 1);
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--memory=1K", "What?");
+    CHECK_SAID(&s, 1, "", "the least that works is ");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--memory=lots", "What?");
+    CHECK_SAID(&s, 2, "", "memory: size such as 500M or 24G expected");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", "http://127.0.0.1:9", "--memory=1G", "x");
+    CHECK_SAID(&s, 2, "", "--memory is for a model in this process");
+    said_finish(&s);
+    dh_free(dir);
+}
+
 // It acts on the screen, is recorded, and what was recorded can be watched.
 static void test_a_model_runs_and_is_recorded(void)
 {
@@ -610,7 +661,9 @@ DH_TESTS(DH_TEST(inspect_tells_the_shapes),
          DH_TEST(an_absurd_picture_is_refused),
          DH_TEST(what_is_no_picture_is_refused),
          DH_TEST(locate_prints_a_pixel_of_the_picture), DH_TEST(ask_answers),
-         DH_TEST(a_cache_is_kept), DH_TEST(a_model_runs_and_is_recorded),
+         DH_TEST(a_cache_is_kept), DH_TEST(a_cache_without_room_is_said),
+         DH_TEST(memory_for_weights_can_be_given),
+         DH_TEST(a_model_runs_and_is_recorded),
          DH_TEST(tokens_come_back_as_text), DH_TEST(forward_writes_logits),
          DH_TEST(forward_takes_pictures), DH_TEST(forward_refuses_bad_cases),
          DH_TEST(forward_needs_a_place_to_write));

@@ -426,6 +426,43 @@ static void test_several_clients_get_what_they_get_alone(void)
     serve_end(&s);
 }
 
+/* Slots share the memory for weights, with the answers of one that has all. */
+static void test_slots_share_the_memory_for_weights(void)
+{
+    struct served s;
+    struct said said;
+    static const char *const args[] = { "--slots=3", "--memory=16M", NULL };
+    struct client c[3];
+    struct dh_thread t[3];
+    char *want[3];
+    serve(&s, NULL);
+    for (int i = 0; i < 3; i++) {
+        snprintf(c[i].body, sizeof c[i].body,
+                 "{\"messages\":[{\"role\":\"user\",\"content\":\"Task: Click "
+                 "number %d.\"}],\"max_tokens\":24}",
+                 i);
+        want[i] = content(&s, c[i].body);
+    }
+    serve_end(&s);
+    serve(&s, args);
+    for (int i = 0; i < 3; i++) {
+        c[i].s = &s;
+        CHECK_INT(dh_thread_start(&t[i], "client", be_client, &c[i]), DH_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        dh_thread_join(&t[i]);
+        CHECK_STR(c[i].got, want[i]);
+        dh_free(c[i].got);
+        dh_free(want[i]);
+    }
+    CHECK(metric(&s, "experts_read_total") > 56); // more than all of them once
+    CHECK(metric(&s, "experts_read_bytes_total") > 1e6);
+    CHECK_INT(kill(s.pid, SIGTERM), 0);
+    program_wait(&said, s.pid);
+    CHECK_SAID(&said, 0, "\nmemory: 16 MiB for weights, ", NULL);
+    said_finish(&said);
+}
+
 static bool wait_until_idle(const struct served *s)
 {
     for (int i = 0; i < 200; i++) {
@@ -637,6 +674,7 @@ DH_TESTS(DH_TEST(a_chat_is_answered), DH_TEST(any_name_makes_sound_json),
          DH_TEST(without_the_token_nobody_comes_in),
          DH_TEST(too_much_is_refused),
          DH_TEST(several_clients_get_what_they_get_alone),
+         DH_TEST(slots_share_the_memory_for_weights),
          DH_TEST(a_client_that_goes_away_frees_its_slot),
          DH_TEST(slow_clients_keep_nobody_waiting),
          DH_TEST(a_full_queue_says_so), DH_TEST(the_end_ends_what_is_under_way),
