@@ -104,6 +104,8 @@ void dh_demo_write_window(struct dh_demo *d, const struct dh_input_event *e)
         dh_jw_text(w, "class", win->wm_class);
         dh_jw_i64(w, "pid", win->pid);
     }
+    if (win->menu)
+        dh_jw_bool(w, "menu", true);
     dh_jw_i64(w, "x", win->box.x);
     dh_jw_i64(w, "y", win->box.y);
     dh_jw_i64(w, "w", win->box.w);

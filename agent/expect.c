@@ -197,7 +197,8 @@ static bool is_there(const struct dh_expect_now *now,
     for (int i = 0; i < now->n_stack; i++) {
         const struct dh_window *is = &now->stack[i];
         int fit = dh_recorded_window_fits(&w->window, w->pattern, is);
-        if (id && is->id != id)
+        // A menu often has the title of its program's window.
+        if ((id && is->id != id) || is->menu != w->window.menu)
             continue;
         if (fit >= 2 || (fit && !is_shown(now->old, now->n_old, is->id)))
             return true;

@@ -284,6 +284,28 @@ static void read_others(struct dh_recording *r)
     r->last_t = n ? l[n - 1].t : 0;
 }
 
+static bool is_acted_in(const struct dh_recording *r, unsigned long window)
+{
+    for (int i = 0; i < r->n_steps; i++)
+        for (int k = 0; k < r->step[i].n_targets; k++)
+            if (r->step[i].target[k].t.window.id == window)
+                return true;
+    return false;
+}
+
+// Hints come and go as they like.
+static void drop_hints(struct dh_recording *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_windows; i++) {
+        const struct dh_recorded_window *w = &r->window[i];
+        if (!w->window.menu || w->what == DH_WINDOW_FOCUS ||
+            is_acted_in(r, w->window.id))
+            r->window[n++] = *w;
+    }
+    r->n_windows = n;
+}
+
 static void read_shots(struct dh_recording *r)
 {
     int n;
@@ -345,6 +367,7 @@ enum dh_status dh_recording_open(struct dh_recording **out, const char *dir,
     read_acts(r);
     read_shots(r);
     read_others(r);
+    drop_hints(r);
     share_windows(r);
     *out = r;
     return DH_OK;

@@ -95,7 +95,8 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
 {
     const struct dh_window *best = shown(&r->stack, bound_to(r, recorded->id));
     int most = 0;
-    if (best && dh_recorded_window_fits(recorded, pattern, best))
+    if (best && best->menu == recorded->menu &&
+        dh_recorded_window_fits(recorded, pattern, best))
         return best;
     best = NULL;
     // The topmost of those that fit equally well.

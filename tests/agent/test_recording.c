@@ -52,6 +52,11 @@ static void put_picture(const char *dir, int number, int x)
     "{\"n\":9,\"t\":" t ",\"k\":\"win\",\"id\":" id ",\"what\":\"" what \
     "\",\"title\":\"" title "\",\"class\":\"a.A\",\"x\":1,\"y\":2,"     \
     "\"w\":30,\"h\":40}\n"
+#define MENU(t, what, id)                                                    \
+    "{\"n\":9,\"t\":" t ",\"k\":\"win\",\"id\":" id ",\"what\":\"" what      \
+    "\",\"title\":\"Main\",\"class\":\"a.A\",\"menu\":true,\"x\":1,\"y\":2," \
+    "\"w\":"                                                                 \
+    "30,\"h\":40}\n"
 #define ACT(n, t, more)                                                       \
     "{\"n\":" n ",\"t\":" t ",\"k\":\"act\",\"op\":\"left_click\","           \
     "\"btn\":1,\"count\":1,\"p\":[[10,20]],\"began\":" t ",\"ended\":" t more \
@@ -68,6 +73,12 @@ static struct dh_recording *open_it(const char *dir)
     CHECK_STR(diag.text, "");
     CHECK_INT(st, DH_OK);
     return r;
+}
+
+static unsigned long stands_for(void *user, unsigned long recorded)
+{
+    (void)user;
+    return recorded + 100;
 }
 
 /* --- reading --- */
@@ -90,6 +101,40 @@ static void test_windows_belong_to_the_step_that_had_begun(void)
     CHECK(dh_recording_knows(r, &now));
     snprintf(now.title, sizeof now.title, "Other");
     CHECK(!dh_recording_knows(r, &now));
+    dh_recording_close(r);
+    dh_free(dir);
+}
+
+/* A menu has the title of its program's window, and so have hints, which come
+ * when they like. */
+static void test_a_menu_is_expected_and_a_hint_is_not(void)
+{
+    static const struct dh_window both[] = {
+        { .id = 106, .title = "Main", .wm_class = "a.A", .menu = true },
+        { .id = 105, .title = "Main", .wm_class = "a.A" },
+    };
+    struct dh_expect expect;
+    struct dh_expect_found f;
+    struct dh_restless none = { 0 };
+    char *dir = new_folder(
+        HEAD(""),
+        WIN("1", "map", "5", "Main") ACT("2", "100", "") MENU("110", "map", "6")
+            MENU("120", "map", "7")
+                ACT("4", "200", ",\"target\":{\"window\":{\"id\":6}}"));
+    struct dh_recording *r = open_it(dir);
+    struct dh_expect_now now = { .stack = both,
+                                 .n_stack = 2,
+                                 .stands_for = stands_for };
+    CHECK_INT(r->n_windows, 2);
+    dh_expect_init(&expect, r, 0, &none);
+    CHECK_INT(expect.n, 1);
+    dh_expect_check(&expect, r, &now, &f);
+    CHECK(f.windows);
+    now.stack = both + 1;
+    now.n_stack = 1;
+    dh_expect_check(&expect, r, &now, &f);
+    CHECK_STR(f.missing, "the window \"Main\" has not come");
+    dh_expect_finish(&expect);
     dh_recording_close(r);
     dh_free(dir);
 }
@@ -192,12 +237,6 @@ static void test_a_repair_goes_before_what_was_recorded(void)
 
 /* --- what should follow --- */
 
-static unsigned long stands_for(void *user, unsigned long recorded)
-{
-    (void)user;
-    return recorded + 100;
-}
-
 struct after {
     struct dh_recording *r;
     struct dh_restless restless;
@@ -287,6 +326,7 @@ static void test_what_changes_by_itself_is_not_waited_for(void)
 }
 
 DH_TESTS(DH_TEST(windows_belong_to_the_step_that_had_begun),
+         DH_TEST(a_menu_is_expected_and_a_hint_is_not),
          DH_TEST(what_a_stranger_wrote_is_limited),
          DH_TEST(an_action_that_cannot_be_read_is_kept_as_broken),
          DH_TEST(a_place_is_made_of_the_picture_where_none_was_recorded),
