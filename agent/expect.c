@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/find_place.h"
 #include "agent/recording.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,8 +30,31 @@ static bool tile_differs(const struct dh_frame *a, struct dh_point at,
     return dh_region_differs(a, box, b, in_b, few, &total) > few;
 }
 
+// Where the hand of this step went, and what may light up under it; empty: it
+// did not, or that is not known.
+static struct dh_rect place_of(const struct dh_recorded_step *s)
+{
+    const struct dh_recorded_target *t =
+        s->n_targets ? &s->target[s->n_targets - 1] : NULL;
+    if (!t || !dh_action_is_pointer(&s->action) ||
+        dh_rect_is_empty(t->t.rect) || dh_place_is_container(t))
+        return (struct dh_rect){ 0 };
+    return t->t.tight;
+}
+
+static struct dh_rect tile_box(struct dh_point p)
+{
+    return (struct dh_rect){ p.x, p.y, TILE, TILE };
+}
+
+static bool overlaps(struct dh_rect r, struct dh_point tile)
+{
+    return !dh_rect_is_empty(dh_rect_intersect(r, tile_box(tile)));
+}
+
+// Between the two pictures nothing was done but that the hand went to `next`.
 static void learn_pair(struct dh_restless *x, const struct dh_frame *a,
-                       const struct dh_frame *b)
+                       const struct dh_frame *b, struct dh_rect next)
 {
     if (a->width != b->width || a->height != b->height)
         return;
@@ -46,9 +70,8 @@ static void learn_pair(struct dh_restless *x, const struct dh_frame *a,
     for (int ty = 0; ty < x->h; ty++)
         for (int tx = 0; tx < x->w; tx++) {
             struct dh_point at = { tx * TILE, ty * TILE };
-            struct dh_rect tile = { at.x, at.y, TILE, TILE };
             unsigned char *n = &x->tile[ty * x->w + tx];
-            if (dh_rect_is_empty(dh_rect_intersect(tile, box)) ||
+            if (!overlaps(box, at) || overlaps(next, at) ||
                 !tile_differs(a, at, b, at, 0))
                 continue;
             *n = (unsigned char)DH_MIN(*n + weight, 255);
@@ -59,13 +82,16 @@ void dh_restless_learn(struct dh_restless *x, struct dh_recording *r, int max)
 {
     memset(x, 0, sizeof *x);
     for (int i = 0; i + 1 < r->n_steps && max > 0; i++) {
-        int a = r->step[i].after, b = r->step[i + 1].before;
-        if (a < 1 || b < 1 || a == b)
+        const struct dh_recorded_step *s = &r->step[i];
+        int a = s->after, b = s[1].before;
+        // What comes before the screen is still is of the action.
+        if (a < 1 || b < 1 || a == b || s->looked_ns < 0 ||
+            s->looked_ns >= s[1].began_ns)
             continue;
         struct dh_frame *from = dh_recording_frame(r, a);
         struct dh_frame *to = dh_recording_frame(r, b);
         if (from && to)
-            learn_pair(x, from, to);
+            learn_pair(x, from, to, place_of(&s[1]));
         dh_frame_unref(from);
         dh_frame_unref(to);
         max--;
@@ -88,7 +114,19 @@ static bool is_restless(const struct dh_restless *x, struct dh_point p)
 
 // ---- what was so then -------------------------------------------------------
 
-static void find_tiles(struct dh_expect *e, const struct dh_restless *x)
+// What is small and elsewhere may have moved by itself.
+static bool has_more(const struct dh_expect *e, struct dh_rect own)
+{
+    struct dh_rect rest = { 0 };
+    for (int i = 0; i < e->n_tiles; i++)
+        if (!overlaps(own, e->tile[i]))
+            rest = dh_rect_union(rest, tile_box(e->tile[i]));
+    return rest.w > SPOT_PX || rest.h > SPOT_PX;
+}
+
+// `next`: where the hand may have been on its way to already.
+static void find_tiles(struct dh_expect *e, const struct dh_restless *x,
+                       struct dh_rect own, struct dh_rect next)
 {
     const struct dh_frame *a = e->before, *b = e->after;
     if (!a || !b || a->width != b->width || a->height != b->height)
@@ -102,10 +140,13 @@ static void find_tiles(struct dh_expect *e, const struct dh_restless *x)
     for (int y = box.y / TILE * TILE; y < box.y + box.h; y += TILE)
         for (int w = box.x / TILE * TILE; w < box.x + box.w; w += TILE) {
             struct dh_point at = { w, y };
-            if (e->n_tiles < DH_MIN(cap, TILES_MAX) && !is_restless(x, at) &&
-                tile_differs(a, at, b, at, 0))
+            bool lit = overlaps(next, at) && !overlaps(own, at);
+            if (e->n_tiles < DH_MIN(cap, TILES_MAX) && !lit &&
+                !is_restless(x, at) && tile_differs(a, at, b, at, 0))
                 e->tile[e->n_tiles++] = at;
         }
+    if (has_more(e, own))
+        e->lit = own;
 }
 
 static void add(struct dh_expect *e, enum dh_expect_kind kind, int window)
@@ -162,13 +203,16 @@ void dh_expect_init(struct dh_expect *e, struct dh_recording *r, int step,
     e->limit_ns = DH_CLAMP(4 * (s->ended_ns - s->began_ns + s->settle_ns),
                            LIMIT_NS, LONGEST);
     find_windows(e, r, s);
-    e->soft = step + 1 < r->n_steps &&
-              r->step[step + 1].began_ns - s->ended_ns < SOON_NS;
+    const struct dh_recorded_step *next =
+        step + 1 < r->n_steps ? &r->step[step + 1] : NULL;
+    e->soft = next && next->began_ns - s->ended_ns < SOON_NS &&
+              s->looked_ns >= next->began_ns;
     if (!s->changed)
         return;
     e->before = dh_recording_frame(r, s->before);
     e->after = dh_recording_frame(r, s->after);
-    find_tiles(e, x);
+    find_tiles(e, x, place_of(s),
+               next ? place_of(next) : (struct dh_rect){ 0 });
 }
 
 void dh_expect_finish(struct dh_expect *e)
@@ -288,7 +332,8 @@ static enum dh_expect_picture look(const struct dh_expect *e,
     for (int i = 0; i < e->n_tiles && (same || !changed); i++) {
         struct dh_point p = e->tile[i], at = place_now(now, p);
         same = same && !tile_differs(e->after, p, now->now, at, FEW);
-        changed = changed || tile_differs(now->now, at, now->before, at, 0);
+        changed = changed || (!overlaps(e->lit, p) &&
+                              tile_differs(now->now, at, now->before, at, 0));
     }
     if (!e->n_tiles)
         return DH_PICTURE_ANY;

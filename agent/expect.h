@@ -48,8 +48,13 @@ struct dh_expect {
     struct dh_frame *before, *after;
     struct dh_point *tile; /* owned; corners */
     int n_tiles;
-    /* The next action came so soon that the picture after this one may show
-     * nothing of it, or some of the next: it is hoped for, not insisted on. */
+    /* The place that was acted on lights up under the pointer alone, so where
+     * more than it changed, that has to change again. Empty: that is no matter.
+     */
+    struct dh_rect lit;
+    /* The next action came before the screen was still, so soon that the
+     * picture after this one may show nothing of it: it is hoped for, not
+     * insisted on. */
     bool soft;
     int64_t limit_ns;
 };

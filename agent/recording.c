@@ -170,6 +170,7 @@ static void read_act(struct dh_recording *r, const struct dh_json *o,
 {
     struct dh_recorded_step *s = &r->step[r->n_steps++];
     struct dh_diag why = { 0 };
+    int n;
     memset(s, 0, sizeof *s);
     s->n = p->act_n;
     s->before = p->before;
@@ -181,6 +182,8 @@ static void read_act(struct dh_recording *r, const struct dh_json *o,
     s->settle_ns = p->ms.settle > 0 && p->ms.settle < 1e7
                        ? (int64_t)(p->ms.settle * 1e6)
                        : 0;
+    s->looked_ns =
+        p->done >= 0 ? dh_session_lines(r->reader, &n)[p->done].t : -1;
     s->say = owned_text(o, "say");
     if (!dh_action_of_json(o, &s->action, &why)) {
         char text[400];

@@ -45,6 +45,7 @@ struct dh_recorded_step {
     char *broken; /* owned; why it cannot be done, or NULL */
     char *say;    /* owned; an agent's own words, or NULL */
     int64_t began_ns, ended_ns, settle_ns;
+    int64_t looked_ns; /* when `after` was taken; -1: not known */
     int before, after; /* pictures; 0: none */
     bool failed;       /* it was not performed then either */
     bool changed;      /* the screen changed, as far as that was recorded */

@@ -234,12 +234,15 @@ static enum dh_status check_still(struct dh_play *p)
 }
 
 // What the recorder may have looked at too late need not be waited for, unless
-// nothing but its looks says that the place is the right one.
+// nothing but its looks says that the place is the right one, or it is a text,
+// which is seen as it is typed.
 static bool may_hope(const struct dh_play *p)
 {
+    bool types =
+        p->action.op == DH_ACTION_TYPE && p->action.text && p->action.text[0];
     return p->expect.soft && p->found.windows &&
            (p->found.picture != DH_PICTURE_OTHER ||
-            p->spot.rung != DH_RUNG_TEMPLATE);
+            (p->spot.rung != DH_RUNG_TEMPLATE && !types));
 }
 
 // DH_ERR_TIMEOUT: it had not the effect that it should have.

@@ -29,6 +29,7 @@ struct program {
     int out;
     char typed[64];
     const char *pressed; // the last button
+    int under;           // the button under the pointer, from 1 on
     int presses;
 };
 
@@ -78,8 +79,8 @@ static void draw(struct program *p)
     draw_box(p, &field, box, ink, p->typed);
     for (size_t i = 0; i < DH_COUNTOF(buttons); i++)
         if (is_there(p, i))
-            draw_box(p, &buttons[i], box, ink,
-                     i == 0 && p->o.label ? p->o.label : buttons[i].label);
+            draw_box(p, &buttons[i], p->under == (int)i + 1 ? 0xf0d080 : box,
+                     ink, i == 0 && p->o.label ? p->o.label : buttons[i].label);
     if (p->pressed)
         snprintf(line, sizeof line, "%s was pressed %d times", p->pressed,
                  p->presses);
@@ -102,6 +103,17 @@ static void open_dialog(struct program *p)
 static bool has(const struct button *b, int x, int y)
 {
     return x >= b->x && x < b->x + b->w && y >= b->y && y < b->y + b->h;
+}
+
+// Whether that is another one.
+static bool light(struct program *p, int x, int y)
+{
+    int was = p->under;
+    p->under = 0;
+    for (size_t i = 0; i < DH_COUNTOF(buttons); i++)
+        if (is_there(p, i) && has(&buttons[i], x, y))
+            p->under = (int)i + 1;
+    return p->under != was;
 }
 
 static void press(struct program *p, int x, int y)
@@ -151,11 +163,13 @@ static void take_event(struct program *p)
         type(p, &e.xkey);
         draws = true;
     }
-    if (draws && e.type != Expose && p->o.deaf)
+    if (draws && e.type != Expose &&
+        (p->o.deaf || (p->o.mute && e.type == KeyPress)))
         return;
     if (draws && e.type != Expose)
         dh_sleep_for(p->o.late_ms * DH_MS);
-    if (draws)
+    bool lit = e.type == MotionNotify && light(p, e.xmotion.x, e.xmotion.y);
+    if (draws || lit)
         draw(p);
 }
 
@@ -173,7 +187,8 @@ static DH_NORETURN void run(struct program *p)
     XStoreName(p->dpy, p->win, p->o.title ? p->o.title : "Form");
     XSelectInput(p->dpy, p->win,
                  ExposureMask | ButtonPressMask | KeyPressMask |
-                     StructureNotifyMask);
+                     StructureNotifyMask |
+                     (p->o.lights ? PointerMotionMask : 0));
     p->gc = XCreateGC(p->dpy, p->win, 0, NULL);
     XFontStruct *font = XLoadQueryFont(p->dpy, "fixed");
     if (font)

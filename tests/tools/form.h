@@ -16,6 +16,8 @@ struct form_options {
     int late_ms;       /* what it draws comes so much later */
     bool dialog;       /* "Save" opens a window that says so */
     bool deaf;         /* nothing that is pressed has an effect */
+    bool mute;         /* what is typed is not shown */
+    bool lights;       /* the button under the pointer has another ground */
 };
 
 struct form {
