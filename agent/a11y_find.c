@@ -33,27 +33,6 @@ static void read_path(AtspiAccessible *a, AtspiAccessible *win, char *out,
         g_object_unref(a);
 }
 
-void dh_a11y_read_states(AtspiAccessible *a, char *out, size_t size)
-{
-    static const struct {
-        AtspiStateType state;
-        const char *name;
-    } told[] = { { ATSPI_STATE_CHECKED, "checked" },
-                 { ATSPI_STATE_SELECTED, "selected" },
-                 { ATSPI_STATE_EXPANDED, "expanded" },
-                 { ATSPI_STATE_FOCUSED, "focused" },
-                 { ATSPI_STATE_SENSITIVE, "sensitive" },
-                 { ATSPI_STATE_EDITABLE, "editable" } };
-    size_t len = 0;
-    AtspiStateSet *set = atspi_accessible_get_state_set(a);
-    for (size_t i = 0; set && i < DH_COUNTOF(told); i++)
-        if (atspi_state_set_contains(set, told[i].state))
-            len += (size_t)snprintf(out + len, size - len, "%s%s",
-                                    len ? "," : "", told[i].name);
-    if (set)
-        g_object_unref(set);
-}
-
 // What is told of the other widgets of a window.
 struct around {
     struct dh_a11y_search *s;
@@ -139,7 +118,10 @@ void dh_a11y_read_place(struct dh_a11y_search *s, AtspiAccessible *hit,
     dh_a11y_put(p->description, sizeof p->description,
                 atspi_accessible_get_description(hit, NULL));
     read_path(hit, win, p->path, sizeof p->path);
-    dh_a11y_read_states(hit, p->states, sizeof p->states);
+    AtspiStateSet *set = atspi_accessible_get_state_set(hit);
+    dh_a11y_put_states(set, DH_A11Y_KEPT_STATES, p->states, sizeof p->states);
+    if (set)
+        g_object_unref(set);
     look_around(&c, win, 0);
     // What was cut short is not counted.
     if (dh_a11y_is_over(s) || c.index < 0)

@@ -52,7 +52,10 @@ struct dh_rect dh_a11y_rect(AtspiAccessible *a);
 /* Takes `from`, which may be NULL. */
 void dh_a11y_put(char *to, size_t size, char *from);
 void dh_a11y_read_node(AtspiAccessible *a, struct dh_a11y_node *out);
-void dh_a11y_read_states(AtspiAccessible *a, char *out, size_t size);
+/* The first `n` names of states that recordings keep, or all that are known. */
+#define DH_A11Y_KEPT_STATES 6
+#define DH_A11Y_STATES      10
+void dh_a11y_put_states(AtspiStateSet *set, size_t n, char *out, size_t size);
 
 /* Takes over `a`, returns the innermost one below it at the point. */
 AtspiAccessible *dh_a11y_descend(struct dh_a11y_search *s, AtspiAccessible *a,

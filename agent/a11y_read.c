@@ -75,6 +75,28 @@ void dh_a11y_read_node(AtspiAccessible *a, struct dh_a11y_node *out)
         read_text(a, out);
 }
 
+void dh_a11y_put_states(AtspiStateSet *set, size_t n, char *out, size_t size)
+{
+    static const struct {
+        AtspiStateType state;
+        const char *name;
+    } told[DH_A11Y_STATES] = { { ATSPI_STATE_CHECKED, "checked" },
+                               { ATSPI_STATE_SELECTED, "selected" },
+                               { ATSPI_STATE_EXPANDED, "expanded" },
+                               { ATSPI_STATE_FOCUSED, "focused" },
+                               { ATSPI_STATE_SENSITIVE, "sensitive" },
+                               { ATSPI_STATE_EDITABLE, "editable" },
+                               { ATSPI_STATE_PRESSED, "pressed" },
+                               { ATSPI_STATE_ACTIVE, "active" },
+                               { ATSPI_STATE_INDETERMINATE, "indeterminate" },
+                               { ATSPI_STATE_MODAL, "modal" } };
+    size_t len = 0;
+    for (size_t i = 0; set && i < n; i++)
+        if (atspi_state_set_contains(set, told[i].state))
+            len += (size_t)snprintf(out + len, size - len, "%s%s",
+                                    len ? "," : "", told[i].name);
+}
+
 // Some containers do not know what is in them at a point, though it says where
 // it is; and some, such as the pages of a notebook, are nowhere themselves. The
 // last one that shows is on top.

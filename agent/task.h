@@ -26,6 +26,7 @@ struct dh_task {
     char *level;       /* ours; "" where there is none */
     char *unsupported; /* why it cannot be run; NULL: it can */
     bool infeasible;   /* right is only to decline */
+    bool reads_tree;   /* its check asks programs about their widgets */
     int max_steps;     /* 0: none of its own */
     double timeout_s;  /* of the agent; 0: none of its own */
     char *dir;         /* of the file; local paths start there */

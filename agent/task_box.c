@@ -114,10 +114,9 @@ const char *dh_box_why(const struct dh_box *b)
     return b->why;
 }
 
-static enum dh_status ask(struct dh_box *b, const char *command, int out,
-                          int in)
+static enum dh_status ask(struct dh_box *b, struct dh_box_ask a,
+                          const char *command, int out, int in)
 {
-    struct dh_box_ask a = { .id = ++b->next_id };
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(2 * sizeof(int))];
@@ -133,6 +132,7 @@ static enum dh_status ask(struct dh_box *b, const char *command, int out,
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     if (io[1].iov_len > DH_BOX_COMMAND)
         return DH_ERR_RANGE;
+    a.id = ++b->next_id;
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(size);
@@ -185,21 +185,37 @@ static enum dh_status wait_end(struct dh_box *b, int pipe_fd, int64_t until_ns,
     return DH_OK;
 }
 
-enum dh_status dh_box_run(struct dh_box *b, const char *command, int in,
-                          int64_t until_ns, struct dh_buf *out,
-                          int *exit_status)
+static enum dh_status run(struct dh_box *b, struct dh_box_ask a,
+                          const char *command, int in, int64_t until_ns,
+                          struct dh_buf *out, int *exit_status)
 {
     int pipe_fd[2];
     if (pipe2(pipe_fd, O_CLOEXEC)) {
         dh_error("pipe: %s", strerror(errno));
         return DH_ERR_IO;
     }
-    enum dh_status st = ask(b, command, pipe_fd[1], in);
+    enum dh_status st = ask(b, a, command, pipe_fd[1], in);
     close(pipe_fd[1]);
     if (!st)
         st = wait_end(b, pipe_fd[0], until_ns, out, exit_status);
     close(pipe_fd[0]);
     return st;
+}
+
+enum dh_status dh_box_run(struct dh_box *b, const char *command, int in,
+                          int64_t until_ns, struct dh_buf *out,
+                          int *exit_status)
+{
+    struct dh_box_ask a = { 0 };
+    return run(b, a, command, in, until_ns, out, exit_status);
+}
+
+enum dh_status dh_box_call(struct dh_box *b, int (*fn)(void), int seconds,
+                           struct dh_buf *out, int *exit_status)
+{
+    struct dh_box_ask a = { .fn = fn, .seconds = seconds };
+    return run(b, a, "", -1, dh_now_ns() + (seconds + 10) * DH_S, out,
+               exit_status);
 }
 
 void dh_box_quote(struct dh_buf *out, const char *text)

@@ -13,6 +13,7 @@
 #ifndef DH_AGENT_TASK_BOX_H
 #define DH_AGENT_TASK_BOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -29,6 +30,7 @@ struct dh_box_options {
     int max_processes;  /* 0: 256 */
     int64_t max_memory; /* bytes of all its processes; 0: 3 GiB */
     int64_t max_disk;   /* bytes of all its files; 0: 512 MiB */
+    bool a11y;          /* its programs are to tell of their widgets */
 };
 
 /* DH_ERR_UNSUPPORTED where the kernel does not let us; what failed is logged.
@@ -50,6 +52,14 @@ void dh_box_close(struct dh_box *b);
 DH_MUST_USE enum dh_status dh_box_run(struct dh_box *b, const char *command,
                                       int in, int64_t until_ns,
                                       struct dh_buf *out, int *exit_status);
+/*
+ * Likewise, but a function of ours, in a process of its own in there, which is
+ * ended when it takes too long. What it writes to descriptor 1 is the output,
+ * what it returns the exit status.
+ */
+DH_MUST_USE enum dh_status dh_box_call(struct dh_box *b, int (*fn)(void),
+                                       int seconds, struct dh_buf *out,
+                                       int *exit_status);
 /* Why the room ended: "memory limit", or "". */
 const char *dh_box_why(const struct dh_box *b);
 

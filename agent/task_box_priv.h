@@ -6,10 +6,11 @@
 
 #include "agent/task_box.h"
 
-/* A request; the command's text follows, with one or two descriptors: its
- * output and, where there is one, its input. */
+/* A request; the command's text follows where it is one, with one or two
+ * descriptors: its output and, where there is one, its input. */
 struct dh_box_ask {
-    int32_t id;
+    int32_t id, seconds; // of fn
+    int (*fn)(void);     // the same on both sides: one forked the other
 };
 
 enum dh_box_word {

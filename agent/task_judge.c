@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/a11y_tree.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -288,6 +289,20 @@ static bool check_csv(const struct matter *m)
     return true;
 }
 
+static bool check_accessibility_tree(const struct matter *m)
+{
+    bool nocase = has_option(m, "ignore_case");
+    const struct dh_json *r = dh_json_first(dh_json_find(m->rules, "expect"));
+    for (; r; r = dh_json_next(r))
+        if (!dh_a11y_tree_has(m->got, dh_json_find(r, "path"), nocase))
+            return false;
+    r = dh_json_first(dh_json_find(m->rules, "unexpect"));
+    for (; r; r = dh_json_next(r))
+        if (dh_a11y_tree_has(m->got, dh_json_find(r, "path"), nocase))
+            return false;
+    return true;
+}
+
 double dh_task_judge(const char *metric, struct dh_str got,
                      const struct dh_json *expected, struct dh_str file,
                      const struct dh_json *options)
@@ -305,6 +320,7 @@ double dh_task_judge(const char *metric, struct dh_str got,
         { "compare_text_file", compare_text_file },
         { "check_json", check_json },
         { "check_csv", check_csv },
+        { "check_accessibility_tree", check_accessibility_tree },
     };
     struct matter m = { got, file, dh_json_find(expected, "rules"), options };
     for (size_t i = 0; i < DH_COUNTOF(all); i++)

@@ -15,7 +15,7 @@
  * it may be absent. Kinds: s text, p a path in the room, c a command (a text or
  * a list of texts), b true or false, n a number from 0 on, l a list of texts, o
  * an object, f a list of files, v a verification, u an "until", m texts or
- * numbers.
+ * numbers, x a list of objects, w a list of widgets.
  */
 struct form {
     const char *type, *members;
@@ -45,6 +45,7 @@ static const struct form getters[] = {
     { "window_titles", "" },
     { "window_property", "window_name:s property:s" },
     { "clipboard", "" },
+    { "accessibility_tree", "" },
     { "rule", "rules:o" },
     { NULL, NULL },
 };
@@ -60,6 +61,7 @@ static const struct form metrics[] = {
     { "compare_text_file", "-" },
     { "check_json", "?expect:x ?unexpect:x" },
     { "check_csv", "?expect:x ?unexpect:x" },
+    { "check_accessibility_tree", "?expect:w ?unexpect:w" },
     { NULL, NULL },
 };
 
@@ -181,6 +183,42 @@ static bool is_scalars(const struct dh_json *v)
     return true;
 }
 
+static bool is_widget_part(const struct dh_json *part)
+{
+    const struct dh_json *m = dh_json_first(part);
+    if (dh_json_kind(part) != DH_JSON_OBJECT || !m)
+        return false;
+    for (; m; m = dh_json_next(m)) {
+        const char *key = dh_json_key(m);
+        bool text = dh_json_kind(m) == DH_JSON_STRING;
+        if (strcmp(key, "state") == 0 ? !text && !is_texts(m)
+                                      : !text || (strcmp(key, "role") != 0 &&
+                                                  strcmp(key, "name") != 0 &&
+                                                  strcmp(key, "text") != 0))
+            return false;
+    }
+    return true;
+}
+
+// OSWorld has selectors of a web page there.
+static bool take_widgets(struct reader *r, const struct dh_json *v)
+{
+    if (!is_object_list(v) || !dh_json_first(v))
+        return false;
+    for (v = dh_json_first(v); v; v = dh_json_next(v)) {
+        const struct dh_json *part = dh_json_find(v, "path");
+        if (!part)
+            return unsupported(r, "a widget without a path", NULL);
+        if (dh_json_kind(part) != DH_JSON_ARRAY || !dh_json_count(part) ||
+            dh_json_count(part) > 16)
+            return false;
+        for (part = dh_json_first(part); part; part = dh_json_next(part))
+            if (!is_widget_part(part))
+                return false;
+    }
+    return true;
+}
+
 static bool has_kind(struct reader *r, const struct dh_json *owner,
                      const struct dh_json *v, char kind)
 {
@@ -200,6 +238,7 @@ static bool has_kind(struct reader *r, const struct dh_json *owner,
     case 'x': return is_object_list(v);
     case 'f': return take_files(r, v);
     case 'v': return take_verification(r, v);
+    case 'w': return take_widgets(r, v);
     default: return false;
     }
 }
@@ -282,8 +321,12 @@ static bool take_getter(struct reader *r, const struct dh_json *g,
         return malformed(r, "evaluator", where, "an object with a type");
     if (!f)
         return unsupported(r, "getter", type);
+    if (strcmp(type, "rule") == 0 && is_object_list(dh_json_find(g, "rules")))
+        return unsupported(r, "rules in a list", NULL);
     if (!take_members(r, type, g, f->members))
         return false;
+    if (strcmp(type, "accessibility_tree") == 0)
+        r->t->reads_tree = true;
     if (strcmp(type, "cloud_file") == 0) {
         const char *path = dh_json_text(dh_json_find(g, "path"));
         char *local = dh_task_local(r->t, path);
@@ -304,6 +347,10 @@ static bool take_metric(struct reader *r, const char *name,
     if (!take_getter(r, result, "result") ||
         !take_getter(r, expected, "expected"))
         return false;
+    bool reads_tree = strcmp(dh_json_text(dh_json_find(result, "type")),
+                             "accessibility_tree") == 0;
+    if (strcmp(name, "check_accessibility_tree") == 0 && !reads_tree)
+        return malformed(r, name, "result", "an accessibility_tree");
     bool is_rule =
         strcmp(dh_json_text(dh_json_find(expected, "type")), "rule") == 0;
     if (is_rule == (f->members[0] == '-'))

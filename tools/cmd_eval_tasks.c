@@ -308,7 +308,7 @@ static _Noreturn void be_trial(const struct tasks *t, const struct job *j,
     setpgid(0, 0); // Ctrl-C is for our parent, who tells us
     struct dh_trial_options o = {
         .mode = j->mode,
-        .desk = { t->screen, slot, t->fonts },
+        .desk = { t->screen, slot, t->fonts, task->reads_tree },
         .agent = t->agent,
         .script = t->o.script,
         .max_steps = task->max_steps ? DH_MIN(task->max_steps, t->o.max_steps)

@@ -17,6 +17,11 @@ static const struct dh_task_options options = { { 1024, 768 }, 7 };
     "\"result\":{\"type\":\"vm_command_line\",\"command\":[\"cat\",\"a b\"]}"
 #define JUDGED \
     "\"evaluator\":{\"func\":\"exact_match\"," RESULT "," RULE("\"x\"") "}"
+#define WIDGETS(r)                                                         \
+    "\"evaluator\":{\"func\":\"check_accessibility_tree\",\"result\":{"    \
+    "\"type\":"                                                            \
+    "\"accessibility_tree\"},\"expected\":{\"type\":\"rule\",\"rules\":" r \
+    "}}}"
 #define HEAD "{\"id\":\"t1\",\"instruction\":\"Do it.\","
 
 static enum dh_status parse(struct dh_task *t, const char *text)
@@ -86,6 +91,10 @@ static void test_what_is_outside_is_unsupported_with_its_reason(void)
                       "../../etc/shadow");
     check_unsupported(HEAD "\"platform\":\"windows\"," JUDGED "}",
                       "platform windows");
+    check_unsupported(HEAD WIDGETS("[{\"selectors\":[\"a\"]}]"),
+                      "rules in a list");
+    check_unsupported(HEAD WIDGETS("{\"expect\":[{\"xpath\":\"//a\"}]}"),
+                      "a widget without a path");
 }
 
 static void test_what_is_no_task_says_why(void)
@@ -107,6 +116,12 @@ static void test_what_is_no_task_says_why(void)
              "\"result\":[],\"expected\":[]}}",
         HEAD "\"oracle\":7," JUDGED "}",
         HEAD "\"max_steps\":0," JUDGED "}",
+        HEAD WIDGETS("{\"expect\":[{\"path\":[]}]}"),
+        HEAD WIDGETS("{\"expect\":[{\"path\":[{}]}]}"),
+        HEAD WIDGETS("{\"expect\":[{\"path\":[{\"role\":1}]}]}"),
+        HEAD WIDGETS("{\"unexpect\":[{\"path\":[{\"css\":\"a\"}]}]}"),
+        HEAD "\"evaluator\":{\"func\":\"check_accessibility_tree\"," RESULT
+             "," RULE("\"x\"") "}}",
         HEAD "\"params\":{\"a\":{\"int\":[9,1]}}," JUDGED "}",
         HEAD "\"params\":{\"a b\":{\"words\":[\"x\"]}}," JUDGED "}",
     };
@@ -207,8 +222,59 @@ static void test_metrics_tell_right_from_wrong(void)
                1, 0);
 }
 
+/* A path leads through a widget's own parents and nothing else. */
+static void test_widgets_are_found_by_their_path(void)
+{
+    static const char tree[] =
+        "{\"depth\":1,\"role\":\"frame\",\"name\":\"A\",\"states\":\"\"}\n"
+        "{\"depth\":2,\"role\":\"panel\",\"name\":\"P\",\"states\":\"\"}\n"
+        "{\"depth\":3,\"role\":\"check box\",\"name\":\"x\",\"states\":"
+        "\"sensitive\"}\n"
+        "not a line of it\n"
+        "{\"depth\":-1e9,\"role\":\"frame\"}\n"
+        "{\"depth\":1,\"role\":\"frame\",\"name\":\"B\",\"states\":\"\"}\n"
+        "{\"depth\":2,\"role\":\"check box\",\"name\":\"x\",\"states\":"
+        "\"checked,sensitive\"}\n"
+        "{\"depth\":2,\"role\":\"text\",\"name\":\"\",\"states\":\"\","
+        "\"text\":\"Ada\"}";
+    static const struct {
+        const char *path;
+        bool there;
+    } rows[] = {
+        { "[{\"role\":\"check box\",\"state\":\"checked\"}]", true },
+        { "[{\"name\":\"B\"},{\"name\":\"x\",\"state\":\"checked\"}]", true },
+        { "[{\"name\":\"A\"},{\"name\":\"x\",\"state\":\"checked\"}]", false },
+        { "[{\"name\":\"A\"},{\"name\":\"x\",\"state\":\"!checked\"}]", true },
+        { "[{\"name\":\"A\"},{\"name\":\"P\"},{\"name\":\"x\"}]", true },
+        { "[{\"name\":\"P\"},{\"name\":\"A\"}]", false },
+        { "[{\"name\":\"x\",\"state\":[\"checked\",\"sensitive\"]}]", true },
+        { "[{\"name\":\"x\",\"state\":[\"checked\",\"!sensitive\"]}]", false },
+        { "[{\"name\":\"x\",\"state\":\"check\"}]", false },
+        { "[{\"name\":\"B\"},{\"role\":\"text\",\"text\":\"Ada\"}]", true },
+        { "[{\"role\":\"text\",\"text\":\"Ad\"}]", false },
+        { "[{\"role\":\"text\",\"text\":\"ADA\"}]", false },
+    };
+    char rules[400];
+    for (size_t i = 0; i < DH_COUNTOF(rows); i++) {
+        snprintf(rules, sizeof rules, "{\"expect\":[{\"path\":%s}]}",
+                 rows[i].path);
+        double there =
+            judge("check_accessibility_tree", tree, rules, NULL, NULL);
+        CHECK_INT((int)there, rows[i].there);
+        snprintf(rules, sizeof rules, "{\"unexpect\":[{\"path\":%s}]}",
+                 rows[i].path);
+        there = judge("check_accessibility_tree", tree, rules, NULL, NULL);
+        CHECK_INT((int)there, !rows[i].there);
+    }
+    CHECK_NEAR(judge("check_accessibility_tree", tree,
+                     "{\"expect\":[{\"path\":[{\"text\":\"ADA\"}]}]}", NULL,
+                     "{\"ignore_case\":true}"),
+               1, 0);
+}
+
 DH_TESTS(DH_TEST(a_task_of_the_subset_is_read),
          DH_TEST(what_is_outside_is_unsupported_with_its_reason),
          DH_TEST(what_is_no_task_says_why), DH_TEST(params_come_from_the_seed),
          DH_TEST(an_infeasible_task_needs_no_getters),
-         DH_TEST(metrics_tell_right_from_wrong));
+         DH_TEST(metrics_tell_right_from_wrong),
+         DH_TEST(widgets_are_found_by_their_path));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -50,6 +51,36 @@ static void test_commands_run_as_a_user_in_an_empty_home(void)
     CHECK_INT(status, 7);
     CHECK_INT(run(b, "kill -9 $$", 30, NULL, &status), DH_OK);
     CHECK_INT(status, 128 + 9);
+    dh_box_close(b);
+}
+
+static int look_around(void)
+{
+    puts(access("/home/user", W_OK) == 0 && getuid() == 1000 ? "in" : "out");
+    fflush(stdout);
+    return 5;
+}
+
+static int never_ends(void)
+{
+    for (;;)
+        pause();
+    return 0;
+}
+
+static void test_a_function_of_ours_runs_in_there(void)
+{
+    struct dh_box *b = room((struct dh_box_options){ 0 });
+    struct dh_buf out;
+    int status = -1;
+    dh_buf_init(&out, 4096);
+    CHECK_INT(dh_box_call(b, look_around, 10, &out, &status), DH_OK);
+    CHECK_INT(status, 5);
+    CHECK_STR(dh_buf_text(&out), "in\n");
+    CHECK_INT(dh_box_call(b, never_ends, 1, NULL, &status), DH_OK);
+    CHECK_INT(status, 128 + 14);
+    check_says(b, "echo on", "on\n");
+    dh_buf_finish(&out);
     dh_box_close(b);
 }
 
@@ -123,6 +154,7 @@ static void test_disk_and_memory_have_limits(void)
 }
 
 DH_TESTS(DH_TEST(commands_run_as_a_user_in_an_empty_home),
+         DH_TEST(a_function_of_ours_runs_in_there),
          DH_TEST(nothing_outside_can_be_reached),
          DH_TEST(output_is_cut_and_input_is_a_file),
          DH_TEST(what_hangs_is_over_with_the_room),

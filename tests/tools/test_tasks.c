@@ -193,6 +193,32 @@ static void test_being_killed_leaves_nothing_behind(void)
     ends_whole(SIGKILL);
 }
 
+// What only the program knows: nothing is written anywhere.
+static void test_a_check_can_ask_programs_about_their_widgets(void)
+{
+    struct said s;
+    char *path = dh_test_file(
+        "name.json",
+        "{\"id\":\"name\",\"instruction\":\"Type Ada.\",\"config\":[{"
+        "\"type\":\"execute_with_verification\",\"parameters\":{\"command\":"
+        "\"setsid zenity --forms --title=Form --add-entry=Name "
+        "--add-password=Key >/dev/null 2>&1 &\",\"verification\":{"
+        "\"window_exists\":{\"window_name\":\"Form\"}}}}],\"evaluator\":{"
+        "\"func\":\"check_accessibility_tree\",\"result\":{\"type\":"
+        "\"accessibility_tree\"},\"expected\":{\"type\":\"rule\",\"rules\":{"
+        "\"expect\":[{\"path\":[{\"name\":\"Form\"},{\"role\":\"text\","
+        "\"text\":\"Ada\"}]},{\"path\":[{\"role\":\"password text\","
+        "\"text\":\"\",\"state\":\"focused\"}]}]}}},\"oracle\":[\"type Ada\","
+        "\"key Tab\",\"type secret\",\"done\"]}");
+    char *out = dh_test_path("run");
+    RUN(&s, "eval", "tasks", "--noop", "--oracle", "--out", out, path);
+    need_rooms(&s);
+    CHECK_SAID(&s, 0, "1 of 1 tasks are valid", NULL);
+    said_finish(&s);
+    dh_free(path);
+    dh_free(out);
+}
+
 // A few of those that come along, of programs that the tests need anyway.
 static void test_some_of_our_tasks_are_valid(void)
 {
@@ -217,4 +243,5 @@ DH_TESTS(DH_TEST(check_shows_commands_and_runs_none),
          DH_TEST(hostile_set_ups_are_counted_and_the_run_goes_on),
          DH_TEST(ctrl_c_leaves_nothing_behind),
          DH_TEST(being_killed_leaves_nothing_behind),
+         DH_TEST(a_check_can_ask_programs_about_their_widgets),
          DH_TEST(some_of_our_tasks_are_valid));
