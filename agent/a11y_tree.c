@@ -12,6 +12,8 @@
 // A call to a program that hangs.
 #define CALL_MS   2000
 #define MAX_NODES 20000
+// Pixels from a label to what it names.
+#define LABEL_GAP 64
 
 // ---- reading it ----
 
@@ -37,6 +39,12 @@ static void put_node(struct walk *w, AtspiAccessible *a, AtspiStateSet *set,
     dh_jw_text(&j, "name", n.name);
     dh_jw_text(&j, "states", states);
     dh_jw_text(&j, "text", n.text);
+    dh_jw_array(&j, "box");
+    dh_jw_i64(&j, NULL, n.rect.x);
+    dh_jw_i64(&j, NULL, n.rect.y);
+    dh_jw_i64(&j, NULL, n.rect.w);
+    dh_jw_i64(&j, NULL, n.rect.h);
+    dh_jw_end_array(&j);
     dh_jw_end_object(&j);
     dh_buf_putc(w->out, '\n');
 }
@@ -92,7 +100,9 @@ static bool is_text(const struct dh_json *node, const struct dh_json *part,
                     const char *key, bool ignore_case)
 {
     const struct dh_json *want = dh_json_find(part, key);
-    struct dh_str got = dh_str_of(dh_json_text(dh_json_find(node, key)));
+    // Menus pad their names.
+    struct dh_str got =
+        dh_str_trim(dh_str_of(dh_json_text(dh_json_find(node, key))));
     const char *text = dh_json_text(want);
     return !want ||
            (ignore_case ? dh_str_is_nocase(got, text) : dh_str_is(got, text));
@@ -117,21 +127,72 @@ static bool is_state(const char *states, const struct dh_json *name)
     return has_state(states, text + absent) != absent;
 }
 
-static bool is_part(const struct dh_json *node, const struct dh_json *part,
-                    bool ignore_case)
+static struct dh_rect box_of(const struct dh_json *node)
 {
+    int v[4] = { 0 }, i = 0;
+    const struct dh_json *n = dh_json_first(dh_json_find(node, "box"));
+    for (; n && i < 4; n = dh_json_next(n))
+        v[i++] = (int)DH_CLAMP(dh_json_number(n), -1e6, 1e6);
+    return (struct dh_rect){ v[0], v[1], v[2], v[3] };
+}
+
+// The next line, NULL where it is none of a tree; at its end *at is tree.n.
+static struct dh_json *next_node(struct dh_str tree, size_t *at)
+{
+    ptrdiff_t end = dh_str_find(tree, "\n", *at);
+    size_t from = *at, to = end < 0 ? tree.n : (size_t)end;
+    struct dh_diag diag = { 0 };
+    *at = DH_MIN(to + 1, tree.n);
+    return dh_json_parse(tree.p + from, to - from, &diag);
+}
+
+// In its row at the left, or right above it.
+static bool is_beside(struct dh_rect label, struct dh_rect r)
+{
+    int middle = label.y + label.h / 2, right = label.x + label.w;
+    int below = r.y - label.y - label.h;
+    if (dh_rect_is_empty(label) || dh_rect_is_empty(r))
+        return false;
+    return (middle >= r.y && middle < r.y + r.h && right <= r.x + 4 &&
+            r.x - right < LABEL_GAP) ||
+           (below >= -4 && below < LABEL_GAP / 4 && label.x <= r.x + 24 &&
+            right > r.x);
+}
+
+// Few programs tell which label belongs to which widget.
+static bool has_label(struct dh_str tree, const struct dh_json *node,
+                      const char *text)
+{
+    bool found = false;
+    for (size_t at = 0; at < tree.n && !found;) {
+        struct dh_json *n = next_node(tree, &at);
+        found = strcmp(dh_json_text(dh_json_find(n, "role")), "label") == 0 &&
+                dh_str_is(dh_str_trim(
+                              dh_str_of(dh_json_text(dh_json_find(n, "name")))),
+                          text) &&
+                is_beside(box_of(n), box_of(node));
+        dh_json_free(n);
+    }
+    return found;
+}
+
+static bool is_part(struct dh_str tree, const struct dh_json *node,
+                    const struct dh_json *part, bool ignore_case)
+{
+    const struct dh_json *label = dh_json_find(part, "label");
     const struct dh_json *state = dh_json_find(part, "state");
     const char *states = dh_json_text(dh_json_find(node, "states"));
     if (!is_text(node, part, "role", ignore_case) ||
         !is_text(node, part, "name", ignore_case) ||
         !is_text(node, part, "text", ignore_case))
         return false;
-    if (dh_json_kind(state) != DH_JSON_ARRAY)
-        return !state || is_state(states, state);
+    if (state && dh_json_kind(state) != DH_JSON_ARRAY &&
+        !is_state(states, state))
+        return false;
     for (state = dh_json_first(state); state; state = dh_json_next(state))
         if (!is_state(states, state))
             return false;
-    return true;
+    return !label || has_label(tree, node, dh_json_text(label));
 }
 
 static const struct dh_json *part_of(const struct dh_json *path, int i)
@@ -141,8 +202,9 @@ static const struct dh_json *part_of(const struct dh_json *path, int i)
     return path;
 }
 
-bool dh_a11y_tree_has(struct dh_str tree, const struct dh_json *path,
-                      bool ignore_case)
+// box NULL: it need not have a place.
+static bool find(struct dh_str tree, const struct dh_json *path,
+                 bool ignore_case, struct dh_rect *box)
 {
     // Parts that a widget and those around it have met. The outermost that does
     // for a part leaves the most for the others.
@@ -150,18 +212,34 @@ bool dh_a11y_tree_has(struct dh_str tree, const struct dh_json *path,
     int n = (int)dh_json_count(path);
     bool found = false;
     for (size_t at = 0; at < tree.n && !found;) {
-        ptrdiff_t end = dh_str_find(tree, "\n", at);
-        size_t to = end < 0 ? tree.n : (size_t)end;
-        struct dh_diag diag = { 0 };
-        struct dh_json *node = dh_json_parse(tree.p + at, to - at, &diag);
+        struct dh_json *node = next_node(tree, &at);
         double depth = dh_json_number(dh_json_find(node, "depth"));
-        at = to + 1;
         if (depth >= 1 && depth <= DH_A11Y_MAX_DEPTH + 1) {
             int d = (int)depth, before = met[d - 1];
-            met[d] = before + is_part(node, part_of(path, before), ignore_case);
+            met[d] = before +
+                     is_part(tree, node, part_of(path, before), ignore_case);
             found = met[d] == n;
+            if (found && box) {
+                *box = box_of(node);
+                // Rows that are scrolled away are somewhere else.
+                found = !dh_rect_is_empty(*box) && box->x >= 0 && box->y >= 0;
+            }
+            // What is in it is not it again.
+            met[d] = DH_MIN(met[d], n - 1);
         }
         dh_json_free(node);
     }
     return found;
+}
+
+bool dh_a11y_tree_has(struct dh_str tree, const struct dh_json *path,
+                      bool ignore_case)
+{
+    return find(tree, path, ignore_case, NULL);
+}
+
+bool dh_a11y_tree_find(struct dh_str tree, const struct dh_json *path,
+                       struct dh_rect *box)
+{
+    return find(tree, path, false, box);
 }

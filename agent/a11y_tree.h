@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/geom.h"
 #include "base/str.h"
 
 struct dh_buf;
@@ -15,7 +16,7 @@ struct dh_json;
 /*
  * A line of JSON for each widget, a parent before its children: {"depth": 1 for
  * a window, "role", "name", "states": "checked,focused", "text": of a text
- * widget that holds no password}.
+ * widget that holds no password, "box": [x, y, width, height]}.
  *
  * Asks in this process, which may hang or crash over it: call it in one that
  * nobody needs. DH_ERR_TIMEOUT, DH_ERR_RANGE: not the whole tree; DH_ERR_IO:
@@ -26,10 +27,13 @@ DH_MUST_USE enum dh_status dh_a11y_tree(int64_t until_ns, struct dh_buf *out);
 /*
  * Is there a widget as the last part of `path` says, in one as the part before
  * it says, and so on? A part is an object of "role", "name", "text" and "state"
- * (a name or a list of them; "!checked": it must not be), each as it is or
- * absent. False as well where `tree` is none.
+ * (a name or a list of them; "!checked": it must not be) and "label" (a text at
+ * its left or above), each as it is or absent. False where `tree` is none.
  */
 bool dh_a11y_tree_has(struct dh_str tree, const struct dh_json *path,
                       bool ignore_case);
+/* Likewise, and where the first one is that has a place: root pixels. */
+bool dh_a11y_tree_find(struct dh_str tree, const struct dh_json *path,
+                       struct dh_rect *box);
 
 #endif

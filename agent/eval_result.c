@@ -110,6 +110,9 @@ static void put_costs(struct dh_json_writer *w, const struct dh_eval_result *r)
     put_number(w, "ms_act", r->ms_act);
     put_number(w, "ms_settle", r->ms_settle);
     put_number(w, "ms_first", r->ms_first);
+    put_number(w, "ms_wall", r->ms_wall);
+    put_number(w, "ms_setup", r->ms_setup);
+    put_number(w, "ms_run", r->ms_run);
     put_count(w, "tokens_in", r->tokens_in);
     put_count(w, "tokens_cached", r->tokens_cached);
     put_count(w, "tokens_out", r->tokens_out);
@@ -235,6 +238,9 @@ static void take_costs(struct dh_eval_result *r, const struct dh_json *o)
     r->ms_act = take_number(o, "ms_act", -1);
     r->ms_settle = take_number(o, "ms_settle", -1);
     r->ms_first = take_number(o, "ms_first", -1);
+    r->ms_wall = take_number(o, "ms_wall", -1);
+    r->ms_setup = take_number(o, "ms_setup", -1);
+    r->ms_run = take_number(o, "ms_run", -1);
     r->tokens_in = take_count(o, "tokens_in", -1);
     r->tokens_cached = take_count(o, "tokens_cached", -1);
     r->tokens_out = take_count(o, "tokens_out", -1);

@@ -60,6 +60,9 @@ struct dh_eval_result {
     char *end;
     int steps, steps_reference;                   /* 0: unknown */
     double ms_model, ms_act, ms_settle, ms_first; /* ms_first: to first act */
+    double ms_wall, ms_setup,
+        ms_run; /* a try as a whole; its task's set-up, and
+                 * the agent's own time; -1: unknown */
     int64_t tokens_in, tokens_cached, tokens_out, image_tokens;
     double cost;
     char *session; /* path of the session's folder */

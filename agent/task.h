@@ -26,7 +26,7 @@ struct dh_task {
     char *level;       /* ours; "" where there is none */
     char *unsupported; /* why it cannot be run; NULL: it can */
     bool infeasible;   /* right is only to decline */
-    bool reads_tree;   /* its check asks programs about their widgets */
+    bool reads_tree;   /* check or oracle ask programs about their widgets */
     int max_steps;     /* 0: none of its own */
     double timeout_s;  /* of the agent; 0: none of its own */
     char *dir;         /* of the file; local paths start there */
@@ -61,6 +61,9 @@ void dh_task_command(const struct dh_json *o, struct dh_buf *out);
 void dh_task_commands(const struct dh_task *t, struct dh_buf *out);
 /* The oracle's number of actions; 0 where it is a command or absent. */
 int dh_task_reference(const struct dh_task *t);
+/* A step of an oracle that is a list: the path of the widget that is clicked,
+ * its key being the action's name; NULL: the step is an action as text. */
+const struct dh_json *dh_task_click(const struct dh_json *step);
 /* `name` under the task's folder, to be freed; NULL where it leads out. */
 char *dh_task_local(const struct dh_task *t, const char *name);
 

@@ -507,6 +507,13 @@ static int print_tree(void)
     return st ? 1 : 0;
 }
 
+bool dh_task_desk_tree(struct dh_task_desk *d, struct dh_buf *out)
+{
+    int status;
+    return !dh_box_call(d->box, print_tree, 2 * TREE_S, out, &status) &&
+           status == 0;
+}
+
 // What is not there is no error: *there is false.
 static enum dh_status get(struct dh_task_desk *d, const struct dh_task *t,
                           const struct dh_json *g, int64_t until_ns,
@@ -601,7 +608,8 @@ static enum dh_status score_once(struct dh_task_desk *d,
 
 enum dh_status dh_task_desk_score(struct dh_task_desk *d,
                                   const struct dh_task *t, bool declined,
-                                  int64_t until_ns, double *score)
+                                  int64_t acted_ns, int64_t until_ns,
+                                  double *score)
 {
     double s = 0;
     enum dh_status st = DH_OK;
@@ -612,7 +620,7 @@ enum dh_status dh_task_desk_score(struct dh_task_desk *d,
     st = dh_task_desk_setup(d, t, dh_json_find(t->evaluator, "postconfig"),
                             until_ns);
     // A program may still be writing its file.
-    int64_t again = dh_now_ns() + 1500 * DH_MS;
+    int64_t again = acted_ns + 1500 * DH_MS;
     do {
         if (!st)
             st = score_once(d, t, until_ns, &s);

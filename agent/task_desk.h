@@ -35,13 +35,16 @@ DH_MUST_USE enum dh_status dh_task_desk_setup(struct dh_task_desk *d,
                                               const struct dh_task *t,
                                               const struct dh_json *steps,
                                               int64_t until_ns);
+/* What shows on it, as dh_a11y_tree tells; false: not known as a whole. */
+DH_MUST_USE bool dh_task_desk_tree(struct dh_task_desk *d, struct dh_buf *out);
 /*
  * The score 0..1 of the task's evaluator; for an infeasible task whether the
- * agent has `declined`. Not DH_OK: the check itself broke.
+ * agent has `declined`. What was done at acted_ns may take a moment to show.
+ * Not DH_OK: the check itself broke.
  */
 DH_MUST_USE enum dh_status dh_task_desk_score(struct dh_task_desk *d,
                                               const struct dh_task *t,
-                                              bool declined, int64_t until_ns,
-                                              double *score);
+                                              bool declined, int64_t acted_ns,
+                                              int64_t until_ns, double *score);
 
 #endif

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actions/action.h"
 #include "agent/task_box.h"
 #include "agent/task_priv.h"
 #include "base/buf.h"
@@ -191,12 +192,24 @@ static bool is_widget_part(const struct dh_json *part)
     for (; m; m = dh_json_next(m)) {
         const char *key = dh_json_key(m);
         bool text = dh_json_kind(m) == DH_JSON_STRING;
-        if (strcmp(key, "state") == 0 ? !text && !is_texts(m)
-                                      : !text || (strcmp(key, "role") != 0 &&
-                                                  strcmp(key, "name") != 0 &&
-                                                  strcmp(key, "text") != 0))
+        if (strcmp(key, "state") == 0
+                ? !text && !is_texts(m)
+                : !text ||
+                      (strcmp(key, "role") != 0 && strcmp(key, "name") != 0 &&
+                       strcmp(key, "label") != 0 && strcmp(key, "text") != 0))
             return false;
     }
+    return true;
+}
+
+static bool is_widget_path(const struct dh_json *v)
+{
+    if (dh_json_kind(v) != DH_JSON_ARRAY || !dh_json_count(v) ||
+        dh_json_count(v) > 16)
+        return false;
+    for (v = dh_json_first(v); v; v = dh_json_next(v))
+        if (!is_widget_part(v))
+            return false;
     return true;
 }
 
@@ -206,15 +219,11 @@ static bool take_widgets(struct reader *r, const struct dh_json *v)
     if (!is_object_list(v) || !dh_json_first(v))
         return false;
     for (v = dh_json_first(v); v; v = dh_json_next(v)) {
-        const struct dh_json *part = dh_json_find(v, "path");
-        if (!part)
+        const struct dh_json *path = dh_json_find(v, "path");
+        if (!path)
             return unsupported(r, "a widget without a path", NULL);
-        if (dh_json_kind(part) != DH_JSON_ARRAY || !dh_json_count(part) ||
-            dh_json_count(part) > 16)
+        if (!is_widget_path(path))
             return false;
-        for (part = dh_json_first(part); part; part = dh_json_next(part))
-            if (!is_widget_part(part))
-                return false;
     }
     return true;
 }
@@ -469,6 +478,26 @@ static bool take_head(struct reader *r)
     return true;
 }
 
+// Texts, and clicks on widgets.
+static bool is_solution(struct reader *r, const struct dh_json *v)
+{
+    if (dh_json_kind(v) != DH_JSON_ARRAY || !dh_json_count(v) ||
+        dh_json_count(v) > MAX_ITEMS)
+        return false;
+    for (v = dh_json_first(v); v; v = dh_json_next(v)) {
+        const struct dh_json *path = dh_task_click(v);
+        if (path && (!is_widget_path(path) || dh_json_count(v) != 1))
+            return false;
+        struct dh_action a;
+        if (!path && !dh_action_of_text(dh_json_text(v), false, &a, NULL))
+            return false;
+        if (!path)
+            dh_action_finish(&a);
+        r->t->reads_tree |= path != NULL;
+    }
+    return true;
+}
+
 static bool take_oracle(struct reader *r)
 {
     const struct dh_json *o = dh_json_find(r->t->root, "oracle");
@@ -476,9 +505,9 @@ static bool take_oracle(struct reader *r)
         return true;
     if (dh_json_kind(o) == DH_JSON_STRING
             ? !*dh_json_text(o) || strlen(dh_json_text(o)) > DH_BOX_COMMAND / 2
-            : !is_texts(o) || !dh_json_count(o))
+            : !is_solution(r, o))
         return malformed(r, "task", "oracle",
-                         "a shell command or a list of actions as text");
+                         "a shell command or a list of at most 64 actions");
     r->t->oracle = o;
     return true;
 }
@@ -622,6 +651,18 @@ int dh_task_reference(const struct dh_task *t)
     return dh_json_kind(t->oracle) == DH_JSON_ARRAY
                ? (int)dh_json_count(t->oracle)
                : 0;
+}
+
+const struct dh_json *dh_task_click(const struct dh_json *step)
+{
+    const struct dh_json *m = dh_json_first(step);
+    const char *op = dh_json_key(m);
+    return dh_json_kind(step) == DH_JSON_OBJECT && m &&
+                   (strcmp(op, "left_click") == 0 ||
+                    strcmp(op, "right_click") == 0 ||
+                    strcmp(op, "double_click") == 0)
+               ? m
+               : NULL;
 }
 
 char *dh_task_local(const struct dh_task *t, const char *name)

@@ -18,6 +18,8 @@ struct sums {
     int n, voids, hits, declinable, declined_wrongly, infeasible,
         declined_rightly, claims, false_claims, format;
     double score, steps, ms_model, ms_act, ms_settle, in, cached, out, cost;
+    double ms_wall, ms_setup, ms_run; // of those that tell them
+    int n_known, n_failed;            // kinds of failure; failures
     double efficiency;
     int n_reference;
     struct {
@@ -107,6 +109,13 @@ static void count(struct sums *s, const struct dh_eval_result *r)
     s->ms_model += r->ms_model;
     s->ms_act += r->ms_act;
     s->ms_settle += r->ms_settle;
+    if (r->ms_wall > 0 && r->ms_setup >= 0 && r->ms_run >= 0) {
+        s->ms_wall += r->ms_wall;
+        s->ms_setup += r->ms_setup;
+        s->ms_run += r->ms_run;
+    }
+    s->n_failed += !r->hit;
+    s->n_known += !r->hit && r->note && !strstr(r->note, "not known");
     s->in += (double)r->tokens_in;
     s->cached += (double)r->tokens_cached;
     s->out += (double)r->tokens_out;
@@ -158,6 +167,12 @@ static double share(double part, double of)
     return of > 0 ? part / of : 0;
 }
 
+// What is neither the agent's time nor the task's.
+static double share_of_ours(const struct sums *s)
+{
+    return share(s->ms_wall - s->ms_run - s->ms_setup, s->ms_wall);
+}
+
 static void print_sums(const struct sums *s)
 {
     struct dh_eval_range r = range_of(s);
@@ -173,6 +188,10 @@ static void print_sums(const struct sums *s)
            "left out %d\n",
            s->declined_rightly, s->infeasible, s->declined_wrongly,
            s->declinable, s->format, s->voids);
+    if (s->n_failed)
+        printf("  how they failed, beside each task's own solution (known of "
+               "%d of %d):\n",
+               s->n_known, s->n_failed);
     for (int i = 0; i < s->n_hows; i++)
         printf("  %4d  %s\n", s->how[i].n, s->how[i].how);
     printf("  a try: %.1f steps; %.2f s in the model, %.2f s acting, %.2f s "
@@ -186,6 +205,11 @@ static void print_sums(const struct sums *s)
         printf("; $%.4f in all, $%.4f a success", s->cost,
                share(s->cost, s->hits));
     puts("");
+    if (s->ms_wall > 0)
+        printf("  of %.1f s: %.1f %% the agent, %.1f %% the tasks' programs "
+               "starting, %.1f %% ours (desktop, check, taking down)\n",
+               s->ms_wall / 1e3, 100 * s->ms_run / s->ms_wall,
+               100 * s->ms_setup / s->ms_wall, 100 * share_of_ours(s));
     if (s->n_reference)
         printf("  step efficiency %.3f on %d tries with a known solution\n",
                s->efficiency / s->n_reference, s->n_reference);
@@ -214,6 +238,12 @@ static void json_sums(const struct sums *s, struct dh_json_writer *w)
     dh_jw_double(w, "s_model", share(s->ms_model, s->n) / 1e3);
     dh_jw_double(w, "s_act", share(s->ms_act, s->n) / 1e3);
     dh_jw_double(w, "s_settle", share(s->ms_settle, s->n) / 1e3);
+    dh_jw_double(w, "s_wall", share(s->ms_wall, s->n) / 1e3);
+    dh_jw_double(w, "s_setup", share(s->ms_setup, s->n) / 1e3);
+    dh_jw_double(w, "s_run", share(s->ms_run, s->n) / 1e3);
+    dh_jw_double(w, "harness_share", share_of_ours(s));
+    dh_jw_i64(w, "failures", s->n_failed);
+    dh_jw_i64(w, "failures_of_known_kind", s->n_known);
     dh_jw_double(w, "tokens_in", share(s->in, s->n));
     dh_jw_double(w, "tokens_cached", share(s->cached, s->n));
     dh_jw_double(w, "tokens_out", share(s->out, s->n));

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,81 +13,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "actions/action.h"
+#include "agent/a11y_tree.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "tools/task_how.h"
 
 #define DH_LOG_TAG "task"
 #include "base/log.h"
 
-#define CHECK_S 60
-#define MAX_ARG 64
+#define CHECK_S  60
+#define WIDGET_S 10
+#define MAX_ARG  64
 
 /* What the agent's events said. */
 struct told {
     struct dh_eval_result *r;
     const struct dh_task *t;
+    struct dh_task_desk *desk;
+    struct dh_task_how how;
+    bool compares; // with the solution, which it does not play itself
     int acts;
-    bool differs; // from the oracle's actions, at the first that does
-    bool other_place;
-    int64_t begin_ns;
+    int64_t begin_ns, acted_ns;
 };
-
-// ---- how it went wrong
-// -------------------------------------------------------
-
-// The next action of a run beside that of the solution.
-static void hold_beside(struct told *x, const struct dh_json *e,
-                        struct dh_size screen)
-{
-    const struct dh_json *line = x->t->oracle;
-    struct dh_action a;
-    int i = x->acts++;
-    if (dh_json_kind(line) != DH_JSON_ARRAY || x->differs)
-        return;
-    for (line = dh_json_first(line); line && i; i--)
-        line = dh_json_next(line);
-    if (!line || !dh_action_of_text(dh_json_text(line), false, &a, NULL)) {
-        x->differs = true;
-        return;
-    }
-    // "p" is a list of points; the last one counts.
-    const struct dh_json *p = dh_json_first(dh_json_find(e, "p"));
-    while (dh_json_next(p))
-        p = dh_json_next(p);
-    double dx = dh_json_number(dh_json_first(p)) - a.at.x * screen.w / 1000.0;
-    double dy = dh_json_number(dh_json_next(dh_json_first(p))) -
-                a.at.y * screen.h / 1000.0;
-    const char *op = dh_json_text(dh_json_find(e, "op"));
-    bool same = strcmp(op, dh_action_name(&a)) == 0;
-    x->other_place = same && a.has_at && p && hypot(dx, dy) > 24;
-    x->differs = !same || x->other_place;
-    dh_action_finish(&a);
-}
-
-static const char *how_of(const struct told *x)
-{
-    const struct dh_eval_result *r = x->r;
-    bool canonical = dh_json_kind(x->t->oracle) == DH_JSON_ARRAY;
-    if (r->hit)
-        return x->t->infeasible ? "declined rightly" : NULL;
-    if (strcmp(r->end, "failed") == 0)
-        return "declined wrongly";
-    bool claims =
-        strcmp(r->end, "done") == 0 || strcmp(r->end, "answered") == 0;
-    if (x->t->infeasible)
-        return claims ? "claimed falsely, cannot be done" : "not declined";
-    if (!canonical)
-        return claims ? "claimed falsely" : "not finished";
-    if (x->differs && x->other_place)
-        return claims ? "claimed falsely, wrong place" : "wrong place";
-    if (x->differs)
-        return claims ? "claimed falsely, wrong action" : "wrong action";
-    return claims ? "claimed falsely, stopped early" : "not finished";
-}
 
 // ---- the agent, as a child
 // ---------------------------------------------------
@@ -101,27 +50,39 @@ static double sum_of(const struct dh_json *e, const char *const *names)
     return sum;
 }
 
-static void take_event(struct told *x, const struct dh_json *e,
-                       struct dh_size screen)
+// What shows before the agent thinks is what it acts on.
+static void look(struct told *x)
+{
+    struct dh_buf *tree = &x->how.tree;
+    dh_buf_clear(tree);
+    if (x->t->reads_tree && !dh_task_desk_tree(x->desk, tree))
+        dh_buf_clear(tree);
+}
+
+static void take_event(struct told *x, const struct dh_json *e)
 {
     static const char *const thought[] = { "preprocess_ms", "vision_ms",
                                            "prefill_ms",    "decode_ms",
                                            "wire_ms",       NULL };
     struct dh_eval_result *r = x->r;
     const char *kind = dh_json_text(dh_json_find(e, "event"));
-    if (strcmp(kind, "answer") == 0) {
+    if (strcmp(kind, "frame") == 0 && x->compares) {
+        look(x);
+    } else if (strcmp(kind, "answer") == 0) {
         r->ms_model += sum_of(e, thought);
     } else if (strcmp(kind, "act") == 0) {
-        if (x->acts == 0)
+        if (!x->acts++)
             r->ms_first = (double)(dh_now_ns() - x->begin_ns) / 1e6;
-        hold_beside(x, e, screen);
+        dh_task_how_add(&x->how, e);
     } else if (strcmp(kind, "done") == 0) {
+        x->acted_ns = dh_now_ns();
         r->ms_act += dh_json_number(dh_json_find(e, "act_ms"));
         r->ms_settle += dh_json_number(dh_json_find(e, "settle_ms"));
     } else if (strcmp(kind, "result") == 0) {
         dh_free(r->end);
         r->end = dh_strdup(dh_json_text(dh_json_find(e, "end")));
         r->steps = (int)dh_json_number(dh_json_find(e, "steps"));
+        r->ms_run += 1e3 * dh_json_number(dh_json_find(e, "seconds"));
         r->tokens_in =
             (int64_t)dh_json_number(dh_json_find(e, "prompt_tokens"));
         r->tokens_cached =
@@ -129,19 +90,21 @@ static void take_event(struct told *x, const struct dh_json *e,
         r->tokens_out =
             (int64_t)dh_json_number(dh_json_find(e, "answer_tokens"));
         r->cost = dh_json_number(dh_json_find(e, "cost"));
+        dh_free(r->raw);
+        r->raw = NULL;
         if (dh_json_find(e, "text"))
             r->raw = dh_strdup(dh_json_text(dh_json_find(e, "text")));
     }
 }
 
-static void take_lines(struct told *x, struct dh_buf *in, struct dh_size screen)
+static void take_lines(struct told *x, struct dh_buf *in)
 {
     char *at = in->data, *end;
     while (at && (end = memchr(at, '\n', in->len - (size_t)(at - in->data)))) {
         struct dh_diag diag = { 0 };
         struct dh_json *e = dh_json_parse(at, (size_t)(end - at), &diag);
         if (e)
-            take_event(x, e, screen);
+            take_event(x, e);
         dh_json_free(e);
         at = end + 1;
     }
@@ -276,7 +239,7 @@ static int listen_to(struct told *x, const struct dh_trial_options *o,
             dh_buf_put(&in, bytes, (size_t)got);
         if (in.overflow)
             dh_buf_clear(&in);
-        take_lines(x, &in, o->desk.screen);
+        take_lines(x, &in);
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
@@ -314,48 +277,96 @@ static enum dh_status run_agent(struct told *x,
     return DH_ERR_IO;
 }
 
+// ---- the task's own solution ----
+
+static enum dh_status play_command(struct told *x, struct dh_task_desk *d)
+{
+    struct dh_buf out, why;
+    int status = 0;
+    dh_buf_init(&out, 400);
+    enum dh_status st = dh_box_run(d->box, dh_json_text(x->t->oracle), -1,
+                                   dh_now_ns() + CHECK_S * DH_S, &out, &status);
+    if (st || status) {
+        dh_buf_init(&why, 1000);
+        dh_buf_printf(&why, "its oracle: exit status %d, %s %s", status,
+                      st ? dh_status_name(st) : "", dh_buf_text(&out));
+        x->r->note = dh_buf_take(&why);
+    }
+    dh_buf_finish(&out);
+    x->r->end = dh_strdup("done");
+    return st;
+}
+
+// The lines so far, by an agent that takes them for answers.
+static enum dh_status play_lines(struct told *x, struct dh_task_desk *d,
+                                 const struct dh_trial_options *o,
+                                 struct dh_buf *lines)
+{
+    char path[32];
+    int fd = memfd_create("oracle", MFD_CLOEXEC);
+    enum dh_status st = DH_ERR_IO;
+    if (fd >= 0 &&
+        write(fd, dh_buf_text(lines), lines->len) == (ssize_t)lines->len) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        st = run_agent(x, o, d->display, path, fd);
+    }
+    if (fd >= 0)
+        close(fd);
+    dh_buf_clear(lines);
+    return st;
+}
+
+// Waits until the widget shows, as a person would.
+static enum dh_status put_click(struct told *x, const struct dh_json *path,
+                                struct dh_size screen, struct dh_buf *lines)
+{
+    int64_t until = dh_now_ns() + WIDGET_S * DH_S;
+    struct dh_rect box;
+    struct dh_buf *tree = &x->how.tree;
+    do {
+        dh_sleep_for(100 * DH_MS);
+        look(x);
+        if (!dh_a11y_tree_find((struct dh_str){ dh_buf_text(tree), tree->len },
+                               path, &box))
+            continue;
+        dh_buf_printf(lines, "%s %.0f %.0f\n", dh_json_key(path),
+                      (box.x + box.w / 2) * 1000.0 / screen.w,
+                      (box.y + box.h / 2) * 1000.0 / screen.h);
+        return DH_OK;
+    } while (dh_now_ns() < until);
+    dh_buf_clear(lines);
+    dh_buf_puts(lines, "its oracle: no such widget shows: ");
+    dh_json_print(path, lines);
+    x->r->note = dh_strdup(dh_buf_text(lines));
+    return DH_ERR_NOTFOUND;
+}
+
 // The solution is a command in the room, or actions that the agent plays.
 static enum dh_status run_oracle(struct told *x, struct dh_task_desk *d,
                                  const struct dh_trial_options *o)
 {
-    const struct dh_json *line = x->t->oracle;
-    struct dh_buf text;
-    char path[32];
-    int status = 0;
-    enum dh_status st;
-    if (!line) {
+    const struct dh_json *step = x->t->oracle;
+    struct dh_buf lines;
+    enum dh_status st = DH_OK;
+    if (!step) {
         x->r->note = dh_strdup("it has no oracle");
         return DH_ERR_NOTFOUND;
     }
-    dh_buf_init(&text, 4 << 20);
-    if (dh_json_kind(line) == DH_JSON_STRING) {
-        dh_buf_puts(&text, dh_json_text(line));
-        struct dh_buf out;
-        dh_buf_init(&out, 400);
-        st = dh_box_run(d->box, dh_buf_text(&text), -1,
-                        dh_now_ns() + CHECK_S * DH_S, &out, &status);
-        if (st || status) {
-            dh_buf_clear(&text);
-            dh_buf_printf(&text, "its oracle: exit status %d, %s %s", status,
-                          st ? dh_status_name(st) : "", dh_buf_text(&out));
-            x->r->note = dh_strdup(dh_buf_text(&text));
-        }
-        dh_buf_finish(&out);
-        x->r->end = dh_strdup("done");
-    } else {
-        for (line = dh_json_first(line); line; line = dh_json_next(line))
-            dh_buf_printf(&text, "%s\n", dh_json_text(line));
-        int fd = memfd_create("oracle", MFD_CLOEXEC);
-        st = DH_ERR_IO;
-        if (fd >= 0 &&
-            write(fd, dh_buf_text(&text), text.len) == (ssize_t)text.len) {
-            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-            st = run_agent(x, o, d->display, path, fd);
-        }
-        if (fd >= 0)
-            close(fd);
+    if (dh_json_kind(step) == DH_JSON_STRING)
+        return play_command(x, d);
+    dh_buf_init(&lines, 4 << 20);
+    for (step = dh_json_first(step); step && !st; step = dh_json_next(step)) {
+        const struct dh_json *path = dh_task_click(step);
+        if (path && lines.len)
+            st = play_lines(x, d, o, &lines);
+        if (path && !st)
+            st = put_click(x, path, o->desk.screen, &lines);
+        if (!path)
+            dh_buf_printf(&lines, "%s\n", dh_json_text(step));
     }
-    dh_buf_finish(&text);
+    if (!st)
+        st = play_lines(x, d, o, &lines);
+    dh_buf_finish(&lines);
     return st;
 }
 
@@ -397,17 +408,19 @@ static enum dh_status judge(struct told *x, struct dh_task_desk *d,
     }
     if (strcmp(r->end, "stopped") == 0)
         return DH_ERR_CANCELLED;
-    enum dh_status st =
-        dh_task_desk_score(d, x->t, strcmp(r->end, "failed") == 0,
-                           dh_now_ns() + CHECK_S * DH_S, &score);
+    enum dh_status st = dh_task_desk_score(
+        d, x->t, strcmp(r->end, "failed") == 0,
+        o->mode == DH_TRIAL_AGENT ? x->acted_ns : dh_now_ns(),
+        dh_now_ns() + CHECK_S * DH_S, &score);
     if (st)
         return spoiled(r, d, DH_EVAL_ERROR_SETUP, st);
     r->score = score;
     r->hit = score >= 1;
     if (strcmp(r->end, "nonsense") == 0)
         r->error = DH_EVAL_ERROR_FORMAT;
-    if (o->mode == DH_TRIAL_AGENT && how_of(x))
-        r->note = dh_strdup(how_of(x));
+    const char *how = dh_task_how_name(&x->how, r);
+    if (o->mode == DH_TRIAL_AGENT && how)
+        r->note = dh_strdup(how);
     return DH_OK;
 }
 
@@ -416,18 +429,22 @@ enum dh_status dh_trial_run(const struct dh_task *t,
                             struct dh_eval_result *r, double *up_ms)
 {
     struct dh_task_desk d;
-    struct told x = { .r = r, .t = t };
+    struct told x = {
+        .r = r, .t = t, .desk = &d, .compares = o->mode == DH_TRIAL_AGENT
+    };
+    int64_t begin = dh_now_ns(), up;
     *up_ms = 0;
+    dh_task_how_init(&x.how, t, o->desk.screen);
     enum dh_status st = dh_task_desk_open(&d, &o->desk);
     if (!st) {
         *up_ms = d.up_ms;
-        st = dh_task_desk_setup(&d, t, t->config,
-                                dh_now_ns() + o->setup_s * DH_S);
+        up = dh_now_ns();
+        st = dh_task_desk_setup(&d, t, t->config, up + o->setup_s * DH_S);
+        r->ms_setup = (double)(dh_now_ns() - up) / 1e6;
     }
     if (st) {
         st = spoiled(r, &d, DH_EVAL_ERROR_SETUP, st);
-        dh_task_desk_close(&d);
-        return st;
+        goto end;
     }
     st = act(&x, &d, o);
     if (st)
@@ -437,6 +454,9 @@ enum dh_status dh_trial_run(const struct dh_task *t,
                      st);
     else
         st = judge(&x, &d, o);
+end:
     dh_task_desk_close(&d);
+    dh_task_how_finish(&x.how);
+    r->ms_wall = (double)(dh_now_ns() - begin) / 1e6;
     return st;
 }

@@ -49,6 +49,9 @@ static void fill(struct dh_eval_result *r, const char *id)
     r->ms_act = 1;
     r->ms_settle = -1;
     r->ms_first = 9;
+    r->ms_wall = 30;
+    r->ms_setup = 4;
+    r->ms_run = 20;
     r->tokens_in = 1000;
     r->tokens_cached = 10;
     r->tokens_out = 20;
@@ -99,6 +102,9 @@ static void test_a_line_holds_everything(void)
     CHECK_INT(b.error, DH_EVAL_ERROR_REFUSED);
     CHECK_NEAR(b.ms_model, 12.346, 1e-9);
     CHECK_NEAR(b.ms_settle, -1, 0);
+    CHECK_NEAR(b.ms_wall, 30, 0);
+    CHECK_NEAR(b.ms_setup, 4, 0);
+    CHECK_NEAR(b.ms_run, 20, 0);
     CHECK_INT(b.steps_reference, 2);
     CHECK_INT(b.image_tokens, -1);
     CHECK_NEAR(b.cost, 0.000125, 1e-12);

@@ -67,6 +67,22 @@ static void test_a_task_of_the_subset_is_read(void)
     dh_task_finish(&t);
 }
 
+static void test_a_solution_may_click_on_widgets(void)
+{
+    struct dh_task t;
+    CHECK_INT(parse(&t, HEAD "\"oracle\":[\"wait 1\",{\"double_click\":[{"
+                             "\"name\":\"a\"}]}]," JUDGED "}"),
+              DH_OK);
+    CHECK(t.reads_tree);
+    const struct dh_json *first = dh_json_first(t.oracle);
+    CHECK(!dh_task_click(first));
+    CHECK_STR(dh_json_key(dh_task_click(dh_json_next(first))), "double_click");
+    dh_task_finish(&t);
+    CHECK_INT(parse(&t, HEAD "\"oracle\":\"true\"," JUDGED "}"), DH_OK);
+    CHECK(!t.reads_tree);
+    dh_task_finish(&t);
+}
+
 static void test_what_is_outside_is_unsupported_with_its_reason(void)
 {
     check_unsupported(
@@ -115,6 +131,9 @@ static void test_what_is_no_task_says_why(void)
         HEAD "\"evaluator\":{\"func\":[\"exact_match\",\"exact_match\"],"
              "\"result\":[],\"expected\":[]}}",
         HEAD "\"oracle\":7," JUDGED "}",
+        HEAD "\"oracle\":[\"dance 3\"]," JUDGED "}",
+        HEAD "\"oracle\":[{\"left_click\":[]}]," JUDGED "}",
+        HEAD "\"oracle\":[{\"type\":[{\"name\":\"x\"}]}]," JUDGED "}",
         HEAD "\"max_steps\":0," JUDGED "}",
         HEAD WIDGETS("{\"expect\":[{\"path\":[]}]}"),
         HEAD WIDGETS("{\"expect\":[{\"path\":[{}]}]}"),
@@ -236,7 +255,14 @@ static void test_widgets_are_found_by_their_path(void)
         "{\"depth\":2,\"role\":\"check box\",\"name\":\"x\",\"states\":"
         "\"checked,sensitive\"}\n"
         "{\"depth\":2,\"role\":\"text\",\"name\":\"\",\"states\":\"\","
-        "\"text\":\"Ada\"}";
+        "\"text\":\"Ada\",\"box\":[100,10,80,20]}\n"
+        "{\"depth\":2,\"role\":\"label\",\"name\":\"Name: \",\"box\":"
+        "[40,12,50,16]}\n"
+        "{\"depth\":2,\"role\":\"label\",\"name\":\"Name\",\"box\":"
+        "[40,12,50,16]}\n"
+        "{\"depth\":2,\"role\":\"label\",\"name\":\"Far\",\"box\":"
+        "[40,99,50,16]}\n"
+        "{\"depth\":2,\"role\":\"menu item\",\"name\":\" padded  \"}";
     static const struct {
         const char *path;
         bool there;
@@ -252,6 +278,9 @@ static void test_widgets_are_found_by_their_path(void)
         { "[{\"name\":\"x\",\"state\":\"check\"}]", false },
         { "[{\"name\":\"B\"},{\"role\":\"text\",\"text\":\"Ada\"}]", true },
         { "[{\"role\":\"text\",\"text\":\"Ad\"}]", false },
+        { "[{\"role\":\"text\",\"label\":\"Name\"}]", true },
+        { "[{\"role\":\"text\",\"label\":\"Far\"}]", false },
+        { "[{\"name\":\"B\"},{\"name\":\"padded\"}]", true },
         { "[{\"role\":\"text\",\"text\":\"ADA\"}]", false },
     };
     char rules[400];
@@ -273,6 +302,7 @@ static void test_widgets_are_found_by_their_path(void)
 }
 
 DH_TESTS(DH_TEST(a_task_of_the_subset_is_read),
+         DH_TEST(a_solution_may_click_on_widgets),
          DH_TEST(what_is_outside_is_unsupported_with_its_reason),
          DH_TEST(what_is_no_task_says_why), DH_TEST(params_come_from_the_seed),
          DH_TEST(an_infeasible_task_needs_no_getters),

@@ -86,7 +86,7 @@ static void test_noop_and_oracle_tell_good_tasks_from_bad(void)
     // Nothing is left to do.
     RUN(&s, "eval", "tasks", "--script", script, "--resume", out, good);
     CHECK_SAID(&s, 0, "script: 0 of 1 solved", NULL);
-    CHECK(strstr(s.out, "desktop") == NULL);
+    CHECK(strstr(s.out, "a desktop was up") == NULL);
     said_finish(&s);
     dh_free(script);
     dh_free(good);
@@ -207,14 +207,25 @@ static void test_a_check_can_ask_programs_about_their_widgets(void)
         "\"func\":\"check_accessibility_tree\",\"result\":{\"type\":"
         "\"accessibility_tree\"},\"expected\":{\"type\":\"rule\",\"rules\":{"
         "\"expect\":[{\"path\":[{\"name\":\"Form\"},{\"role\":\"text\","
-        "\"text\":\"Ada\"}]},{\"path\":[{\"role\":\"password text\","
-        "\"text\":\"\",\"state\":\"focused\"}]}]}}},\"oracle\":[\"type Ada\","
-        "\"key Tab\",\"type secret\",\"done\"]}");
+        "\"label\":\"Name\",\"text\":\"Ada\"}]},{\"path\":[{\"role\":"
+        "\"password text\","
+        "\"text\":\"\",\"state\":\"focused\"}]}]}}},\"oracle\":[{"
+        "\"left_click\":[{\"role\":\"text\",\"label\":\"Name\"}]},"
+        "\"type \\\"Ada\\\"\",{\"left_click\":[{\"role\":\"password text\"}]},"
+        "\"type secret\",\"done\"]}");
     char *out = dh_test_path("run");
     RUN(&s, "eval", "tasks", "--noop", "--oracle", "--out", out, path);
     need_rooms(&s);
     CHECK_SAID(&s, 0, "1 of 1 tasks are valid", NULL);
     said_finish(&s);
+    // And what an agent does is held beside it.
+    char *script = dh_test_file("script", "left_click 900 900\ndone\n");
+    RUN(&s, "eval", "tasks", "--script", script, "--resume", out, path);
+    CHECK_SAID(&s, 0, "claimed falsely, wrong place", NULL);
+    CHECK(strstr(s.out, "(known of 1 of 1)") != NULL);
+    CHECK(strstr(s.out, " ours (desktop, check, taking down)") != NULL);
+    said_finish(&s);
+    dh_free(script);
     dh_free(path);
     dh_free(out);
 }
