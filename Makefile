@@ -21,7 +21,7 @@ PKGS := x11 xtst xi xext xfixes xdamage xrandr xcomposite libpng zlib libcjson \
         libpcre2-8 libturbojpeg xkbcommon xkbcommon-x11 xcb
 # Not every command needs these, and they take long to load: base/late.h.
 LATE_PKGS := libavcodec libavformat libavutil libswscale atspi-2 gobject-2.0 \
-             libcurl libmicrohttpd sdl2 SDL2_ttf fontconfig
+             libcurl libmicrohttpd sdl2 SDL2_ttf fontconfig libarchive
 LATE ?= $(if $(filter x86_64,$(shell uname -m)),yes,no)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes \
@@ -82,7 +82,7 @@ endif
 soname = -DDH_SONAME_$(firstword $(subst -, ,$(1)))='"$(shell readelf -d \
     $$($(CC) -print-file-name=lib$(1).so) | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')"'
 LATE_LIBS := avutil avcodec avformat swscale SDL2 SDL2_ttf fontconfig curl \
-             microhttpd atspi glib-2.0 gobject-2.0
+             microhttpd atspi glib-2.0 gobject-2.0 archive
 $(B)/%late.o: ISA = $(if $(filter no,$(LATE)),,-DDH_LATE) \
     $(foreach l,$(LATE_LIBS),$(call soname,$(l)))
 # Only what writes it down has to know the commit.

@@ -45,20 +45,28 @@ static const char *secret_name(void *user, const struct dh_session_param *p)
     return p->secret ? dh_buf_text(name) : NULL;
 }
 
-static void clean_action(const struct dh_export *x, int64_t act,
-                         struct dh_action *a)
+char *dh_export_clean_act(const struct dh_export *x, int64_t act,
+                          const char *text)
 {
     struct dh_buf name;
-    if (!a->text)
-        return;
     dh_buf_init(&name, 256);
     // First by its place, which is exact, then wherever else it stands.
     char *filled =
-        dh_session_params_fill(&x->params, act, a->text, secret_name, &name);
-    dh_free(a->text);
-    a->text = dh_export_clean(x, filled);
+        dh_session_params_fill(&x->params, act, text, secret_name, &name);
+    char *clean = dh_export_clean(x, filled);
     dh_free(filled);
     dh_buf_finish(&name);
+    return clean;
+}
+
+static void clean_action(const struct dh_export *x, int64_t act,
+                         struct dh_action *a)
+{
+    if (!a->text)
+        return;
+    char *clean = dh_export_clean_act(x, act, a->text);
+    dh_free(a->text);
+    a->text = clean;
 }
 
 static char *clean_member(const struct dh_export *x, const struct dh_json *o,
@@ -220,7 +228,7 @@ void dh_export_step_finish(struct dh_export_step *s)
 
 // ---- files ------------------------------------------------------------------
 
-static enum dh_status covered(const struct dh_export *x,
+enum dh_status dh_export_veil(const struct dh_export *x,
                               const struct dh_frame *in, struct dh_frame **out)
 {
     enum dh_status st = dh_frame_create(out, NULL, in->width, in->height);
@@ -255,7 +263,7 @@ static enum dh_status write_picture(struct dh_export *x, int number,
     char *path = dh_path_join(x->out, name);
     enum dh_status st = dh_path_mkdirs(images);
     if (!st)
-        st = covered(x, f, &clean);
+        st = dh_export_veil(x, f, &clean);
     if (!st)
         st = dh_png_write(path, clean);
     dh_frame_unref(clean);

@@ -12,6 +12,8 @@
 
 #define DH_EXPORT_MAX_BYTES (64u << 20)
 
+struct dh_frame;
+
 /* A text that must not leave, and what stands in its place. */
 struct dh_export_secret {
     char *text, *instead;
@@ -52,6 +54,13 @@ void dh_export_step_finish(struct dh_export_step *s);
 void dh_export_find_secrets(struct dh_export *x);
 /* Text without secrets, to be freed with dh_free. */
 char *dh_export_clean(const struct dh_export *x, const char *text);
+/* The same of the text of an act, whose secrets are also known by place. */
+char *dh_export_clean_act(const struct dh_export *x, int64_t act,
+                          const char *text);
+/* A copy in which the places of secrets are gray, with one reference. */
+DH_MUST_USE enum dh_status dh_export_veil(const struct dh_export *x,
+                                          const struct dh_frame *in,
+                                          struct dh_frame **out);
 /* The element that was acted on in words; "" where nothing is known. */
 char *dh_export_target(const struct dh_export *x, const struct dh_json *line);
 /* Write the picture to images/ of the folder, once. Its name within the folder

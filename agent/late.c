@@ -58,6 +58,34 @@
     F(g_object_ref) \
     F(g_object_unref) \
     F(g_unix_fd_add)
+
+#define ARCHIVE(F) \
+    F(archive_entry_filetype) \
+    F(archive_entry_free) \
+    F(archive_entry_hardlink) \
+    F(archive_entry_new) \
+    F(archive_entry_pathname) \
+    F(archive_entry_set_filetype) \
+    F(archive_entry_set_mtime) \
+    F(archive_entry_set_pathname) \
+    F(archive_entry_set_perm) \
+    F(archive_entry_set_size) \
+    F(archive_error_string) \
+    F(archive_read_data) \
+    F(archive_read_free) \
+    F(archive_read_new) \
+    F(archive_read_next_header) \
+    F(archive_read_open_filename) \
+    F(archive_read_support_filter_zstd) \
+    F(archive_read_support_format_tar) \
+    F(archive_write_add_filter_zstd) \
+    F(archive_write_close) \
+    F(archive_write_data) \
+    F(archive_write_free) \
+    F(archive_write_header) \
+    F(archive_write_new) \
+    F(archive_write_open_filename) \
+    F(archive_write_set_format_pax_restricted)
 // clang-format on
 
 CURL(DH_LATE_STUB)
@@ -72,3 +100,10 @@ static const char *const atspi_names[] = { DH_SONAME_atspi, DH_SONAME_glib,
                                            DH_SONAME_gobject, NULL };
 static const struct dh_late_row atspi_rows[] = { ATSPI(DH_LATE_ROW){ 0 } };
 const struct dh_late dh_late_atspi = { "AT-SPI", atspi_names, atspi_rows };
+
+ARCHIVE(DH_LATE_STUB)
+
+static const char *const archive_names[] = { DH_SONAME_archive, NULL };
+static const struct dh_late_row archive_rows[] = { ARCHIVE(DH_LATE_ROW){ 0 } };
+const struct dh_late dh_late_archive = { "libarchive", archive_names,
+                                         archive_rows };

@@ -282,15 +282,13 @@ static void put_params(const struct dh_session_params *p,
     dh_jw_end_object(w);
 }
 
-enum dh_status dh_session_params_write(const struct dh_session_params *p,
-                                       const char *dir,
-                                       const struct dh_json *header)
+void dh_session_params_print(const struct dh_session_params *p,
+                             const struct dh_json *header, struct dh_buf *out)
 {
-    struct dh_buf out, member;
+    struct dh_buf member;
     struct dh_json_writer w;
-    dh_buf_init(&out, 4 * TEXT_MAX_BYTES);
     dh_buf_init(&member, 2 * TEXT_MAX_BYTES);
-    dh_jw_init(&w, &out);
+    dh_jw_init(&w, out);
     dh_jw_object(&w, NULL);
     for (const struct dh_json *v = dh_json_first(header); v;
          v = dh_json_next(v)) {
@@ -302,12 +300,21 @@ enum dh_status dh_session_params_write(const struct dh_session_params *p,
     }
     put_params(p, &w);
     dh_jw_end_object(&w);
-    dh_buf_putc(&out, '\n');
+    dh_buf_putc(out, '\n');
+    dh_buf_finish(&member);
+}
+
+enum dh_status dh_session_params_write(const struct dh_session_params *p,
+                                       const char *dir,
+                                       const struct dh_json *header)
+{
+    struct dh_buf out;
+    dh_buf_init(&out, 4 * TEXT_MAX_BYTES);
+    dh_session_params_print(p, header, &out);
     char *path = dh_path_join(dir, "session.json");
     enum dh_status st =
         out.overflow ? DH_ERR_RANGE : dh_file_write(path, out.data, out.len);
     dh_free(path);
-    dh_buf_finish(&member);
     dh_buf_finish(&out);
     return st;
 }

@@ -78,6 +78,9 @@ dh_session_params_mark(struct dh_session_params *p, const char *name, int step,
 /* False where there is none. */
 bool dh_session_params_remove(struct dh_session_params *p, const char *name);
 
+/* The header with these in place of its own. */
+void dh_session_params_print(const struct dh_session_params *p,
+                             const struct dh_json *header, struct dh_buf *out);
 /* Write dir/session.json anew, whole or not at all, with these. Everything else
  * in it stays. Logged. */
 DH_MUST_USE enum dh_status

@@ -21,7 +21,7 @@ build='build-essential pkg-config
     libpng-dev libcjson-dev libpcre2-dev
     libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev libatspi2.0-dev libcurl4-openssl-dev
-    libmicrohttpd-dev ca-certificates
+    libmicrohttpd-dev libarchive-dev ca-certificates
     libsdl2-dev libsdl2-ttf-dev libfontconfig-dev fonts-dejavu-core'
 checks='openssl xvfb x11-utils x11-xkb-utils x11-xserver-utils clang-format util-linux
     mount procps xterm groff-base zenity openbox xdotool dbus-daemon at-spi2-core curl

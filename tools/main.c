@@ -12,11 +12,12 @@
 #include "tools/app.h"
 
 static const struct dh_command *const commands[] = {
-    &dh_cmd_run,    &dh_cmd_locate, &dh_cmd_ask,      &dh_cmd_grab,
-    &dh_cmd_act,    &dh_cmd_tokens, &dh_cmd_inspect,  &dh_cmd_forward,
-    &dh_cmd_eval,   &dh_cmd_doctor, &dh_cmd_bench,    &dh_cmd_serve,
-    &dh_cmd_record, &dh_cmd_view,   &dh_cmd_mark,     &dh_cmd_export,
-    &dh_cmd_import, &dh_cmd_replay, &dh_cmd_quantize,
+    &dh_cmd_run,      &dh_cmd_locate, &dh_cmd_ask,     &dh_cmd_grab,
+    &dh_cmd_act,      &dh_cmd_tokens, &dh_cmd_inspect, &dh_cmd_forward,
+    &dh_cmd_eval,     &dh_cmd_doctor, &dh_cmd_bench,   &dh_cmd_serve,
+    &dh_cmd_record,   &dh_cmd_view,   &dh_cmd_mark,    &dh_cmd_export,
+    &dh_cmd_import,   &dh_cmd_replay, &dh_cmd_pack,    &dh_cmd_unpack,
+    &dh_cmd_quantize,
 };
 
 static const char about[] = "deskhand watches the screen, asks MiniMax-M3 (or "

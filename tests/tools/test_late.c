@@ -13,7 +13,7 @@ static void test_the_program_starts_without_large_libraries(void)
 {
     static const char *const late[] = { "libav",   "libsw",  "libSDL",
                                         "libcurl", "libmic", "libatspi",
-                                        "libglib" };
+                                        "libglib", "libarch" };
     struct said s;
     setenv("LD_TRACE_LOADED_OBJECTS", "1", 1);
     RUN(&s, "version");
