@@ -441,6 +441,7 @@ static bool climb(struct dh_ladder *l, enum dh_rung rung)
         return accept(l, first, rung <= DH_RUNG_PLACE);
     if (f == DH_FOUND_NONE)
         return false;
+    l->out->several = true;
     l->out->why = "several places look like it";
     return dh_ladder_anchors(l, first) == DH_FOUND_ONE &&
            accept(l, first, false);

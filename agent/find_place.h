@@ -51,8 +51,9 @@ struct dh_candidate {
 #define DH_CANDIDATES 8
 
 struct dh_places {
-    bool found; /* candidate[0] is the place */
-    int n;      /* of those that were looked at, the best first */
+    bool found;   /* candidate[0] is the place */
+    bool several; /* a rung found more than one, whatever came of it */
+    int n;        /* of those that were looked at, the best first */
     struct dh_candidate candidate[DH_CANDIDATES];
     const char *why; /* constant; where it is not found */
 };

@@ -10,6 +10,7 @@
 #include "agent/replay_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "capture/frame.h"
 
 #define DH_LOG_TAG "replay"
@@ -179,7 +180,10 @@ static bool one_try(struct dh_play *p, bool *again)
     if (st == DH_ERR_TAKEN && !hand_over(r))
         return false;
     switch (stop_here(p, &at)) {
-    case DH_REPLAY_END: return end_stuck(r);
+    case DH_REPLAY_END:
+        return dh_cancel_is_set(r->o->cancel)
+                   ? end_with(r, DH_REPLAY_CANCELLED, DH_ERR_CANCELLED)
+                   : end_stuck(r);
     case DH_REPLAY_SKIP: report(p, false); return true;
     case DH_REPLAY_POINT:
         point_at(p, at);

@@ -336,9 +336,11 @@ static enum dh_status ask_model(struct hunt *h)
     const struct dh_window *w =
         t->t.window.id ? dh_replay_window(h->r, &t->t.window, t->pattern, false)
                        : NULL;
-    if ((t->t.window.id && !w) || h->r->o->dry_run ||
-        !dh_replay_ask_model(h->r, t, w, h->out))
+    if ((t->t.window.id && !w) || h->r->o->dry_run)
         return DH_ERR_TIMEOUT;
+    if (!dh_replay_ask_model(h->r, t, w, h->out))
+        return dh_cancel_is_set(h->r->o->cancel) ? DH_ERR_CANCELLED
+                                                 : DH_ERR_TIMEOUT;
     return reach(h);
 }
 

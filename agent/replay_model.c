@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/a11y.h"
 #include "agent/brain.h"
@@ -8,14 +9,13 @@
 #include "agent/replay_priv.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "capture/frame.h"
-#include "vision/match.h"
 
 #define DH_LOG_TAG "replay"
 #include "base/log.h"
 
-#define LIKE      0.6 // so well a place that the model named has to match
-#define NEAR_PX   24  // so far from it
+#define NEAR_PX   24
 #define MARK_PX   9
 #define CLOSE_W   240
 #define CLOSE_H   180
@@ -83,7 +83,7 @@ struct asking {
     struct dh_replaying *r;
     const struct dh_recorded_target *t;
     const struct dh_window *window;
-    struct dh_frame *now;  // the window
+    struct dh_frame *now;  // the screen, or the window of it
     struct dh_frame *then; // the recorded surroundings, or NULL
     const char *words;
 };
@@ -114,7 +114,7 @@ static bool ask_pictures(struct asking *a, struct dh_point *out)
     struct dh_frame *images[] = { a->now, a->then };
     struct dh_part parts[] = {
         { DH_PART_IMAGE, NULL },
-        { DH_PART_TEXT, "The picture above is the window as it is now." },
+        { DH_PART_TEXT, "The picture above is the screen as it is now." },
         { DH_PART_IMAGE, NULL },
         { DH_PART_TEXT, task },
     };
@@ -142,100 +142,102 @@ static bool ask_pictures(struct asking *a, struct dh_point *out)
 }
 
 // ---- is it true -------------------------------------------------------------
+// A model may be wrong and sure of it. What it points at counts only where the
+// program calls it so, or where the model, not told what it should be, reads
+// there what was recorded. Looks prove nothing: "Send" looks like "Save".
 
-static bool tree_agrees(const struct asking *a, struct dh_point at)
+// What was written on it, or "".
+static struct dh_str text_of(const struct dh_recorded_target *t)
 {
-    struct dh_a11y_node node;
-    const struct dh_a11y_node *was = &a->t->t.node;
-    return a->t->t.has_node && was->name[0] &&
-           dh_a11y_at(a->r->o->a11y, a->window ? a->window->pid : 0, at,
-                      &node) &&
-           !strcmp(node.role, was->role) && !strcmp(node.name, was->name);
+    struct dh_str say = dh_str_of(t->say);
+    ptrdiff_t from = dh_str_find(say, "\"", 0);
+    ptrdiff_t to = from < 0 ? -1 : dh_str_find(say, "\"", (size_t)from + 1);
+    if (t->t.has_node && t->t.node.name[0])
+        return dh_str_trim(dh_str_of(t->t.node.name));
+    return to < 0 ? dh_str_of("")
+                  : dh_str_trim(dh_str_sub(say, (size_t)from + 1, (size_t)to));
 }
 
-// The best place near the point, which becomes it.
-static bool looks_alike(const struct asking *a, struct dh_point *at,
-                        double *score)
+static bool says(struct dh_str answer, struct dh_str text)
 {
-    const struct dh_frame *f = a->r->frame;
-    struct dh_rect tight = a->t->t.tight;
-    struct dh_frame *then = dh_recording_frame(a->r->rec, a->t->frame);
-    struct dh_match_options o = { .accept = LIKE };
-    struct dh_match m;
-    int n = 0;
-    bool found = false;
-    if (then && !dh_rect_is_empty(tight)) {
-        struct dh_rect around = { at->x - tight.w - NEAR_PX,
-                                  at->y - tight.h - NEAR_PX,
-                                  2 * (tight.w + NEAR_PX),
-                                  2 * (tight.h + NEAR_PX) };
-        found = dh_match_find(f, in_frame(f, around), then, tight, &o, &m, 1,
-                              &n) == DH_MATCH_ONE;
-    }
-    dh_frame_unref(then);
-    if (!found)
-        return false;
-    *score = m.score;
-    *at = (struct dh_point){ m.rect.x + f->screen.x + a->t->t.at.x - tight.x,
-                             m.rect.y + f->screen.y + a->t->t.at.y - tight.y };
-    return true;
+    answer = dh_str_trim(answer);
+    if (answer.n > 2 && answer.p[0] == '"' && answer.p[answer.n - 1] == '"')
+        answer = dh_str_sub(answer, 1, answer.n - 1);
+    return text.n && answer.n == text.n &&
+           !strncasecmp(answer.p, text.p, text.n);
 }
 
-static bool model_confirms(struct asking *a, struct dh_point at)
+static bool model_reads_it(struct asking *a, struct dh_point at)
 {
-    char question[WORDS_MAX];
+    char question[160];
     struct dh_ground g;
     const struct dh_frame *f = a->r->frame;
     struct dh_rect close = { at.x - CLOSE_W / 2, at.y - CLOSE_H / 2, CLOSE_W,
                              CLOSE_H };
     close = dh_rect_intersect(close, f->screen);
+    // A checkpoint's points are thousandths; others are shown the place.
+    bool far = dh_brain_get_endpoint(a->r->brain) != NULL;
+    struct dh_rect in = far ? close : a->now->screen;
+    struct dh_point p = { at.x - in.x, at.y - in.y };
     struct dh_frame *part =
-        part_of(f, in_frame(f, close),
-                (struct dh_point){ at.x - close.x, at.y - close.y });
-    if (!part || !a->words[0]) {
-        dh_frame_unref(part);
+        text_of(a->t).n ? part_of(f, in_frame(f, in), far ? p : unmarked)
+                        : NULL;
+    if (!part)
         return false;
-    }
-    snprintf(question, sizeof question,
-             "Is the red cross on %.800s? Answer yes or no.", a->words);
-    enum dh_status st = dh_ground_read(a->r->brain, part, question, &g);
-    bool yes = false;
-    if (!st) {
+    if (far)
+        snprintf(question, sizeof question,
+                 "What is written on what is under the red cross? Answer with "
+                 "that text alone.");
+    else
+        snprintf(question, sizeof question, "What is at %d,%d?",
+                 p.x * 1000 / in.w, p.y * 1000 / in.h);
+    bool reads = false;
+    if (!dh_ground_read(a->r->brain, part, question, &g)) {
         count(a->r, &g.usage);
-        yes = dh_str_starts(dh_str_trim(dh_str_of(g.raw)), "yes") ||
-              dh_str_starts(dh_str_trim(dh_str_of(g.raw)), "Yes");
+        reads = says(dh_str_of(g.raw), text_of(a->t));
         dh_ground_finish(&g);
     }
     dh_frame_unref(part);
-    return yes;
+    return reads;
+}
+
+static const char *doubt(struct asking *a, struct dh_point at)
+{
+    struct dh_a11y_node node;
+    const struct dh_a11y_node *was = &a->t->t.node;
+    struct dh_rect in = dh_rect_intersect(a->now->screen, a->r->frame->screen);
+    if (!dh_rect_has(in, at))
+        return "the model points outside of the window";
+    bool named = a->t->t.has_node && was->name[0];
+    if (named &&
+        dh_a11y_at(a->r->o->a11y, a->window ? a->window->pid : 0, at, &node))
+        return strcmp(node.role, was->role) || strcmp(node.name, was->name)
+                   ? "what the model points at is called otherwise by the "
+                     "program"
+                   : NULL;
+    return model_reads_it(a, at)
+               ? NULL
+               : "what the model points at cannot be confirmed";
 }
 
 static bool verify(struct asking *a, enum dh_rung rung, struct dh_point at,
                    struct dh_spot *out)
 {
-    struct dh_scene now = { .frame = a->r->frame,
-                            .window = a->window,
-                            .a11y = a->r->o->a11y };
     struct dh_places *p = &a->r->stop.places;
-    double score = 0;
-    bool is = tree_agrees(a, at) || looks_alike(a, &at, &score);
-    bool other = !dh_place_is_plausible(&now, a->t, at);
     if (p->n < DH_CANDIDATES)
         p->candidate[p->n++] = (struct dh_candidate){
             .rect = { at.x - NEAR_PX / 2, at.y - NEAR_PX / 2, NEAR_PX,
                       NEAR_PX },
             .at = at,
-            .score = score,
             .rung = rung,
         };
-    if (other || (!is && !model_confirms(a, at))) {
-        p->why = "what the model points at cannot be confirmed";
+    p->why = doubt(a, at);
+    if (p->why)
         return false;
-    }
     memset(out, 0, sizeof *out);
     out->at = at;
     out->rung = rung;
-    out->score = score > 0 ? score : 1;
+    out->score = 1;
     out->target = a->t;
     if (a->window)
         out->window = *a->window;
@@ -252,12 +254,36 @@ static bool have_brain(struct dh_replaying *r)
     return r->brain != NULL;
 }
 
+// Of two that look the same, or are called the same, a model's word would
+// choose one, and nothing could tell that it is wrong.
+static bool is_ambiguous(struct asking *a, const struct dh_frame *then)
+{
+    struct dh_scene now = { .frame = a->r->frame,
+                            .window = a->window,
+                            .a11y = a->r->o->a11y };
+    struct dh_places places;
+    dh_place_find(&now, a->t, then, DH_RUNG_TREE, DH_RUNG_ANCHORS, &places);
+    if (places.several)
+        a->r->stop.places = places;
+    return places.several;
+}
+
 static bool climb(struct asking *a, struct dh_spot *out)
 {
     struct dh_point at;
     if (a->words[0] && ask_text(a, &at) && verify(a, DH_RUNG_TEXT, at, out))
         return true;
     return ask_pictures(a, &at) && verify(a, DH_RUNG_MODEL, at, out);
+}
+
+// The whole screen, as the model knows screens; of one that it would be shown
+// smaller, the window alone.
+static struct dh_rect area_for(const struct asking *a)
+{
+    struct dh_rect screen = a->r->frame->screen;
+    struct dh_size shown = { screen.w, screen.h };
+    (void)dh_brain_show_size(a->r->brain, &shown);
+    return !a->window || 10 * shown.w >= 9 * screen.w ? screen : a->window->box;
 }
 
 bool dh_replay_ask_model(struct dh_replaying *r,
@@ -273,11 +299,11 @@ bool dh_replay_ask_model(struct dh_replaying *r,
     if (!describe(t, &words))
         dh_buf_clear(&words);
     a.words = dh_buf_text(&words);
-    a.now = part_of(f, in_frame(f, window ? window->box : f->screen), unmarked);
+    a.now = part_of(f, in_frame(f, area_for(&a)), unmarked);
     struct dh_frame *then = dh_recording_frame(r->rec, t->frame);
     if (then)
         a.then = part_of(then, t->t.wide, unmarked);
-    bool found = a.now && climb(&a, out);
+    bool found = a.now && !is_ambiguous(&a, then) && climb(&a, out);
     dh_frame_unref(then);
     dh_frame_unref(a.then);
     dh_frame_unref(a.now);
