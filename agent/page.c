@@ -229,7 +229,13 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
         open_step(p, e->step);
         put_answer(p, e);
         break;
-    case DH_EVENT_ACT: put_action(p, &e->action, e->step_text); break;
+    case DH_EVENT_ACT:
+        put_action(p, &e->action, e->step_text);
+        if (e->replayed.act)
+            dh_buf_printf(&p->html,
+                          "<p class=\"t\">found by %s, score %.2f</p>",
+                          e->replayed.rung, e->replayed.score);
+        break;
     case DH_EVENT_DONE:
         dh_buf_printf(&p->html,
                       "<p class=\"t%s\">acted %.1f ms, settled %.0f ms"

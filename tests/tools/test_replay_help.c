@@ -22,6 +22,7 @@
 #include "capture/windows.h"
 #include "tests/agent/bus.h"
 #include "tests/agent/peer.h"
+#include "tests/agent/sample.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
 #include "tests/x11/person.h"
@@ -102,7 +103,7 @@ static bool record_once(const char *dir)
     dh_sleep_for(300 * DH_MS);
     // The dialog goes as soon as a finger lets go.
     dh_person_button(&person, 1, true);
-    dh_sleep_for(250 * DH_MS);
+    dh_sleep_for(400 * DH_MS);
     dh_person_button(&person, 1, false);
     for (int i = 0; i < 20 && dialog_is_open(&d, out); i++)
         ;
@@ -125,7 +126,7 @@ static char *record(void)
     pid_t bus = dh_bus_start();
     CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
     for (bool whole = false; !whole; name[1]++) {
-        CHECK(name[1] < '4');
+        CHECK(name[1] < '6');
         dh_free(dir);
         dir = dh_test_path(name);
         whole = record_once(dir);
@@ -360,7 +361,7 @@ static void test_what_a_person_points_at_is_known_from_then_on(void)
     struct dialog d;
     struct dh_person person;
     struct said said;
-    char out[64], *dir = record();
+    char out[64], *dir = record(), *played = dh_test_path("played");
     dialog_start(&d, dpy);
     terminal_start(&t, dir);
     CHECK(terminal_says(&t, PROMPT));
@@ -377,10 +378,14 @@ static void test_what_a_person_points_at_is_known_from_then_on(void)
     dh_person_moves(&person, 1000, 700);
     dh_person_finish(&person);
     dialog_start(&d, dpy);
-    RUN(&said, "replay", dir, "--no-sign", "--no-record", "--mode", "free");
+    RUN(&said, "replay", dir, "--no-sign", "--mode", "free", "-s", played);
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, 0, "done: 2 of 2 steps", NULL);
     CHECK(!strstr(said.out, "person"));
+    char *page = sample_read(played, "index.html");
+    CHECK(strstr(page, "found by place, score 1.00") != NULL);
+    dh_big_free(page);
+    dh_free(played);
     CHECK(!dialog_is_open(&d, out));
     CHECK_STR(out, "Ada\n");
     said_finish(&said);
