@@ -44,8 +44,9 @@ DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
                                            const struct dh_brain_options *o);
 /*
  * Another timeline of the same checkpoint, which must be one in this process:
- * the weights are there once. Its context, seed and cancel are o's. Each
- * belongs to a thread of its own; they compute in turns.
+ * the weights are there once, and so is what timelines begin with alike. Its
+ * context, seed and cancel are o's. Each belongs to a thread of its own; they
+ * compute in turns.
  */
 DH_MUST_USE enum dh_status dh_brain_join(struct dh_brain **out,
                                          struct dh_brain *other,

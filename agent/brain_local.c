@@ -152,10 +152,13 @@ static enum dh_status find_ids(struct local *b)
 }
 
 static enum dh_status open_session(struct local *b,
-                                   const struct dh_brain_options *o)
+                                   const struct dh_brain_options *o,
+                                   const struct local *beside)
 {
     struct dh_session_options so = { .max_tokens = o->context,
-                                     .cancel = &b->cancel };
+                                     .cancel = &b->cancel,
+                                     .beside =
+                                         beside ? beside->session : NULL };
     b->image_rule = *dh_model_get_image_rule(b->model);
     b->video_rule = *dh_model_get_video_rule(b->model);
     int64_t pixels =
@@ -527,7 +530,8 @@ static const struct dh_brain_ops local_ops = {
 
 // Takes the mind over, also where it fails.
 static enum dh_status begin(struct dh_brain **out, struct mind *mind,
-                            const struct dh_brain_options *o)
+                            const struct dh_brain_options *o,
+                            const struct local *beside)
 {
     struct local *b;
     dh_new(b);
@@ -543,7 +547,7 @@ static enum dh_status begin(struct dh_brain **out, struct mind *mind,
     if (!st)
         st = find_ids(b);
     if (!st)
-        st = open_session(b, o);
+        st = open_session(b, o, beside);
     if (!st)
         st = open_grammars(b);
     if (st) {
@@ -561,16 +565,16 @@ enum dh_status dh_brain_local_create(struct dh_brain **out,
 {
     struct mind *mind;
     enum dh_status st = mind_open(&mind, o);
-    return st ? st : begin(out, mind, o);
+    return st ? st : begin(out, mind, o, NULL);
 }
 
 enum dh_status dh_brain_join(struct dh_brain **out, struct dh_brain *other,
                              const struct dh_brain_options *o)
 {
-    struct mind *mind = ((struct local *)other)->mind;
+    const struct local *beside = (struct local *)other;
     dh_assert(!other->endpoint);
-    atomic_fetch_add(&mind->users, 1);
-    return begin(out, mind, o);
+    atomic_fetch_add(&beside->mind->users, 1);
+    return begin(out, beside->mind, o, beside);
 }
 
 const struct dh_model_info *dh_brain_get_info(const struct dh_brain *b)

@@ -85,6 +85,30 @@ static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
     return (struct dh_attend_panel){ i, UINT32_MAX };
 }
 
+// Where a panel begins, floats or words of pairs: `width` floats of each token
+// or half as many, in `all` or so far into pages.
+static const float *panel_of(const struct dh_attend_head *h, const void *all,
+                             size_t in_page, int width, int panel)
+{
+    size_t each = (size_t)DH_PANEL * (size_t)width / (h->key_pairs ? 2 : 1);
+    if (!h->pages)
+        return (const float *)all + (size_t)panel * each;
+    return h->pages[panel / h->page_panels] + in_page +
+           (size_t)(panel % h->page_panels) * each;
+}
+
+static const float *keys_of(const struct dh_attend_head *h, int panel)
+{
+    const void *all = h->key_pairs ? (const void *)h->key_pairs : h->keys;
+    return panel_of(h, all, h->keys_at, h->dim, panel);
+}
+
+static const float *values_of(const struct dh_attend_head *h, int panel)
+{
+    const void *all = h->key_pairs ? (const void *)h->value_pairs : h->values;
+    return panel_of(h, all, h->values_at, h->ldv, panel);
+}
+
 static void mask_panel(const struct attend *w, struct dh_attend_panel p,
                        int col)
 {
@@ -114,7 +138,7 @@ static void score_span(const struct attend *w, int first, int n)
     };
     for (int i = 0; i < n; i++) {
         struct dh_attend_panel p = panel_at(a, first + i);
-        t.b = a->head.keys + (size_t)p.panel * DH_PANEL * (size_t)a->head.dim;
+        t.b = keys_of(&a->head, p.panel);
         for (int r = 0; r < a->rows; r += DH_TILE_ROWS) {
             t.m = DH_MIN(DH_TILE_ROWS, a->rows - r);
             t.a = w->q + (size_t)r * (size_t)a->head.dim;
@@ -141,7 +165,7 @@ static void score_span_pairs(const struct attend *w, int first, int n)
     };
     for (int i = 0; i < n; i++) {
         struct dh_attend_panel p = panel_at(a, first + i);
-        t.b = a->head.key_pairs + (size_t)p.panel * DH_PANEL * words;
+        t.b = (const uint32_t *)(const void *)keys_of(&a->head, p.panel);
         t.c = w->s + i * DH_PANEL;
         w->k->pairs->tile(&t);
         mask_panel(w, p, i * DH_PANEL);
@@ -151,9 +175,8 @@ static void score_span_pairs(const struct attend *w, int first, int n)
 static void gather_run_pairs(const struct attend *w, int first, int i, int n)
 {
     const struct dh_attend_head *h = &w->a->head;
-    const uint32_t *values =
-        h->value_pairs + (size_t)panel_at(w->a, first + i).panel *
-                             (DH_PANEL / 2) * (size_t)h->ldv;
+    const uint32_t *values = (const uint32_t *)(const void *)values_of(
+        h, panel_at(w->a, first + i).panel);
     struct dh_tile_pairs t = {
         .a = w->s_pairs + i * DH_PANEL / 2,
         .lda = SPAN * DH_PANEL / 2,
@@ -175,8 +198,7 @@ static void gather_run_pairs(const struct attend *w, int first, int i, int n)
 static void gather_run(const struct attend *w, int first, int i, int n)
 {
     const struct dh_attend_head *h = &w->a->head;
-    const float *values = h->values + (size_t)panel_at(w->a, first + i).panel *
-                                          DH_PANEL * (size_t)h->ldv;
+    const float *values = values_of(h, panel_at(w->a, first + i).panel);
     struct dh_tile t = {
         .lda = SPAN * DH_PANEL,
         .ldb = (size_t)h->ldv,
@@ -194,6 +216,14 @@ static void gather_run(const struct attend *w, int first, int i, int n)
             w->k->tile(&t);
         }
     }
+}
+
+// Do the values of the panel before follow on to this one's?
+static bool follows(const struct dh_attend *a, int i)
+{
+    int panel = panel_at(a, i).panel;
+    return panel == panel_at(a, i - 1).panel + 1 &&
+           (!a->head.pages || panel % a->head.page_panels != 0);
 }
 
 static void attend_span(struct attend *w, int first, int n)
@@ -214,8 +244,7 @@ static void attend_span(struct attend *w, int first, int n)
     }
     for (int i = 0, run; i < n; i += run) {
         run = 1;
-        while (i + run < n && panel_at(a, first + i + run).panel ==
-                                  panel_at(a, first + i).panel + run)
+        while (i + run < n && follows(a, first + i + run))
             run++;
         (pairs ? gather_run_pairs : gather_run)(w, first, i, run);
     }

@@ -240,6 +240,11 @@ struct dh_attend_head {
      * t + 1 at value_pairs[t / 2 * ldv + d]. */
     const uint32_t *key_pairs, *value_pairs;
     int dim, ldv;
+    /* Where they stand in pages: of page_panels panels each, keys so many
+     * floats after the beginning of a page, and values. NULL: all in one. */
+    float *const *pages;
+    size_t keys_at, values_at;
+    int page_panels;
 };
 
 /*

@@ -1,8 +1,8 @@
 #include "model/kvcache_priv.h"
 
 #include <string.h>
-#include <sys/uio.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 #define DH_LOG_TAG "kvcache"
@@ -13,39 +13,31 @@ static size_t halves(const struct dh_kvcache *c)
     return c->pairs ? 2 : 1;
 }
 
+// Floats of a page, for one head of one layer.
 static size_t keys_floats(const struct dh_kvcache *c)
 {
-    return c->cap * (size_t)c->dim / halves(c) * (size_t)c->kv_heads;
+    return DH_PAGE * (size_t)c->dim / halves(c);
 }
 
 static size_t values_floats(const struct dh_kvcache *c)
 {
-    return c->cap * (size_t)c->ldv / halves(c) * (size_t)c->kv_heads;
+    return DH_PAGE * (size_t)c->ldv / halves(c);
 }
 
 static size_t index_floats(const struct dh_kvcache *c)
 {
-    return c->cap * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
+    return DH_PAGE * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
 }
 
-// Floats of all layers; false on overflow.
-static bool total_floats(const struct dh_kvcache *c,
-                         const struct dh_text_config *t, size_t *out)
+static size_t pages_of(size_t tokens)
 {
-    // A panel, since a single token's may be half a float.
-    size_t per_panel = (size_t)(c->dim + c->ldv) * (size_t)c->kv_heads *
-                       (DH_PANEL / halves(c));
-    size_t per_index =
-        DH_PANEL * (size_t)c->index_dim / (c->index_pairs ? 2 : 1);
-    size_t all = 0;
-    for (int i = 0; i < t->num_hidden_layers; i++)
-        all += per_panel + (t->layer_sparse[i] ? per_index : 0);
-    return dh_mul_size(all, c->cap / DH_PANEL, out);
+    return (tokens + DH_PAGE - 1) / DH_PAGE;
 }
 
 enum dh_status dh_kvcache_init(struct dh_kvcache *c,
                                const struct dh_text_config *t,
-                               const struct dh_kernels *k, size_t max_tokens)
+                               const struct dh_kernels *k, size_t max_tokens,
+                               const struct dh_kvcache *beside)
 {
     memset(c, 0, sizeof(*c));
     c->kv_heads = t->num_key_value_heads;
@@ -54,107 +46,174 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
     c->pairs = dh_attend_pairs(k, c->dim);
     c->index_dim = t->index_head_dim;
     c->index_pairs = dh_attend_pairs(k, c->index_dim);
-    c->cap = dh_panel_round(max_tokens);
-    size_t floats, bytes;
-    if (total_floats(c, t, &floats) &&
-        dh_mul_size(floats, sizeof(float), &bytes))
-        c->memory = dh_big_alloc(bytes);
-    if (!c->memory) {
-        dh_error("no memory for a cache of %zu tokens", max_tokens);
-        return DH_ERR_NOMEM;
-    }
+    c->cap = pages_of(max_tokens) * DH_PAGE;
     dh_array(c->layer, (size_t)t->num_hidden_layers);
-    float *at = c->memory;
     for (int i = 0; i < t->num_hidden_layers; i++) {
-        c->layer[i] = at;
-        at += keys_floats(c) + values_floats(c);
-        if (t->layer_sparse[i])
-            at += index_floats(c);
+        c->layer[i] = c->page_floats;
+        c->page_floats +=
+            (keys_floats(c) + values_floats(c)) * (size_t)c->kv_heads +
+            (t->layer_sparse[i] ? index_floats(c) : 0);
     }
+    struct dh_kvpages *pages = beside ? beside->pages : NULL;
+    enum dh_status st =
+        dh_kvpages_join(&pages, c->page_floats, c->cap / DH_PAGE);
+    if (st) {
+        dh_error("no memory for a cache of %zu tokens", max_tokens);
+        return st;
+    }
+    c->pages = pages;
+    dh_array(c->page, c->cap / DH_PAGE);
+    dh_array(c->number, c->cap / DH_PAGE);
     return DH_OK;
 }
 
 void dh_kvcache_finish(struct dh_kvcache *c)
 {
-    dh_big_free(c->memory);
+    dh_kvcache_trim(c, 0);
+    dh_kvpages_leave(c->pages, c->cap / DH_PAGE);
     dh_free(c->layer);
+    dh_free(c->page);
+    dh_free(c->number);
     memset(c, 0, sizeof(*c));
 }
 
-static float *keys_of(const struct dh_kvcache *c, int layer, int head)
+// --- where things are -------------------------------------------------------
+
+static size_t keys_at(const struct dh_kvcache *c, int layer, int head)
 {
-    return c->layer[layer] + (size_t)head * c->cap * (size_t)c->dim / halves(c);
+    return c->layer[layer] + (size_t)head * keys_floats(c);
 }
 
-static float *values_of(const struct dh_kvcache *c, int layer, int head)
+static size_t values_at(const struct dh_kvcache *c, int layer, int head)
 {
-    return c->layer[layer] + keys_floats(c) +
-           (size_t)head * c->cap * (size_t)c->ldv / halves(c);
+    return c->layer[layer] + (size_t)c->kv_heads * keys_floats(c) +
+           (size_t)head * values_floats(c);
+}
+
+static size_t index_at(const struct dh_kvcache *c, int layer)
+{
+    return values_at(c, layer, c->kv_heads);
 }
 
 struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
                                           int head)
 {
-    return dh_attend_head_of(c->pairs, keys_of(c, layer, head),
-                             values_of(c, layer, head), c->dim, c->ldv);
+    size_t k = keys_at(c, layer, head), v = values_at(c, layer, head);
+    struct dh_attend_head h = dh_attend_head_of(c->pairs, c->page[0] + k,
+                                                c->page[0] + v, c->dim, c->ldv);
+    h.pages = c->page;
+    h.keys_at = k;
+    h.values_at = v;
+    h.page_panels = DH_PAGE / DH_PANEL;
+    return h;
 }
 
-static float *index_of(const struct dh_kvcache *c, int layer)
+const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer,
+                                  size_t panel)
 {
-    return c->layer[layer] + keys_floats(c) + values_floats(c);
-}
-
-const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer)
-{
-    return index_of(c, layer);
+    size_t each = DH_PAGE / DH_PANEL;
+    return c->page[panel / each] + index_at(c, layer) +
+           panel % each * (index_floats(c) / each);
 }
 
 void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
                     const float *k, const float *v, const float *index_k)
 {
+    float *page = c->page[token / DH_PAGE];
+    token %= DH_PAGE;
     for (int h = 0; h < c->kv_heads; h++) {
         size_t at = (size_t)h * (size_t)c->dim;
-        dh_attend_put_key(c->pairs, keys_of(c, layer, h), c->dim, token,
+        dh_attend_put_key(c->pairs, page + keys_at(c, layer, h), c->dim, token,
                           k + at);
-        dh_attend_put_value(c->pairs, values_of(c, layer, h), c->dim, c->ldv,
-                            token, v + at);
+        dh_attend_put_value(c->pairs, page + values_at(c, layer, h), c->dim,
+                            c->ldv, token, v + at);
     }
     if (index_k)
-        dh_attend_put_key(c->index_pairs, index_of(c, layer), c->index_dim,
-                          token, index_k);
+        dh_attend_put_key(c->index_pairs, page + index_at(c, layer),
+                          c->index_dim, token, index_k);
 }
 
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
 {
-    size_t first = token / DH_PANEL * DH_PANEL * (size_t)c->ldv / halves(c);
+    float *page = c->page[token / DH_PAGE];
     size_t floats = (size_t)DH_PANEL * (size_t)c->ldv / halves(c);
+    size_t first = token % DH_PAGE / DH_PANEL * floats;
     for (int h = 0; h < c->kv_heads; h++)
-        memset(values_of(c, layer, h) + first, 0, floats * sizeof(float));
+        memset(page + values_at(c, layer, h) + first, 0,
+               floats * sizeof(float));
 }
 
-size_t dh_kvcache_pieces(const struct dh_kvcache *c,
-                         const struct dh_text_config *t, size_t tokens,
-                         struct iovec *out)
+// --- pages ------------------------------------------------------------------
+
+static void push(struct dh_kvcache *c, size_t at, struct dh_kvpage p)
 {
-    size_t n = 0, upto = dh_panel_round(tokens) * sizeof(float);
-    for (int l = 0; l < t->num_hidden_layers; l++) {
-        struct iovec piece[] = {
-            { NULL, upto * (size_t)c->dim / halves(c) },
-            { NULL, upto * (size_t)c->ldv / halves(c) },
-            { NULL, upto * (size_t)c->index_dim / (c->index_pairs ? 2 : 1) },
-        };
-        for (int h = 0; h < c->kv_heads; h++, n += 2) {
-            piece[0].iov_base = keys_of(c, l, h);
-            piece[1].iov_base = values_of(c, l, h);
-            if (out)
-                memcpy(out + n, piece, 2 * sizeof *piece);
-        }
-        if (!t->layer_sparse[l])
-            continue;
-        piece[2].iov_base = index_of(c, l);
-        if (out)
-            out[n] = piece[2];
-        n++;
+    c->page[at] = p.memory;
+    c->number[at] = p.number;
+    c->n = DH_MAX(c->n, at + 1);
+}
+
+void dh_kvcache_trim(struct dh_kvcache *c, size_t tokens)
+{
+    // The last first, which is the one that is needed again least.
+    while (c->n > pages_of(tokens))
+        dh_kvpages_drop(c->pages, c->number[--c->n]);
+    c->shown = DH_MIN(c->shown, tokens / DH_PAGE);
+    c->hidden &= tokens > 0;
+}
+
+void dh_kvcache_open(struct dh_kvcache *c, size_t from, size_t to)
+{
+    dh_assert(from <= to && to <= c->cap);
+    dh_kvcache_trim(c, from);
+    if (from % DH_PAGE && from < to)
+        push(c, from / DH_PAGE, dh_kvpages_own(c->pages, c->number[c->n - 1]));
+    while (c->n < pages_of(to))
+        push(c, c->n, dh_kvpages_take(c->pages));
+}
+
+static struct dh_kvpage_text text_of(const struct dh_kvcache *c, size_t page,
+                                     const int32_t *ids, const uint64_t *tags)
+{
+    return (struct dh_kvpage_text){ page ? c->number[page - 1] : -1, ids,
+                                    tags };
+}
+
+void dh_kvcache_show(struct dh_kvcache *c, const int32_t *ids,
+                     const uint64_t *tags, size_t tokens)
+{
+    for (; !c->hidden && c->shown < tokens / DH_PAGE; c->shown++) {
+        size_t at = c->shown * DH_PAGE;
+        struct dh_kvpage_text text = text_of(c, c->shown, ids + at, tags + at);
+        push(c, c->shown,
+             dh_kvpages_show(c->pages, c->number[c->shown], &text));
     }
-    return n;
+}
+
+bool dh_kvcache_find(struct dh_kvcache *c, size_t tokens, const int32_t *ids,
+                     const uint64_t *tags)
+{
+    size_t at = tokens / DH_PAGE;
+    if (c->hidden || c->shown < at)
+        return false;
+    struct dh_kvpage_text text = text_of(c, at, ids, tags);
+    struct dh_kvpage found = dh_kvpages_find(c->pages, &text);
+    if (found.number < 0)
+        return false;
+    dh_kvcache_trim(c, tokens);
+    push(c, at, found);
+    c->shown = c->n;
+    return true;
+}
+
+void dh_kvcache_copy(struct dh_kvcache *c, const struct dh_kvcache *other,
+                     size_t tokens)
+{
+    dh_assert(c->pages == other->pages && tokens <= c->cap);
+    dh_kvcache_trim(c, 0);
+    for (size_t i = 0; i < pages_of(tokens); i++) {
+        dh_kvpages_hold(c->pages, other->number[i]);
+        push(c, i, (struct dh_kvpage){ other->number[i], other->page[i] });
+    }
+    c->shown = DH_MIN(other->shown, tokens / DH_PAGE);
+    c->hidden = other->hidden;
 }

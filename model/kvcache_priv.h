@@ -2,10 +2,12 @@
  * model/kvcache_priv.h - keys, values and index keys of all tokens so far.
  *
  * They are written together and share one length, so that a rewind cannot lose
- * one of them. As struct dh_attend_head wants them, one region per layer and
- * head: float32, or bfloat16 where the kernels multiply pairs of it. Index keys
- * are in panels of either kind too: what a long context costs is reading them,
- * and the published model's are bfloat16.
+ * one of them. They stand in pages, each of which has those of DH_PAGE tokens
+ * for all layers: per layer the keys of all heads, the values of all heads, and
+ * index keys where it is sparse, as struct dh_attend_head wants them: float32,
+ * or bfloat16 where the kernels multiply pairs of it. Index keys are in panels
+ * of either kind too: what a long context costs is reading them, and the
+ * published model's are bfloat16.
  */
 #ifndef DH_MODEL_KVCACHE_PRIV_H
 #define DH_MODEL_KVCACHE_PRIV_H
@@ -13,31 +15,42 @@
 #include "base/status.h"
 #include "model/backend_priv.h"
 #include "model/config_priv.h"
-
-struct iovec;
+#include "model/kvpages_priv.h"
 
 struct dh_kvcache {
     int kv_heads, dim, ldv;
     int index_dim;                      /* 0: no sparse layer */
-    size_t cap;                         /* tokens, whole panels */
+    size_t cap;                         /* tokens, whole pages */
     const struct dh_pairs *pairs;       /* of keys and values; NULL: float32 */
     const struct dh_pairs *index_pairs; /* of index keys, likewise */
-    float **layer; /* per layer: keys of all heads, values of all heads, index
-                      keys where the layer is sparse */
-    float *memory;
+    size_t *layer;                      /* where each begins in a page */
+    size_t page_floats;
+    struct dh_kvpages *pages; /* shared with those beside it */
+    size_t n;                 /* pages that are held */
+    float **page;             /* their memory */
+    int32_t *number;
+    size_t shown; /* of these, so many at the beginning are found by text */
+    bool hidden;  /* tokens are not what made the keys: show nothing */
 };
 
+/* `beside`: a cache of the same model and kernels whose pages it shares, or
+ * NULL. */
 DH_MUST_USE enum dh_status dh_kvcache_init(struct dh_kvcache *c,
                                            const struct dh_text_config *t,
                                            const struct dh_kernels *k,
-                                           size_t max_tokens);
+                                           size_t max_tokens,
+                                           const struct dh_kvcache *beside);
 void dh_kvcache_finish(struct dh_kvcache *c);
 
 struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
                                           int head);
-/* Index keys in panels; only of a sparse layer. */
-const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer);
+/* Index keys of a panel; only of a sparse layer. */
+const float *dh_kvcache_get_index(const struct dh_kvcache *c, int layer,
+                                  size_t panel);
 
+/* Pages for tokens [from, to), which may then be put; those from `from` on are
+ * lost. Allocates nothing. */
+void dh_kvcache_open(struct dh_kvcache *c, size_t from, size_t to);
 /* Store one token of one layer: k and v hold kv_heads rows of dim, index_k
  * holds index_dim floats or is NULL. Any thread, one token each. */
 void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
@@ -45,11 +58,19 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
 /* Make a panel that holds no token yet readable; before its first token. */
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token);
 
-/* The memory of the first `tokens` tokens, in pieces of whole panels, the same
- * order and sizes for every cache of this shape and so many tokens. Returns how
- * many pieces; `out` is NULL or has room for them. */
-size_t dh_kvcache_pieces(const struct dh_kvcache *c,
-                         const struct dh_text_config *t, size_t tokens,
-                         struct iovec *out);
+/* Keep the first `tokens` tokens. */
+void dh_kvcache_trim(struct dh_kvcache *c, size_t tokens);
+/* All pages of the first `tokens` tokens that are full are found by others and
+ * later by their texts, which are ids and tags. */
+void dh_kvcache_show(struct dh_kvcache *c, const int32_t *ids,
+                     const uint64_t *tags, size_t tokens);
+/* The page after the first `tokens` tokens, of which there are whole pages,
+ * from wherever it has the text ids and tags [DH_PAGE] after the same tokens;
+ * false: nowhere, and nothing changed. */
+bool dh_kvcache_find(struct dh_kvcache *c, size_t tokens, const int32_t *ids,
+                     const uint64_t *tags);
+/* Hold what `other`, which is beside it, has of its first `tokens` tokens. */
+void dh_kvcache_copy(struct dh_kvcache *c, const struct dh_kvcache *other,
+                     size_t tokens);
 
 #endif

@@ -56,10 +56,12 @@ struct dh_session {
 
 // --- life -------------------------------------------------------------------
 
-static enum dh_status session_alloc(struct dh_session *s, int chunk)
+static enum dh_status session_alloc(struct dh_session *s, int chunk,
+                                    const struct dh_session *beside)
 {
     const struct dh_text_config *t = &s->model->config.text;
-    enum dh_status st = dh_work_init(&s->work, s->model, s->max_tokens, chunk);
+    enum dh_status st = dh_work_init(&s->work, s->model, s->max_tokens, chunk,
+                                     beside ? &beside->work : NULL);
     if (st)
         return st;
     s->work.cancel = s->cancel;
@@ -91,11 +93,34 @@ enum dh_status dh_session_create(struct dh_session **out,
     s->model = model;
     s->cancel = o ? o->cancel : NULL;
     s->max_tokens = (size_t)tokens;
-    enum dh_status st = session_alloc(s, DH_MIN(chunk, tokens));
+    const struct dh_session *beside = o ? o->beside : NULL;
+    dh_assert(!beside || beside->model == model);
+    enum dh_status st = session_alloc(s, DH_MIN(chunk, tokens), beside);
     if (st) {
         dh_session_destroy(s);
         return st;
     }
+    *out = s;
+    return DH_OK;
+}
+
+enum dh_status dh_session_fork(struct dh_session **out, struct dh_session *from)
+{
+    struct dh_session_options o = { .max_tokens = (int)from->max_tokens,
+                                    .chunk = from->work.chunk,
+                                    .cancel = from->cancel,
+                                    .beside = from };
+    struct dh_session *s;
+    enum dh_status st = dh_session_create(&s, from->model, &o);
+    if (st)
+        return st;
+    dh_kvcache_copy(&s->work.cache, &from->work.cache, from->len);
+    memcpy(s->ids, from->ids, from->len * sizeof *s->ids);
+    memcpy(s->tags, from->tags, from->len * sizeof *s->tags);
+    memcpy(s->logits, from->logits,
+           (size_t)s->model->info.vocab_size * sizeof(float));
+    s->len = from->len;
+    s->has_logits = from->has_logits;
     *out = s;
     return DH_OK;
 }
@@ -464,11 +489,15 @@ static enum dh_status append(struct dh_session *s, struct plan *p,
     s->has_logits = false;
     const struct place *places = p->places ? p->places + from : NULL;
     int64_t start = dh_now_ns();
+    struct dh_kvcache *c = &s->work.cache;
     dh_mem_forbid(true);
+    dh_kvcache_open(c, s->len, s->len + more);
     st = run_passes(s, ids + from, places, more);
     dh_mem_forbid(false);
-    if (st)
+    if (st) {
+        dh_kvcache_trim(c, s->len);
         return st;
+    }
     count(s, more, dh_now_ns() - start);
     for (size_t i = 0; i < more; i++) {
         s->ids[s->len + i] = ids[from + i];
@@ -476,6 +505,7 @@ static enum dh_status append(struct dh_session *s, struct plan *p,
     }
     s->len += more;
     s->has_logits = true;
+    dh_kvcache_show(c, s->ids, s->tags, s->len);
     if (p->places)
         plan_keep(s, p);
     return DH_OK;
@@ -504,6 +534,25 @@ enum dh_status dh_session_feed_text(struct dh_session *s, const int32_t *ids,
     return st || n == 0 ? st : append(s, &p, ids, n, 0, NULL);
 }
 
+// Go on with pages of other timelines, and of what was rewound, from where this
+// one is another than ids[0..most).
+static void take_pages(struct dh_session *s, const int32_t *ids,
+                       const struct place *places, size_t most)
+{
+    uint64_t tags[DH_PAGE] = { 0 };
+    for (size_t at = s->len / DH_PAGE * DH_PAGE; at + DH_PAGE <= most;
+         at += DH_PAGE) {
+        for (size_t i = 0; i < DH_PAGE && places; i++)
+            tags[i] = places[at + i].tag;
+        if (!dh_kvcache_find(&s->work.cache, at, ids + at, tags))
+            return;
+        memcpy(s->ids + at, ids + at, DH_PAGE * sizeof *ids);
+        memcpy(s->tags + at, tags, sizeof tags);
+        s->len = at + DH_PAGE;
+        s->has_logits = false;
+    }
+}
+
 enum dh_status dh_session_set(struct dh_session *s, const int32_t *ids,
                               size_t n, const struct dh_session_image *images,
                               size_t n_images, size_t *reused)
@@ -520,6 +569,8 @@ enum dh_status dh_session_set(struct dh_session *s, const int32_t *ids,
                s->tags[same] == (p.places ? p.places[same].tag : 0))
             same++;
         dh_session_rewind(s, same);
+        take_pages(s, ids, p.places, n ? n - 1 : 0);
+        same = s->len;
         if (n > 0)
             st = append(s, &p, ids, n, same, images);
         if (!st) {
@@ -539,6 +590,7 @@ void dh_session_rewind(struct dh_session *s, size_t n)
         return;
     s->len = n;
     s->has_logits = false;
+    dh_kvcache_trim(&s->work.cache, n);
 }
 
 size_t dh_session_len(const struct dh_session *s)
@@ -546,13 +598,13 @@ size_t dh_session_len(const struct dh_session *s)
     return s->len;
 }
 
-static struct dh_snapshot snapshot_of(const struct dh_session *s)
+static struct dh_snapshot snapshot_of(struct dh_session *s)
 {
     return (struct dh_snapshot){ s->model, &s->work.cache, s->ids, s->tags,
                                  s->max_tokens };
 }
 
-enum dh_status dh_session_save(const struct dh_session *s, const char *path)
+enum dh_status dh_session_save(struct dh_session *s, const char *path)
 {
     struct dh_snapshot all = snapshot_of(s);
     return dh_snapshot_write(&all, s->len, path);
@@ -567,6 +619,8 @@ enum dh_status dh_session_load(struct dh_session *s, const char *path)
         return st;
     s->len = len;
     s->has_logits = false;
+    dh_kvcache_trim(&s->work.cache, len);
+    dh_kvcache_show(&s->work.cache, s->ids, s->tags, len);
     return st;
 }
 
@@ -585,6 +639,8 @@ enum dh_status dh_session_fill(struct dh_session *s, size_t n,
     dh_array(noise, NOISE + 2 * row + (size_t)c->index_dim);
     for (size_t i = 0; i < NOISE + 2 * row + (size_t)c->index_dim; i++)
         noise[i] = (float)(2 * dh_rng_unit(rng) - 1);
+    dh_kvcache_open(c, s->len, s->len + n);
+    c->hidden = true;
     for (int l = 0; l < t->num_hidden_layers; l++) {
         for (size_t at = s->len; at < s->len + n; at++) {
             const float *k = noise + dh_rng_next(rng) % NOISE;

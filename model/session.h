@@ -23,6 +23,10 @@ struct dh_session_options {
     int max_tokens; /* of the cache; 0: min(max_position_embeddings, 8192) */
     int chunk;      /* tokens per prefill pass; 0: 512 */
     struct dh_cancel *cancel; /* looked at per layer; may be NULL */
+    /* A session of the same model, of any thread, to share memory with: what
+     * both begin with is kept and computed once. May be NULL, and may be
+     * destroyed before this one. */
+    const struct dh_session *beside;
 };
 
 /* DH_ERR_NOMEM where the cache does not fit; DH_ERR_RANGE for a length beyond
@@ -31,6 +35,14 @@ DH_MUST_USE enum dh_status
 dh_session_create(struct dh_session **out, struct dh_model *model,
                   const struct dh_session_options *o);
 void dh_session_destroy(struct dh_session *s);
+
+/*
+ * A second session where `from` is, beside it: its tokens, cache and logits.
+ * Nothing of the cache is copied but the last page, once one of both goes on.
+ * Pictures are encoded again if they have to be fed again.
+ */
+DH_MUST_USE enum dh_status dh_session_fork(struct dh_session **out,
+                                           struct dh_session *from);
 
 /* A picture or video on its way into the prompt. */
 struct dh_session_image {
@@ -63,8 +75,10 @@ DH_MUST_USE enum dh_status dh_session_feed_text(struct dh_session *s,
 /*
  * Make the timeline equal to ids[0..n): keep the longest common prefix that
  * ends outside a picture or holds the same picture (by hash), rewind to it,
- * feed the rest. At least the last token is fed, so that logits are there.
- * *reused is the length of the prefix; may be NULL.
+ * feed the rest. Where sessions beside it, or this one before it was rewound,
+ * have more of the prefix in whole pages of 128 tokens, these are taken. At
+ * least the last token is fed, so that logits are there. *reused is the length
+ * of the prefix; may be NULL.
  */
 DH_MUST_USE enum dh_status dh_session_set(struct dh_session *s,
                                           const int32_t *ids, size_t n,
@@ -84,7 +98,7 @@ size_t dh_session_len(const struct dh_session *s);
  * DH_ERR_NOTFOUND, logged at info: there is no such file, and nothing changed.
  * DH_ERR_FORMAT: it is damaged or of another model; the session is empty then.
  */
-DH_MUST_USE enum dh_status dh_session_save(const struct dh_session *s,
+DH_MUST_USE enum dh_status dh_session_save(struct dh_session *s,
                                            const char *path);
 DH_MUST_USE enum dh_status dh_session_load(struct dh_session *s,
                                            const char *path);

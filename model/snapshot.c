@@ -23,12 +23,12 @@ struct head {
     char magic[8];
     uint64_t model; // fingerprint
     uint64_t len;   // tokens
-    uint64_t bytes; // that follow: ids, tags, the cache's pieces
+    uint64_t bytes; // that follow: ids, tags, whole pages of the cache
     uint32_t crc;   // of them
     uint32_t layout;
 };
 
-static const char magic[8] = "dhcache1";
+static const char magic[8] = "dhcache2";
 
 // Two models whose norms are all the same are taken for one.
 static uint64_t fingerprint(const struct dh_model *m)
@@ -57,16 +57,21 @@ static uint32_t layout(const struct dh_snapshot *s)
            (s->cache->index_pairs ? 1U << 17 : 0);
 }
 
-// Ids, tags and the cache; free it with dh_free.
-static struct iovec *pieces(const struct dh_snapshot *s, size_t len, size_t *n)
+// Ids, tags and pages of `len` tokens, of which the first `kept` are in the
+// cache: the others' have no length here. Free it with dh_free.
+static struct iovec *pieces(const struct dh_snapshot *s, size_t len,
+                            size_t kept, size_t *n)
 {
-    const struct dh_text_config *t = &s->model->config.text;
+    const struct dh_kvcache *c = s->cache;
+    size_t mine = (kept + DH_PAGE - 1) / DH_PAGE;
     struct iovec *all;
-    *n = 2 + dh_kvcache_pieces(s->cache, t, len, NULL);
+    *n = 2 + (len + DH_PAGE - 1) / DH_PAGE;
     dh_array(all, *n + 1); // one more for a head
-    all[0] = (struct iovec){ s->ids, len * sizeof *s->ids };
-    all[1] = (struct iovec){ s->tags, len * sizeof *s->tags };
-    dh_kvcache_pieces(s->cache, t, len, all + 2);
+    all[0] = (struct iovec){ s->ids, kept * sizeof *s->ids };
+    all[1] = (struct iovec){ s->tags, kept * sizeof *s->tags };
+    for (size_t i = 0; i < mine; i++)
+        all[2 + i] =
+            (struct iovec){ c->page[i], c->page_floats * sizeof(float) };
     return all;
 }
 
@@ -74,7 +79,7 @@ enum dh_status dh_snapshot_write(const struct dh_snapshot *s, size_t len,
                                  const char *path)
 {
     size_t n;
-    struct iovec *all = pieces(s, len, &n);
+    struct iovec *all = pieces(s, len, len, &n);
     struct head h = { .model = fingerprint(s->model),
                       .len = len,
                       .layout = layout(s) };
@@ -150,25 +155,28 @@ static enum dh_status check_ids(const struct reader *r,
 static enum dh_status read_pieces(struct reader *r, const struct dh_snapshot *s,
                                   const struct head *h, size_t *len)
 {
-    size_t n, kept = DH_MIN((size_t)h->len, s->max_tokens);
-    struct iovec *file = pieces(s, (size_t)h->len, &n);
-    struct iovec *mine = pieces(s, kept, &n);
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < n; i++)
-        bytes += file[i].iov_len;
-    enum dh_status st = bytes == h->bytes
-                            ? DH_OK
-                            : bad(r, "its size is not that of its tokens");
+    size_t all = (size_t)h->len, kept = DH_MIN(all, s->max_tokens), n;
+    size_t page = s->cache->page_floats * sizeof(float), pages, bytes;
+    size_t texts = sizeof *s->ids + sizeof *s->tags;
+    if (!dh_mul_size((all + DH_PAGE - 1) / DH_PAGE, page, &pages) ||
+        !dh_mul_size(all, texts, &bytes) ||
+        !dh_add_size(bytes, pages, &bytes) || bytes != h->bytes)
+        return bad(r, "its size is not that of its tokens");
+    dh_kvcache_open(s->cache, 0, kept);
+    struct iovec *mine = pieces(s, all, kept, &n);
+    enum dh_status st = DH_OK;
     r->crc = 0;
     for (size_t i = 0; i < n && !st; i++)
-        st = read_piece(r, &mine[i], file[i].iov_len);
+        st = read_piece(r, &mine[i],
+                        i == 0   ? all * sizeof *s->ids
+                        : i == 1 ? all * sizeof *s->tags
+                                 : page);
     if (!st && r->crc != h->crc)
         st = bad(r, "it is damaged");
     if (!st)
         st = check_ids(r, s, kept);
     if (!st)
         *len = kept;
-    dh_free(file);
     dh_free(mine);
     return st;
 }
@@ -189,7 +197,6 @@ static enum dh_status read_all(struct reader *r, const struct dh_snapshot *s,
         return bad(r, "it is of another model");
     if (h.layout != layout(s))
         return bad(r, "it was written with other --kernels");
-    // What is longer than the file cannot overflow below.
     if (h.len > (uint64_t)info.st_size ||
         h.bytes != (uint64_t)info.st_size - sizeof h)
         return bad(r, "it is cut short");

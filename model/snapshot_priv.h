@@ -8,7 +8,7 @@
 /* What a session lends for it. */
 struct dh_snapshot {
     const struct dh_model *model;
-    const struct dh_kvcache *cache;
+    struct dh_kvcache *cache;
     int32_t *ids;   /* [max_tokens] */
     uint64_t *tags; /* [max_tokens] */
     size_t max_tokens;

@@ -45,7 +45,7 @@ void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
 // Rows are pairs (token of the pass, index head), head fastest.
 struct select {
     struct dh_work *w;
-    const float *keys; // or, with pairs, words
+    int layer;
     const struct dh_pairs *pairs;
     size_t skip; // rows that see everything
     size_t unit; // panels after which a block ends as well
@@ -97,11 +97,11 @@ static void score_panel(const struct rows *r, size_t panel, float *scores)
     const struct select *s = r->s;
     const struct dh_work *w = s->w;
     size_t di = (size_t)w->model->config.text.index_head_dim;
+    const float *keys = dh_kvcache_get_index(&w->cache, s->layer, panel);
     if (s->pairs) {
         const struct dh_tile_pairs tile = {
             .a = r->q,
-            .b = (const uint32_t *)(const void *)s->keys +
-                 panel * DH_PANEL * (di / 2),
+            .b = (const uint32_t *)(const void *)keys,
             .c = scores,
             .lda = di / 2,
             .ldb = DH_PANEL,
@@ -116,7 +116,7 @@ static void score_panel(const struct rows *r, size_t panel, float *scores)
     }
     const struct dh_tile tile = {
         .a = w->index_q + r->row * di,
-        .b = s->keys + panel * DH_PANEL * di,
+        .b = keys,
         .c = scores,
         .lda = di,
         .ldb = DH_PANEL,
@@ -265,7 +265,7 @@ void dh_sparse_select(struct dh_work *w, int layer)
         size_t heads = (size_t)t->index_n_heads;
         struct select s = {
             .w = w,
-            .keys = dh_kvcache_get_index(&w->cache, layer),
+            .layer = layer,
             .pairs = w->cache.index_pairs,
             .skip = (all > w->from ? all - w->from : 0) * heads,
             .unit = unit_of((size_t)t->index_block_size),

@@ -126,8 +126,12 @@ static void hold_as(const char *kernels, bool pairs, int dim, int rows,
     CHECK_INT(dh_backend_init(&b, k, NULL, 16, dim), DH_OK);
     if (pairs)
         head_narrow(&h);
-    struct dh_attend a = { .head = { h.keys, h.values, h.key_pairs,
-                                     h.value_pairs, h.dim, h.ldv },
+    struct dh_attend a = { .head = { .keys = h.keys,
+                                     .values = h.values,
+                                     .key_pairs = h.key_pairs,
+                                     .value_pairs = h.value_pairs,
+                                     .dim = h.dim,
+                                     .ldv = h.ldv },
                            .rows = rows,
                            .scale = 1 / sqrtf((float)dim),
                            .panels = panels,

@@ -1,5 +1,6 @@
 // The server with the embedded model, and clients that behave well and badly.
 #include <arpa/inet.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -127,6 +128,22 @@ static double metric(const struct served *s, const char *name)
 
 /* --- what is answered --- */
 
+// How many of a question's tokens, *all of them, were known before.
+static double cached(const struct served *s, const char *body, double *all)
+{
+    struct dh_diag diag = { 0 };
+    struct dh_http_response a = ask_as(s, "/v1/chat/completions", body, NULL);
+    CHECK_INT(a.code, 200);
+    struct dh_json *o = dh_json_parse(a.body, a.len, &diag);
+    const struct dh_json *usage = dh_json_find(o, "usage");
+    *all = dh_json_number(dh_json_find(usage, "prompt_tokens"));
+    double known = dh_json_number(dh_json_find(
+        dh_json_find(usage, "prompt_tokens_details"), "cached_tokens"));
+    dh_json_free(o);
+    dh_http_response_finish(&a);
+    return known;
+}
+
 static void test_a_chat_is_answered(void)
 {
     struct served s;
@@ -145,15 +162,8 @@ static void test_a_chat_is_answered(void)
     dh_json_free(o);
     dh_http_response_finish(&a);
     // Asked again, almost all of it is known.
-    a = ask_as(&s, "/v1/chat/completions", HELLO "}", NULL);
-    o = dh_json_parse(a.body, a.len, &diag);
-    usage = dh_json_find(o, "usage");
-    double all = dh_json_number(dh_json_find(usage, "prompt_tokens"));
-    double known = dh_json_number(dh_json_find(
-        dh_json_find(usage, "prompt_tokens_details"), "cached_tokens"));
+    double all, known = cached(&s, HELLO "}", &all);
     CHECK_NEAR(known, all - 1, 0);
-    dh_json_free(o);
-    dh_http_response_finish(&a);
     CHECK_INT(code_of(&s, "/v1/models", NULL), 200);
     CHECK_INT(code_of(&s, "/health", NULL), 200);
     serve_end(&s);
@@ -463,6 +473,36 @@ static void test_slots_share_the_memory_for_weights(void)
     said_finish(&said);
 }
 
+/* A first message that is another, so that it goes to the other slot, and still
+ * begins as the first slot's does. */
+static void test_slots_share_what_begins_alike(void)
+{
+    struct served s;
+    static const char *const args[] = { "--slots=2", NULL };
+    char body[2][4096];
+    double all;
+    for (int i = 0; i < 2; i++) {
+        int n = snprintf(body[i], sizeof body[i],
+                         "{\"max_tokens\":2,\"messages\":[{\"role\":"
+                         "\"user\",\"content\":\"");
+        for (int j = 0; j < 100; j++)
+            n += snprintf(body[i] + n, sizeof body[i] - (size_t)n,
+                          "Rule %d: wait. ", j);
+        snprintf(body[i] + n, sizeof body[i] - (size_t)n,
+                 "Task: click number %d.\"}]}", i);
+    }
+    serve(&s, args);
+    double alone = cached(&s, body[0], &all);
+    double known = cached(&s, body[1], &all);
+    CHECK_NEAR(alone, 0, 0);
+    CHECK(known >= 0.7 * all);
+    CHECK_NEAR(known / 128, floor(known / 128), 0);
+    // Each has its own now.
+    CHECK_NEAR(cached(&s, body[0], &all), all - 1, 0);
+    CHECK_NEAR(cached(&s, body[1], &all), all - 1, 0);
+    serve_end(&s);
+}
+
 static bool wait_until_idle(const struct served *s)
 {
     for (int i = 0; i < 200; i++) {
@@ -675,6 +715,7 @@ DH_TESTS(DH_TEST(a_chat_is_answered), DH_TEST(any_name_makes_sound_json),
          DH_TEST(too_much_is_refused),
          DH_TEST(several_clients_get_what_they_get_alone),
          DH_TEST(slots_share_the_memory_for_weights),
+         DH_TEST(slots_share_what_begins_alike),
          DH_TEST(a_client_that_goes_away_frees_its_slot),
          DH_TEST(slow_clients_keep_nobody_waiting),
          DH_TEST(a_full_queue_says_so), DH_TEST(the_end_ends_what_is_under_way),
