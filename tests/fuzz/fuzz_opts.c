@@ -13,6 +13,7 @@ struct some {
     bool flag;
     int number;
     double share;
+    int64_t size;
     const char *text;
     struct dh_opt_list list;
     int choice;
@@ -26,6 +27,8 @@ static const struct dh_opt table[] = {
       NULL },
     { "share", 's', DH_OPT_DOUBLE, offsetof(struct some, share), "X", "C", 0, 1,
       NULL },
+    { "size", 0, DH_OPT_SIZE, offsetof(struct some, size), "S", "C", 0, 1e15,
+      0 },
     { "text", 't', DH_OPT_TEXT, offsetof(struct some, text), 0, "D", 0, 0, 0 },
     { "list", 'l', DH_OPT_LIST, offsetof(struct some, list), 0, "E", 0, 0, 0 },
     { "choice", 'c', DH_OPT_ENUM, offsetof(struct some, choice), 0, "F", 0, 0,
@@ -36,7 +39,8 @@ static const struct dh_opt table[] = {
 static void check(const struct some *s)
 {
     if (s->number < -5 || s->number > 5 || !(s->share >= 0 && s->share <= 1) ||
-        s->choice < 0 || s->choice > 1 || s->list.n < 0 || s->list.n > 64)
+        s->size < 0 || s->size > 1000000000000000 || s->choice < 0 ||
+        s->choice > 1 || s->list.n < 0 || s->list.n > 64)
         abort();
     // Every text must end, and inside the input.
     for (int i = 0; i < s->list.n; i++) {

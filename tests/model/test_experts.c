@@ -16,7 +16,7 @@
 #include "tests/dh_test.h"
 #include "tests/model/tiny.h"
 
-enum { TOKENS = 40 };
+enum { TOKENS = 16 };
 
 // Rows of whole blocks for every format, and experts of more than one block of
 // the disk.
@@ -58,13 +58,13 @@ static bool fits(const char *dir, int64_t memory)
     return !st;
 }
 
-// The least memory that a checkpoint works with.
+// The least memory that a checkpoint works with, to a block: less than a room.
 static int64_t least_of(const char *dir)
 {
-    int64_t low = 0, high = (int64_t)1 << 26;
+    int64_t low = 0, high = (int64_t)1 << 22;
     dh_log_set_hook(remember, NULL);
     CHECK(fits(dir, high));
-    while (high - low > 1) {
+    while (high - low > 4096) {
         int64_t middle = (low + high) / 2;
         if (fits(dir, middle))
             high = middle;
@@ -117,7 +117,7 @@ static void check_same(const char *dir, const char *kernels)
         CHECK_INT(r.budget_bytes, spec.memory);
         CHECK(r.misses > 0 && r.bytes > 0);
         // Where all fit, each is read once: 8 of 4 layers.
-        CHECK(i / 2 == 2 ? r.misses <= 32 && r.hits > 100 : r.misses > 32);
+        CHECK(i / 2 == 2 ? r.misses <= 32 && r.hits > 50 : r.misses > 32);
         dh_free(got);
         dh_tiny_close(&t);
     }
@@ -331,6 +331,9 @@ static int64_t resident(void)
  * this process is no more than the budget and the session. */
 static void test_memory_is_not_more_than_was_given(void)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    dh_test_skip("a sanitizer has memory of its own");
+#endif
     static const char *const large[] = { "\"hidden_size\": 64, ",
                                          "\"hidden_size\": 256, ",
                                          "\"intermediate_size\": 32,",
@@ -355,7 +358,7 @@ static void test_memory_is_not_more_than_was_given(void)
                          .dir = dir, .max_tokens = 64, .memory = budget });
     dh_free(logits_of(&t));
     CHECK(dh_model_get_reads(t.model, &r));
-    CHECK(r.bytes > 48 << 20);
+    CHECK(r.bytes > 16 << 20);
     printf("%.1f MB more, of %.1f\n", (double)(resident() - before) / 1e6,
            (double)dh_model_get_info(t.model)->weight_bytes / 1e6);
     CHECK(resident() - before < budget + session);

@@ -1,5 +1,6 @@
 // The commands that read checkpoints, on small random ones and on broken ones.
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -458,6 +459,52 @@ static void test_memory_for_weights_can_be_given(void)
     dh_free(dir);
 }
 
+// A tensor of 4 TB, which is a hole in the file and read by nobody.
+static void add_a_hole(const char *path)
+{
+    static const uint64_t hole = UINT64_C(1) << 42;
+    struct dh_buf out;
+    char *bytes;
+    size_t len;
+    uint64_t header;
+    CHECK_INT(dh_file_read(path, 1 << 24, &bytes, &len), DH_OK);
+    memcpy(&header, bytes, 8);
+    size_t close = 8 + (size_t)header, data = len - close;
+    while (bytes[--close] != '}')
+        ;
+    dh_buf_init(&out, 1 << 24);
+    dh_buf_put(&out, "12345678", 8);
+    dh_buf_put(&out, bytes + 8, close - 8);
+    dh_buf_printf(&out,
+                  ",\"hole\":{\"dtype\":\"U8\",\"shape\":[%" PRIu64
+                  "],\"data_offsets\":[%zu,%" PRIu64 "]}}",
+                  hole, data, data + hole);
+    header = out.len - 8;
+    memcpy(out.data, &header, 8);
+    dh_buf_put(&out, bytes + len - data, data);
+    put_file(path, out.data, out.len);
+    CHECK_INT(truncate(path, (off_t)(out.len + hole)), 0);
+    dh_buf_finish(&out);
+    dh_big_free(bytes);
+}
+
+static void test_a_model_beyond_the_memory_is_told_of_it(void)
+{
+    char *dir = talker();
+    char *path = dh_path_join(dir, "model.safetensors");
+    struct said s;
+    add_a_hole(path);
+    RUN(&s, "ask", "--model", dir, "What?");
+    CHECK_SAID(&s, 0, NULL, "4398.0 GB of weights are more than the memory");
+    said_finish(&s);
+    RUN(&s, "ask", "--model", dir, "--memory=64M", "What?");
+    CHECK_SAID(&s, 0, NULL, "memory: 64 MiB for weights, ");
+    CHECK(!strstr(s.err, "more than the memory"));
+    said_finish(&s);
+    dh_free(path);
+    dh_free(dir);
+}
+
 // It acts on the screen, is recorded, and what was recorded can be watched.
 static void test_a_model_runs_and_is_recorded(void)
 {
@@ -663,6 +710,7 @@ DH_TESTS(DH_TEST(inspect_tells_the_shapes),
          DH_TEST(locate_prints_a_pixel_of_the_picture), DH_TEST(ask_answers),
          DH_TEST(a_cache_is_kept), DH_TEST(a_cache_without_room_is_said),
          DH_TEST(memory_for_weights_can_be_given),
+         DH_TEST(a_model_beyond_the_memory_is_told_of_it),
          DH_TEST(a_model_runs_and_is_recorded),
          DH_TEST(tokens_come_back_as_text), DH_TEST(forward_writes_logits),
          DH_TEST(forward_takes_pictures), DH_TEST(forward_refuses_bad_cases),
