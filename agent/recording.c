@@ -349,6 +349,8 @@ static enum dh_status read_head(struct dh_recording *r, struct dh_diag *diag)
     const struct dh_json *desktop = dh_json_find(head, "desktop");
     text_of(desktop, "locale", r->locale, sizeof r->locale);
     text_of(desktop, "theme", r->theme, sizeof r->theme);
+    text_of(desktop, "font", r->font, sizeof r->font);
+    r->dpi = whole(dh_json_find(head, "screen"), "dpi", 1, 10000);
     enum dh_status st = dh_session_params_read(head, &r->params, diag);
     dh_json_free(head);
     return st;

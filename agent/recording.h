@@ -61,7 +61,8 @@ struct dh_recording {
     char *dir;
     struct dh_session_params params;
     struct dh_size screen;
-    char layout[64], locale[64], theme[64]; /* "" where not known */
+    char layout[64], locale[64], theme[64], font[64]; /* "" where not known */
+    double dpi; /* of fonts, else of the screen; 0 where not known */
     struct dh_recorded_step *step;
     int n_steps;
     struct dh_recorded_window *window;

@@ -290,8 +290,9 @@ static enum dh_status begin(struct dh_replaying *r)
         return st;
     r->first = r->old = r->stack;
     struct dh_size was = r->rec->screen;
-    r->scaled =
+    bool other =
         was.w && (was.w != r->frame->screen.w || was.h != r->frame->screen.h);
+    r->scaled = other || r->o->scaled;
     if (r->o->arrange && !r->o->dry_run)
         st = arrange(r);
     dh_replay_tell_frame(r, "start");

@@ -79,6 +79,7 @@ struct dh_replay_options {
     struct dh_a11y *a11y;             /* may be NULL */
     struct dh_cancel *cancel, *taken; /* taken may be NULL */
     bool dry_run, repair, arrange;
+    bool scaled; /* fonts may be of another size than they were */
     /* The model, when it is needed first; NULL: there is none. */
     struct dh_brain *(*brain)(void *user);
     /* What stands in a parameter's place; NULL: what was recorded. */

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "capture/input_record.h"
+#include "capture/input_setup.h"
 #include "capture/input_tap.h"
 #include "capture/screen.h"
 #include "capture/sign.h"
@@ -84,6 +85,7 @@ struct replay {
     struct dh_sink *sink;
     struct dh_brain *brain;
     struct dh_replay_printer printer;
+    bool scaled;   // fonts may be of another size than they were
     char *session; // the folder of this row's replay
 };
 
@@ -230,15 +232,35 @@ static void replay_finish(struct replay *r)
 
 // ---- what is different ------------------------------------------------------
 
-static void note_other(struct replay *r, const char *what, const char *then,
+// True: it is another one.
+static bool note_other(struct replay *r, const char *what, const char *then,
                        const char *now)
 {
     char text[400];
     if (!then[0] || !now[0] || !strcmp(then, now))
-        return;
+        return false;
     snprintf(text, sizeof text, "the %s is %.100s, and was %.100s", what, now,
              then);
     dh_replay_print_note(&r->printer, text);
+    return true;
+}
+
+static enum dh_status compare_looks(struct replay *r)
+{
+    const struct dh_recording *rec = r->recording;
+    struct dh_input_setup s;
+    char then[32] = "", now[32] = "";
+    enum dh_status st = dh_input_setup_read(&s, r->o.display);
+    if (st)
+        return st;
+    note_other(r, "theme", rec->theme, s.theme);
+    bool font = note_other(r, "font", rec->font, s.font);
+    if (rec->dpi > 0 && s.dpi > 0) {
+        snprintf(then, sizeof then, "%.0f dpi", rec->dpi);
+        snprintf(now, sizeof now, "%.0f dpi", s.dpi);
+    }
+    r->scaled = note_other(r, "resolution of fonts", then, now) || font;
+    return DH_OK;
 }
 
 static enum dh_status compare_desktop(struct replay *r)
@@ -258,7 +280,7 @@ static enum dh_status compare_desktop(struct replay *r)
         return st;
     note_other(r, "keyboard's layout", rec->layout, now);
     note_other(r, "locale", rec->locale, dh_app_locale());
-    return DH_OK;
+    return compare_looks(r);
 }
 
 // ---- one replay -------------------------------------------------------------
@@ -331,6 +353,7 @@ static int replay_once(struct replay *r)
         .dry_run = r->o.dry_run,
         .repair = r->o.repair,
         .arrange = r->o.arrange,
+        .scaled = r->scaled,
         .brain = load_brain,
         .value = value_of,
         .step = on_step,

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <X11/Xatom.h>
+#include <X11/Xlib.h>
 #include <X11/keysym.h>
 
 #include "base/clock.h"
@@ -306,6 +308,41 @@ static void test_a_window_that_was_not_there_stops_it(void)
     dh_free(dir);
 }
 
+static void set_font_dpi(Display *dpy, const char *resources)
+{
+    Atom name = XInternAtom(dpy, "RESOURCE_MANAGER", False);
+    XChangeProperty(dpy, DefaultRootWindow(dpy), name, XA_STRING, 8,
+                    PropModeReplace, (const unsigned char *)resources,
+                    (int)strlen(resources));
+    XSync(dpy, False);
+}
+
+static void test_what_is_set_up_otherwise_is_said_before(void)
+{
+    struct form f;
+    struct said said;
+    struct form_options o = { 0 };
+    Display *dpy;
+    play_init();
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    set_font_dpi(dpy, "Xft.dpi:\t96\n");
+    char *dir = record(&o, true, false);
+    form_start(&f, &o);
+    PLAY(&said, dir, NULL);
+    CHECK_SAID(&said, 0, "done: 2 of 2 steps", NULL);
+    CHECK(!strstr(said.out, "dpi"));
+    said_finish(&said);
+    set_font_dpi(dpy, "Xft.dpi:\t120\n");
+    PLAY(&said, dir, "--dry-run");
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, 0, "the resolution of fonts is 120 dpi, and was 96 dpi",
+               NULL);
+    said_finish(&said);
+    form_stop(&f);
+    dh_x11_close(dpy);
+    dh_free(dir);
+}
+
 static void test_a_dry_run_touches_nothing(void)
 {
     struct form f;
@@ -523,6 +560,7 @@ DH_TESTS(DH_TEST(an_unchanged_program_is_played_exactly),
          DH_TEST(a_text_that_is_not_seen_is_not_done),
          DH_TEST(a_slow_program_is_waited_for),
          DH_TEST(a_window_that_was_not_there_stops_it),
+         DH_TEST(what_is_set_up_otherwise_is_said_before),
          DH_TEST(a_dry_run_touches_nothing),
          DH_TEST(a_parameter_is_typed_in_its_place),
          DH_TEST(each_row_of_a_table_is_played),
