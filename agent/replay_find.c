@@ -118,14 +118,19 @@ const struct dh_window *dh_replay_window(const struct dh_replaying *r,
 
 // ---- windows that the recording does not know -------------------------------
 
-static bool is_strange(const struct dh_replaying *r, const struct dh_window *w)
+static bool is_unknown(const struct dh_replaying *r, const struct dh_window *w)
 {
-    return w->id && !w->own && !w->menu && !shown(&r->first, w->id) &&
-           !is_bound(r, w->id) && r->rec->n_windows > 0 &&
-           !dh_recording_knows(r->rec, w);
+    return w->id && !w->own && !w->menu && !is_bound(r, w->id) &&
+           r->rec->n_windows > 0 && !dh_recording_knows(r->rec, w);
 }
 
-// A dialog of the program that is played, which may be modal.
+static bool is_strange(const struct dh_replaying *r, const struct dh_window *w)
+{
+    return is_unknown(r, w) && !shown(&r->first, w->id);
+}
+
+// A dialog of the window that is played, which may be modal; one of its program
+// that was there before may belong to another window.
 static const struct dh_window *strange_dialog(const struct dh_replaying *r,
                                               const struct dh_window *of)
 {
@@ -133,17 +138,31 @@ static const struct dh_window *strange_dialog(const struct dh_replaying *r,
         const struct dh_window *w = &r->stack.item[i];
         bool same =
             w->pid ? w->pid == of->pid : !strcmp(w->wm_class, of->wm_class);
-        if (same && is_strange(r, w))
+        if ((same && is_strange(r, w)) ||
+            (w->owner == of->id && is_unknown(r, w)))
             return w;
     }
     return NULL;
 }
 
-// It may get its title in a moment, or go again. DH_ERR_NOTFOUND: it stays.
-static enum dh_status mind_strangers(struct dh_replaying *r,
-                                     const struct dh_window *w)
+// What stands between us and `of`; NULL: nothing. `at`: what a click reaches.
+static const struct dh_window *stranger_of(const struct dh_replaying *r,
+                                           const struct dh_window *of,
+                                           const struct dh_window *at)
 {
-    if (!is_strange(r, w)) {
+    const struct dh_window *dialog = strange_dialog(r, of);
+    return dialog                     ? dialog
+           : is_strange(r, at)        ? at
+           : is_strange(r, &r->focus) ? &r->focus
+                                      : NULL;
+}
+
+// It may get its title in a moment, or go again. NULL: there is none;
+// DH_ERR_NOTFOUND: it stays.
+static enum dh_status mind_stranger(struct dh_replaying *r,
+                                    const struct dh_window *w)
+{
+    if (!w) {
         r->unknown = 0;
         return DH_OK;
     }
@@ -267,11 +286,8 @@ static enum dh_status reach(struct hunt *h)
     if (r->o->dry_run)
         return DH_OK;
     enum dh_status st = dh_windows_at(r->o->windows, &spot->at, &at);
-    const struct dh_window *dialog = strange_dialog(r, &spot->window);
     if (!st)
-        st = mind_strangers(r, dialog               ? dialog
-                               : is_strange(r, &at) ? &at
-                                                    : &r->focus);
+        st = mind_stranger(r, stranger_of(r, &spot->window, &at));
     if (st || !spot->window.id || at.id == spot->window.id)
         return st;
     dh_replay_why(r, "the window \"%.200s\" is in the way", at.title);
@@ -432,7 +448,9 @@ static enum dh_status try_focus(struct dh_replaying *r,
     r->stop.why[0] = '\0';
     const struct dh_window *w =
         dh_replay_window(r, &t->t.window, t->pattern, !raise);
-    enum dh_status st = mind_strangers(r, &r->focus);
+    enum dh_status st = mind_stranger(r, w ? stranger_of(r, w, &r->focus)
+                                         : is_strange(r, &r->focus) ? &r->focus
+                                                                    : NULL);
     if (st)
         return st;
     if (!w) {

@@ -272,6 +272,9 @@ void dh_windows_describe(struct dh_windows *w, Window id, struct dh_window *out)
     XWindowAttributes at;
     out->menu = XGetWindowAttributes(w->dpy, id, &at) && at.override_redirect;
     read_texts(w, out);
+    Window owner;
+    if (XGetTransientForHint(w->dpy, id, &owner) && owner != None)
+        out->owner = owner;
     if (dh_windows_property(w, id, w->net_pid, XA_CARDINAL, &pid, sizeof pid) ==
             sizeof pid &&
         pid < INT32_MAX)

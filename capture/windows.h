@@ -17,13 +17,14 @@
 struct dh_windows;
 
 struct dh_window {
-    unsigned long id;   /* 0: none, the bare desktop */
-    struct dh_point at; /* the point that was asked for, or the pointer's */
-    struct dh_rect box; /* in root pixels, without the manager's frame */
-    int pid;            /* 0: not known */
-    bool menu;          /* no manager minds it: a menu, a hint */
-    bool own;           /* of this process, or of a terminal that it runs in */
-    bool within;        /* see dh_windows_limit; true without a limit */
+    unsigned long id;    /* 0: none, the bare desktop */
+    struct dh_point at;  /* the point that was asked for, or the pointer's */
+    struct dh_rect box;  /* in root pixels, without the manager's frame */
+    int pid;             /* 0: not known */
+    unsigned long owner; /* the window that it says it belongs to; 0: none */
+    bool menu;           /* no manager minds it: a menu, a hint */
+    bool own;            /* of this process, or of a terminal that it runs in */
+    bool within;         /* see dh_windows_limit; true without a limit */
     char title[256], wm_class[128]; /* "name.Class" */
     char program[64];               /* the file's name, "" where not known */
 };
