@@ -33,7 +33,7 @@ static int scaled(int v, int from, int to)
 struct dh_point dh_ladder_point(const struct dh_ladder *l, struct dh_rect rect)
 {
     struct dh_rect was = l->t->t.rect;
-    if (dh_rect_is_empty(was) || dh_place_is_container(l->t))
+    if (l->is_line || dh_rect_is_empty(was) || dh_place_is_container(l->t))
         was = l->tight;
     if (dh_rect_is_empty(was) || !dh_rect_has(was, l->t->t.at))
         return (struct dh_point){ rect.x + rect.w / 2, rect.y + rect.h / 2 };
@@ -395,7 +395,10 @@ static void find_crops(struct dh_ladder *l)
         l->tight = dh_rect_intersect(part, all);
         l->wide = (struct dh_rect){ 0 };
     }
-    if (dh_rect_is_empty(l->wide))
+    const struct dh_target *t = &l->t->t;
+    l->is_line = t->window.menu && !t->has_node &&
+                 dh_ladder_line_text(f, t->window.box, t->at.y, &l->tight);
+    if (dh_rect_is_empty(l->wide) || l->is_line)
         l->wide =
             dh_rect_intersect(grown(l->tight, l->tight.w, l->tight.h), all);
 }

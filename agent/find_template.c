@@ -11,7 +11,6 @@
 #define AROUND_SCORE 0.6
 #define LINE_PX      14 // of a menu, inside of what lights up
 #define EDGE_PX      3  // what frames an element is no part of its meaning
-#define FLAT_RANGE   32 // of 255
 #define VOTES        (8 + DH_A11Y_LABELS)
 
 // ---- rung 4: it looks the same elsewhere ------------------------------------
@@ -60,17 +59,14 @@ static struct dh_rect part_of(struct dh_rect outer, struct dh_rect inner,
 static struct dh_rect element_of(const struct dh_ladder *l)
 {
     struct dh_rect r = l->t->t.rect;
-    return dh_rect_is_empty(r) || dh_place_is_container(l->t) ? l->tight : r;
+    return l->is_line || dh_rect_is_empty(r) || dh_place_is_container(l->t)
+               ? l->tight
+               : r;
 }
 
 // ---- is it the same in every part ------------------------------------------
 // The box of a button outweighs what is written in it, so the letters have to
 // match piece by piece.
-
-static int brightness(const uint8_t *p)
-{
-    return (p[0] + 2 * p[1] + p[2]) / 4;
-}
 
 static bool is_flat(const struct dh_frame *f, struct dh_rect r)
 {
@@ -78,11 +74,11 @@ static bool is_flat(const struct dh_frame *f, struct dh_rect r)
     r = dh_rect_intersect(r, (struct dh_rect){ 0, 0, f->width, f->height });
     for (int y = r.y; y < r.y + r.h; y++)
         for (int x = r.x; x < r.x + r.w; x++) {
-            int v = brightness(dh_frame_at(f, x, y));
+            int v = dh_ladder_light(dh_frame_at(f, x, y));
             low = DH_MIN(low, v);
             high = DH_MAX(high, v);
         }
-    return high - low < FLAT_RANGE;
+    return high - low < DH_LADDER_FLAT;
 }
 
 static bool piece_fits(const struct dh_ladder *l, struct dh_rect piece,
@@ -174,6 +170,16 @@ static bool fits_around(const struct dh_ladder *l, struct dh_rect crop,
            AROUND_SCORE;
 }
 
+// A line is the one only if there is no more in it.
+static bool is_whole_line(const struct dh_ladder *l, struct dh_rect crop,
+                          const struct dh_match *m)
+{
+    struct dh_rect text, is = part_of(crop, l->tight, m);
+    return dh_ladder_line_text(l->now->frame, window_area(l), is.y + is.h / 2,
+                               &text) &&
+           abs(text.x - is.x) <= EDGE_PX && abs(text.w - is.w) <= EDGE_PX;
+}
+
 static void keep(struct dh_ladder *l, struct dh_rect crop,
                  const struct dh_match *m)
 {
@@ -192,7 +198,8 @@ static enum dh_match_found look_for(struct dh_ladder *l, struct dh_rect crop,
     bool some = f == DH_MATCH_ONE || f == DH_MATCH_SEVERAL;
     for (int i = 0; i < n && some && (i == 0 || f == DH_MATCH_SEVERAL); i++) {
         if (!fits_in_detail(l, crop, element_of(l), &best[i], gradient) ||
-            (gradient && !fits_around(l, crop, &best[i])))
+            (l->is_line ? !is_whole_line(l, crop, &best[i])
+                        : gradient && !fits_around(l, crop, &best[i])))
             continue;
         keep(l, crop, &best[i]);
         fit++;
@@ -228,7 +235,9 @@ enum dh_rung_found dh_ladder_template(struct dh_ladder *l)
     if (!l->then || dh_rect_is_empty(l->tight))
         return DH_FOUND_NONE;
     int first = l->out->n;
-    for (int any_size = 0; any_size <= (int)l->now->scaled; any_size++)
+    // Of another size a line is like others of its menu.
+    int sizes = l->now->scaled && !l->is_line;
+    for (int any_size = 0; any_size <= sizes; any_size++)
         for (int gradient = 0; gradient <= 1; gradient++) {
             int n = l->out->n;
             enum dh_rung_found f = by_crop(l, gradient, any_size);

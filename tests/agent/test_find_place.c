@@ -1,6 +1,7 @@
 #include "agent/find_place.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/recording.h"
@@ -31,12 +32,10 @@ static void fill(struct dh_frame *f, struct dh_rect r, uint32_t colour)
             memcpy(dh_frame_at(f, x, y), &colour, 4);
 }
 
-// A button with a word of its own: strokes that the seed tells.
-static void draw_button(struct dh_frame *f, int x, int y, unsigned word,
-                        uint32_t ground, uint32_t ink)
+// A word of 80 x 24: strokes that the seed tells.
+static void draw_word(struct dh_frame *f, int x, int y, unsigned word,
+                      uint32_t ink)
 {
-    fill(f, (struct dh_rect){ x, y, 80, 24 }, ink);
-    fill(f, (struct dh_rect){ x + 1, y + 1, 78, 22 }, ground);
     for (int letter = 0; letter < 6; letter++)
         for (int k = 0; k < 4; k++) {
             unsigned v = (word * 2654435761u) ^ (unsigned)(letter * 977 + k);
@@ -48,6 +47,14 @@ static void draw_button(struct dh_frame *f, int x, int y, unsigned word,
                  (struct dh_rect){ lx, ly, upright ? 2 : 6, upright ? 7 : 2 },
                  ink);
         }
+}
+
+static void draw_button(struct dh_frame *f, int x, int y, unsigned word,
+                        uint32_t ground, uint32_t ink)
+{
+    fill(f, (struct dh_rect){ x, y, 80, 24 }, ink);
+    fill(f, (struct dh_rect){ x + 1, y + 1, 78, 22 }, ground);
+    draw_word(f, x, y, word, ink);
 }
 
 #define GROUND 0xffe0e0e0
@@ -108,6 +115,79 @@ static void check_at(const struct look *l, enum dh_rung rung, int x, int y)
     CHECK_STR(dh_rung_name(l->found.candidate[0].rung), dh_rung_name(rung));
     CHECK_INT(l->found.candidate[0].at.x, x);
     CHECK_INT(l->found.candidate[0].at.y, y);
+}
+
+/* --- menus --- */
+
+#define LINES 4
+
+// A line is one or two words; `lit` is a line's number or -1.
+static void draw_menu(struct dh_frame *f, struct dh_rect box,
+                      const unsigned line[LINES][2], int lit, uint32_t ground,
+                      uint32_t ink)
+{
+    fill(f, box, ink);
+    fill(f, (struct dh_rect){ box.x + 1, box.y + 1, box.w - 2, box.h - 2 },
+         ground);
+    for (int i = 0; i < LINES; i++) {
+        int y = box.y + 4 + i * 26;
+        if (i == lit)
+            fill(f, (struct dh_rect){ box.x + 1, y, box.w - 2, 26 },
+                 0xff3080f0);
+        draw_word(f, box.x + 20, y, line[i][0], i == lit ? WHITE : ink);
+        if (line[i][1])
+            draw_word(f, box.x + 78, y, line[i][1], i == lit ? WHITE : ink);
+    }
+}
+
+// The second line of a menu, with nothing lit.
+static void menu_init(struct look *l, const unsigned line[LINES][2], int lit)
+{
+    static const unsigned lines[LINES][2] = { { 1 }, { 2 }, { 3, 4 }, { 5 } };
+    struct dh_rect was = { 60, 60, 180, 116 }, is = { 200, 150, 230, 116 };
+    *l = (struct look){ .then = new_screen(GROUND),
+                        .now = new_screen(0xff203040) };
+    draw_menu(l->then, was, lines, -1, WHITE, BLACK);
+    draw_menu(l->now, is, line, lit, 0xff405060, 0xfff0f0f0);
+    l->window = (struct dh_window){ .id = 9, .menu = true, .box = is };
+    l->t.frame = 1;
+    l->t.t.window = (struct dh_window){ .id = 7, .menu = true, .box = was };
+    l->t.t.at = (struct dh_point){ 150, 103 };
+    l->t.t.rect = (struct dh_rect){ 61, 61, 178, 114 };
+    l->t.t.tight = (struct dh_rect){ 57, 57, 186, 122 };
+}
+
+/* Of another width, in other colours, at another place, lit or not. */
+static void test_the_line_of_a_menu_is_found_by_its_text(void)
+{
+    static const unsigned lines[LINES][2] = { { 1 }, { 3, 4 }, { 2 }, { 5 } };
+    for (int lit = 1; lit <= 2; lit++) {
+        struct look l;
+        menu_init(&l, lines, lit);
+        look(&l, DH_RUNG_TEMPLATE);
+        CHECK(l.found.found);
+        CHECK_INT(l.found.candidate[0].rung, DH_RUNG_TEMPLATE);
+        CHECK(l.found.candidate[0].at.x > 200 &&
+              l.found.candidate[0].at.x < 300);
+        CHECK(abs(l.found.candidate[0].at.y - (150 + 4 + 2 * 26 + 12)) < 8);
+        look_finish(&l);
+    }
+}
+
+static void test_a_line_that_says_more_is_another_one(void)
+{
+    static const unsigned more[][LINES][2] = {
+        { { 1 }, { 3 }, { 2, 4 }, { 5 } },
+        { { 1 }, { 3 }, { 4, 2 }, { 5 } },
+        { { 1 }, { 3 }, { 6 }, { 5 } }
+    };
+    for (size_t i = 0; i < DH_COUNTOF(more); i++) {
+        struct look l;
+        menu_init(&l, more[i], -1);
+        look(&l, DH_RUNG_ANCHORS);
+        CHECK(!l.found.found);
+        look_finish(&l);
+    }
 }
 
 /* --- the ladder --- */
@@ -293,7 +373,9 @@ static void test_the_point_in_a_container_counts_and_not_its_name(void)
     look_finish(&l);
 }
 
-DH_TESTS(DH_TEST(the_same_place_of_a_moved_window_is_found),
+DH_TESTS(DH_TEST(the_line_of_a_menu_is_found_by_its_text),
+         DH_TEST(a_line_that_says_more_is_another_one),
+         DH_TEST(the_same_place_of_a_moved_window_is_found),
          DH_TEST(three_pixels_off_is_the_same_place),
          DH_TEST(in_a_larger_window_it_may_keep_to_the_other_side),
          DH_TEST(the_same_place_costs_less_than_a_millisecond),
