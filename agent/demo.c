@@ -64,6 +64,8 @@ static void accept(struct dh_demo *d, struct dh_frame *frame)
     note_change(d, frame);
     if (d->o->video && frame != d->latest)
         dh_session_file_film(d->file, frame);
+    if (d->latest != frame)
+        replace(&d->earlier, keep(d->latest));
     replace(&d->latest, frame);
 }
 
@@ -118,18 +120,64 @@ static void moment_finish(struct dh_moment *m)
     memset(m, 0, sizeof *m);
 }
 
+// We may come to an event late, after what it did.
+static struct dh_frame *seen_at(const struct dh_demo *d, int64_t time_ns)
+{
+    return d->earlier && d->latest->time_ns > time_ns ? d->earlier : d->latest;
+}
+
 // The picture of a click is that from before the hand began to move, since on
 // the way things light up; unless what is clicked on came up meanwhile.
-static struct dh_frame *before_click(struct dh_demo *d, struct dh_point at)
+static struct dh_frame *before_click(struct dh_demo *d, struct dh_point at,
+                                     int64_t time_ns)
 {
     if (!d->still || !d->latest)
         return keep(d->latest);
-    struct dh_rect around = { at.x - d->latest->screen.x - AROUND_PX,
-                              at.y - d->latest->screen.y - AROUND_PX,
-                              2 * AROUND_PX, 2 * AROUND_PX };
+    struct dh_frame *seen = seen_at(d, time_ns);
+    struct dh_rect around = { at.x - seen->screen.x - AROUND_PX,
+                              at.y - seen->screen.y - AROUND_PX, 2 * AROUND_PX,
+                              2 * AROUND_PX };
     int total;
-    int changed = dh_motion_changed(d->still, d->latest, around, &total);
-    return keep(changed > UPSET * total ? d->latest : d->still);
+    int changed = dh_motion_changed(d->still, seen, around, &total);
+    return keep(changed > UPSET * total ? seen : d->still);
+}
+
+static bool is_shown(struct dh_demo *d, unsigned long id)
+{
+    struct dh_window all[DH_WINDOWS_LISTED];
+    int n = 0;
+    if (dh_windows_stack(d->windows, all, DH_WINDOWS_LISTED, &n))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (all[i].id == id)
+            return true;
+    return false;
+}
+
+// A menu is gone as soon as it is clicked on, but its end is told after that.
+// NULL: none of them is what was clicked on.
+static const struct dh_window *late_menu(struct dh_demo *d, struct dh_point at,
+                                         const struct dh_window *now)
+{
+    for (int i = d->n_menus; i-- > 0;)
+        if (dh_rect_has(d->menu[i].box, at))
+            return d->menu[i].id == now->id || is_shown(d, d->menu[i].id)
+                       ? NULL
+                       : &d->menu[i];
+    return NULL;
+}
+
+static void note_menu(struct dh_demo *d, const struct dh_input_event *e)
+{
+    int n = 0;
+    for (int i = 0; i < d->n_menus; i++)
+        if (d->menu[i].id != e->window.id)
+            d->menu[n++] = d->menu[i];
+    bool shows =
+        n < d->n_menus ? e->what != DH_WINDOW_UNMAP : e->what == DH_WINDOW_MAP;
+    d->n_menus = n;
+    if (shows && e->window.menu && !e->window.own && n < DH_DEMO_MENUS)
+        d->menu[d->n_menus++] = e->window;
 }
 
 static void target_of_pointer(struct dh_demo *d, struct dh_moment *m,
@@ -139,10 +187,15 @@ static void target_of_pointer(struct dh_demo *d, struct dh_moment *m,
     m->has_target = true;
     if (dh_windows_at(d->windows, &at, &window))
         memset(&window, 0, sizeof window);
+    const struct dh_window *menu = late_menu(d, at, &window);
+    // What the program tells now is of what lay below it.
+    struct dh_a11y *a11y = menu ? NULL : d->o->a11y;
+    if (menu)
+        window = *menu;
     if (dh_demo_is_hidden(d, window.id))
         dh_target_hide(&m->target, at);
     else
-        dh_target_find(&m->target, m->before, at, &window, d->o->a11y);
+        dh_target_find(&m->target, m->before, at, &window, a11y);
 }
 
 static void target_of_keys(struct dh_demo *d, struct dh_moment *m)
@@ -171,7 +224,7 @@ static void begin_moment(struct dh_demo *d, const struct dh_input_event *e,
     // The field has to be painted over in its own first picture.
     if (secret)
         grab(d);
-    m->before = keys ? keep(d->latest) : before_click(d, e->at);
+    m->before = keys ? keep(d->latest) : before_click(d, e->at, e->time_ns);
     if (keys)
         target_of_keys(d, m);
     else
@@ -273,6 +326,7 @@ static void stop(struct dh_demo *d, enum dh_demo_end end)
 static void note_window(struct dh_demo *d, const struct dh_input_event *e)
 {
     dh_demo_note_window(d, e);
+    note_menu(d, e);
     if (e->what == DH_WINDOW_MAP)
         dh_sign_raise(d->o->sign);
     if (d->paused)
@@ -399,6 +453,7 @@ static void close_all(struct dh_demo *d)
     dh_reduce_destroy(d->reduce);
     moment_finish(&d->pending);
     dh_frame_unref(d->latest);
+    dh_frame_unref(d->earlier);
     dh_frame_unref(d->fresh);
     dh_frame_unref(d->still);
     dh_source_destroy(d->source);

@@ -17,6 +17,7 @@ struct dh_source;
 #define DH_DEMO_ACTS    16
 #define DH_DEMO_CHANGES 16
 #define DH_DEMO_MASKED  32
+#define DH_DEMO_MENUS   8
 
 /* What there was when an action began. */
 struct dh_moment {
@@ -74,9 +75,10 @@ struct dh_demo {
     struct dh_reduce *reduce;
     struct dh_windows *windows;
     struct dh_demo_privacy privacy;
-    struct dh_frame *latest; /* what is on the screen */
-    struct dh_frame *fresh;  /* newer, not known to be clean yet */
-    struct dh_frame *still;  /* as it was before the hand began to move */
+    struct dh_frame *latest;  /* what is on the screen */
+    struct dh_frame *earlier; /* what was there before */
+    struct dh_frame *fresh;   /* newer, not known to be clean yet */
+    struct dh_frame *still;   /* as it was before the hand began to move */
     int64_t looked_ns, moved_ns, began_ns;
     int64_t since_ns; /* from here on what has the focus is asked for */
     struct dh_moment pending;
@@ -89,6 +91,8 @@ struct dh_demo {
     struct dh_screen_info screen;
     struct dh_demo_change change[DH_DEMO_CHANGES]; /* not told of yet */
     int n_changes;
+    struct dh_window menu[DH_DEMO_MENUS]; /* those that show, the newest last */
+    int n_menus;
     bool paused, over;
     enum dh_status failed;
     struct dh_demo_result result;

@@ -713,6 +713,44 @@ static bool wait_line(const char *part)
     return found;
 }
 
+/* What is asked after its end is told by what was seen before. */
+static void test_a_menu_that_is_gone_at_once_is_where_it_was_clicked(void)
+{
+    struct dh_listener l;
+    struct show s;
+    struct said said;
+    XSetWindowAttributes at = { .override_redirect = True,
+                                .background_pixel = 0xffffff };
+    dh_listener_init(&l);
+    Window menu = XCreateWindow(
+        l.dpy, DefaultRootWindow(l.dpy), 200, 150, 200, 100, 0, CopyFromParent,
+        InputOutput, CopyFromParent, CWOverrideRedirect | CWBackPixel, &at);
+    XClassHint hint = { (char[]){ "app" }, (char[]){ "App" } };
+    XSetClassHint(l.dpy, menu, &hint);
+    XStoreName(l.dpy, menu, "Colours");
+    show_init(&s, NULL);
+    XMapRaised(l.dpy, menu);
+    XSync(l.dpy, False);
+    CHECK(wait_line("\"title\":\"Colours\""));
+    // Slower than the program that is recorded.
+    kill(s.pid, SIGSTOP);
+    dh_person_clicks(&s.person, 300, 200, 1);
+    XUnmapWindow(l.dpy, menu);
+    XSync(l.dpy, False);
+    kill(s.pid, SIGCONT);
+    CHECK(program_saw("left_click 300 200"));
+    show_finish(&s, &said);
+    CHECK_SAID(&said, 0, "1 action", NULL);
+    char *text = read_lines(), *act = strstr(text, "\"k\":\"act\"");
+    CHECK(act != NULL);
+    act[strcspn(act, "\n")] = '\0';
+    CHECK(strstr(act, "\"title\":\"Colours\"") && strstr(act, "\"menu\":true"));
+    dh_big_free(text);
+    said_finish(&said);
+    dh_free(s.dir);
+    dh_listener_finish(&l);
+}
+
 static struct dh_json *header(const char *dir)
 {
     char *path = dh_path_join(dir, "session.json"), *text;
@@ -791,7 +829,8 @@ static void test_windows_clipboard_and_desktop_are_told(void)
     dh_listener_finish(&l);
 }
 
-DH_TESTS(DH_TEST(windows_clipboard_and_desktop_are_told),
+DH_TESTS(DH_TEST(a_menu_that_is_gone_at_once_is_where_it_was_clicked),
+         DH_TEST(windows_clipboard_and_desktop_are_told),
          DH_TEST(what_a_person_does_becomes_actions),
          DH_TEST(the_mouse_clicks_twice_drags_and_scrolls),
          DH_TEST(what_is_done_in_a_pause_is_not_kept),

@@ -5,6 +5,7 @@
 
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
+#include <X11/Xutil.h>
 #include <X11/keysym.h>
 
 #include "base/clock.h"
@@ -343,6 +344,42 @@ static void test_what_is_set_up_otherwise_is_said_before(void)
     dh_free(dir);
 }
 
+/* Nobody knows what it asks, also where it was there before and covers none of
+ * the places. */
+static void test_a_dialog_of_the_window_stops_it_from_the_start(void)
+{
+    struct form f;
+    struct said said;
+    struct form_options o = { 0 };
+    Display *dpy;
+    play_init();
+    char *dir = record(&o, true, false);
+    form_start(&f, &o);
+    CHECK_INT(dh_x11_open(&dpy, NULL), DH_OK);
+    Window win = XCreateSimpleWindow(dpy, DefaultRootWindow(dpy), 600, 400, 200,
+                                     100, 0, 0, 0xc0d0f0);
+    XClassHint hint = { (char[]){ "other" }, (char[]){ "Other" } };
+    XSetClassHint(dpy, win, &hint);
+    XStoreName(dpy, win, "Update");
+    XSetTransientForHint(dpy, win, f.window);
+    XMapRaised(dpy, win);
+    XSync(dpy, False);
+    PLAY(&said, dir, NULL);
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, 3, "was not there in the recording: \"Update\"", NULL);
+    CHECK_STR(form_told(&f), "");
+    said_finish(&said);
+    // What belongs to nobody is another matter.
+    XDeleteProperty(dpy, win, XA_WM_TRANSIENT_FOR);
+    XSync(dpy, False);
+    PLAY(&said, dir, NULL);
+    CHECK_SAID(&said, 0, "done: 2 of 2 steps", NULL);
+    said_finish(&said);
+    form_stop(&f);
+    dh_x11_close(dpy);
+    dh_free(dir);
+}
+
 static void test_a_dry_run_touches_nothing(void)
 {
     struct form f;
@@ -561,6 +598,7 @@ DH_TESTS(DH_TEST(an_unchanged_program_is_played_exactly),
          DH_TEST(a_slow_program_is_waited_for),
          DH_TEST(a_window_that_was_not_there_stops_it),
          DH_TEST(what_is_set_up_otherwise_is_said_before),
+         DH_TEST(a_dialog_of_the_window_stops_it_from_the_start),
          DH_TEST(a_dry_run_touches_nothing),
          DH_TEST(a_parameter_is_typed_in_its_place),
          DH_TEST(each_row_of_a_table_is_played),

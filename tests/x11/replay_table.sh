@@ -18,8 +18,8 @@
 #   missed   it did nothing else, and the tool says that it is done
 #   WRONG    it did something else, or the dialog in front was answered
 # "bad" counts the WRONG, "rep" repairs; the times are those of the whole tool,
-# the median of N, and in brackets over what the person took. A whole table takes
-# about half an hour. The exit status is 1 where deskhand did something wrong, or
+# the median of N, and in brackets over what the person took. Below a row stands
+# why it stopped. A whole table takes about half an hour. The exit status is 1 where deskhand did something wrong, or
 # not what was shown though nothing had changed.
 set -eu
 
@@ -336,6 +336,13 @@ seconds() { # of a file of milliseconds, and how often the shown time
     awk -v shown="$shown" 'NF { printf "%.1f s (%.2f)", $1 / 1000, $1 / shown }'
 }
 
+# "    stopped at 6 of 8: why", once for each reason.
+stops() {
+    sed -n 's/^{"event":"result".*"steps":\([0-9]*\).*"stopped_at":\([0-9]*\),"why":"\(.*\)","session".*/    stopped at \2 of \1: \3/p' |
+        sed 's/\\"/"/g' | sort | uniq -c |
+        awk '{ n = $1; sub(/^ *[0-9]+ /, ""); print $0 (n > 1 ? " (" n " times)" : "") }'
+}
+
 row() { # of all runs of APP and CHANGE
     shown=$(cat "$OUT/shown_ms")
     cat "$OUT/$CHANGE".deskhand.*/outcome >"$work/outcomes"
@@ -349,6 +356,7 @@ row() { # of all runs of APP and CHANGE
         "$(cat "$OUT/$CHANGE".deskhand.*/ms | median | seconds)" \
         "$(cat "$OUT/$CHANGE".cnee.*/outcome 2>/dev/null)" \
         "$(cat "$OUT/$CHANGE".cnee.*/ms 2>/dev/null | median | seconds)"
+    stops <"$work/results"
     sed "s/^/deskhand /" "$work/outcomes" >>"$work/all"
     [ "$CHANGE" != same ] || ! grep -qv done "$work/outcomes" ||
         echo "$APP not exact" >>"$work/all"
