@@ -474,12 +474,18 @@ static void check_limits(struct dh_demo *d, struct dh_cancel *cancel)
         stop(d, DH_DEMO_LIMIT);
 }
 
-// Handing back may be noticed before what was done up to it.
+// That it is over may be noticed before what was done up to then.
 static void take_rest(struct dh_demo *d)
 {
     struct dh_input_event e;
-    while (d->o->into && dh_input_record_take(d->input, &e, 0) == DH_OK)
-        note_event(d, &e);
+    int64_t end = dh_now_ns();
+    bool more = true;
+    while (more && dh_input_record_take(d->input, &e, 0) == DH_OK) {
+        more = e.time_ns <= end;
+        if (more)
+            note_event(d, &e);
+        dh_free(e.clip);
+    }
     explicit_bzero(&e, sizeof e);
 }
 
@@ -522,7 +528,8 @@ enum dh_status dh_demo_run(const struct dh_demo_options *o,
             check_limits(d, cancel);
         }
         explicit_bzero(&e, sizeof e);
-        take_rest(d);
+        if (d->o->into || dh_cancel_is_set(cancel))
+            take_rest(d);
         finish_session(d);
         *out = d->result;
     }
