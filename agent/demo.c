@@ -64,9 +64,14 @@ static void accept(struct dh_demo *d, struct dh_frame *frame)
     note_change(d, frame);
     if (d->o->video && frame != d->latest)
         dh_session_file_film(d->file, frame);
-    if (d->latest != frame)
-        replace(&d->earlier, keep(d->latest));
-    replace(&d->latest, frame);
+    if (d->latest == frame) {
+        dh_frame_unref(frame);
+        return;
+    }
+    dh_frame_unref(d->past[DH_DEMO_PAST - 1]);
+    memmove(d->past + 1, d->past, sizeof d->past - sizeof *d->past);
+    d->past[0] = d->latest;
+    d->latest = frame;
 }
 
 static void grab(struct dh_demo *d)
@@ -120,10 +125,16 @@ static void moment_finish(struct dh_moment *m)
     memset(m, 0, sizeof *m);
 }
 
-// We may come to an event late, after what it did.
+// We may come to an event late, when what it did is seen already.
 static struct dh_frame *seen_at(const struct dh_demo *d, int64_t time_ns)
 {
-    return d->earlier && d->latest->time_ns > time_ns ? d->earlier : d->latest;
+    struct dh_frame *seen = d->latest;
+    for (int i = 0; i < DH_DEMO_PAST && d->past[i]; i++) {
+        if (seen->time_ns <= time_ns)
+            break;
+        seen = d->past[i];
+    }
+    return seen;
 }
 
 // The picture of a click is that from before the hand began to move, since on
@@ -453,7 +464,8 @@ static void close_all(struct dh_demo *d)
     dh_reduce_destroy(d->reduce);
     moment_finish(&d->pending);
     dh_frame_unref(d->latest);
-    dh_frame_unref(d->earlier);
+    for (int i = 0; i < DH_DEMO_PAST; i++)
+        dh_frame_unref(d->past[i]);
     dh_frame_unref(d->fresh);
     dh_frame_unref(d->still);
     dh_source_destroy(d->source);

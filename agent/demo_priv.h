@@ -18,6 +18,7 @@ struct dh_source;
 #define DH_DEMO_CHANGES 16
 #define DH_DEMO_MASKED  32
 #define DH_DEMO_MENUS   8
+#define DH_DEMO_PAST    3
 
 /* What there was when an action began. */
 struct dh_moment {
@@ -75,10 +76,11 @@ struct dh_demo {
     struct dh_reduce *reduce;
     struct dh_windows *windows;
     struct dh_demo_privacy privacy;
-    struct dh_frame *latest;  /* what is on the screen */
-    struct dh_frame *earlier; /* what was there before */
-    struct dh_frame *fresh;   /* newer, not known to be clean yet */
-    struct dh_frame *still;   /* as it was before the hand began to move */
+    struct dh_frame *latest; /* what is on the screen */
+    struct dh_frame
+        *past[DH_DEMO_PAST]; /* what was there before, the newest first */
+    struct dh_frame *fresh;  /* newer, not known to be clean yet */
+    struct dh_frame *still;  /* as it was before the hand began to move */
     int64_t looked_ns, moved_ns, began_ns;
     int64_t since_ns; /* from here on what has the focus is asked for */
     struct dh_moment pending;
