@@ -9,16 +9,17 @@
 #include "capture/frame.h"
 #include "capture/source.h"
 
-#define GAP_NS    (30 * DH_MS)  // between two actions
-#define DOUBLE_NS (600 * DH_MS) // two clicks at one place are two until then
-#define DOUBLE_PX 8
-#define QUIET_NS  (120 * DH_MS)
-#define SETTLE_NS DH_S
-#define LOOK_NS   (50 * DH_MS) // windows are told of by nobody
-#define HOPE_NS   (400 * DH_MS)
-#define REST_NS   (10 * DH_S)
-#define AROUND_PX 24
-#define OTHER_PX  12
+#define GAP_NS     (30 * DH_MS)  // between two actions
+#define DOUBLE_NS  (600 * DH_MS) // two clicks at one place are two until then
+#define DOUBLE_PX  8
+#define QUIET_NS   (120 * DH_MS)
+#define SETTLE_NS  DH_S
+#define LOOK_NS    (50 * DH_MS) // windows are told of by nobody
+#define LONGEST_NS (60 * DH_S)  // an effect is waited for
+#define HOPE_NS    (400 * DH_MS)
+#define REST_NS    (10 * DH_S)
+#define AROUND_PX  24
+#define OTHER_PX   12
 
 // ---- where ------------------------------------------------------------------
 
@@ -248,7 +249,10 @@ static bool may_hope(const struct dh_play *p)
 // DH_ERR_TIMEOUT: it had not the effect that it should have.
 static enum dh_status await_effect(struct dh_play *p)
 {
-    int64_t start = dh_now_ns(), until = start + p->expect.limit_ns;
+    int64_t start = dh_now_ns();
+    // A program that was slow before may be so again.
+    int64_t until = start + DH_MAX(p->expect.limit_ns,
+                                   DH_MIN(4 * p->r->slowest_ns, LONGEST_NS));
     enum dh_status st = check_once(p);
     while (!st && !is_certain(&p->found)) {
         if (is_likely(&p->found)) {
@@ -266,7 +270,10 @@ static enum dh_status await_effect(struct dh_play *p)
         if (!st)
             st = check_once(p);
     }
-    p->check_ns += dh_now_ns() - start;
+    int64_t took = dh_now_ns() - start;
+    p->check_ns += took;
+    if (!st)
+        p->r->slowest_ns = DH_MAX(p->r->slowest_ns, took);
     return st;
 }
 
