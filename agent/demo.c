@@ -235,7 +235,8 @@ static void begin_moment(struct dh_demo *d, const struct dh_input_event *e,
     // The field has to be painted over in its own first picture.
     if (secret)
         grab(d);
-    m->before = keys ? keep(d->latest) : before_click(d, e->at, e->time_ns);
+    struct dh_frame *seen = secret ? d->latest : seen_at(d, e->time_ns);
+    m->before = keys ? keep(seen) : before_click(d, e->at, e->time_ns);
     if (keys)
         target_of_keys(d, m);
     else
@@ -292,7 +293,7 @@ static void note_pointer(struct dh_demo *d, const struct dh_input_event *e)
 {
     if (e->kind == DH_INPUT_MOTION) {
         if (e->time_ns - d->moved_ns > PAUSE_NS)
-            replace(&d->still, keep(d->latest));
+            replace(&d->still, keep(seen_at(d, e->time_ns)));
         d->moved_ns = e->time_ns;
     } else {
         d->privacy.touched = true;
