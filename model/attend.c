@@ -16,6 +16,7 @@ struct attend {
     float *q, *s, *o;
     uint32_t *q_pairs, *s_pairs; // of a head that has pairs
     int ldo;                     // floats of a row of o, a multiple of 16
+    int64_t least;               // of the rows' limits
     struct dh_soft soft[DH_ATTEND_ROWS];
 };
 
@@ -113,6 +114,8 @@ static void mask_panel(const struct attend *w, struct dh_attend_panel p,
                        int col)
 {
     int64_t first = (int64_t)p.panel * DH_PANEL;
+    if (w->least >= first + DH_PANEL - 1 && p.mask == UINT32_MAX)
+        return;
     for (int r = 0; r < w->a->rows; r++) {
         int64_t last = w->a->limit[r] - first; // of this panel, allowed
         if (last >= DH_PANEL - 1 && p.mask == UINT32_MAX)
@@ -226,22 +229,34 @@ static bool follows(const struct dh_attend *a, int i)
            (!a->head.pages || panel % a->head.page_panels != 0);
 }
 
+static void soften_rows(struct attend *w, int n, float *keep)
+{
+    if (w->a->head.key_pairs) {
+        w->k->pairs->soften(&(struct dh_soften){ .out = (uint16_t *)w->s_pairs,
+                                                 .s = w->s,
+                                                 .keep = keep,
+                                                 .state = w->soft,
+                                                 .lds = SPAN * DH_PANEL,
+                                                 .rows = w->a->rows,
+                                                 .n = n });
+        return;
+    }
+    for (int r = 0; r < w->a->rows; r++)
+        keep[r] =
+            w->k->soften(w->s + (size_t)r * SPAN * DH_PANEL, n, &w->soft[r]);
+}
+
 static void attend_span(struct attend *w, int first, int n)
 {
     const struct dh_attend *a = w->a;
     bool pairs = a->head.key_pairs != NULL;
     (pairs ? score_span_pairs : score_span)(w, first, n);
-    for (int r = 0; r < a->rows; r++) {
-        float *s = w->s + (size_t)r * SPAN * DH_PANEL;
-        float keep = w->k->soften(s, n * DH_PANEL, &w->soft[r]);
-        if (pairs)
-            w->k->pairs->narrow(
-                (uint16_t *)(w->s_pairs + (size_t)r * SPAN * DH_PANEL / 2), s,
-                (size_t)n * DH_PANEL);
-        if (keep != 1.0f)
-            w->k->scale(w->o + (size_t)r * (size_t)w->ldo, keep,
+    float keep[DH_ATTEND_ROWS];
+    soften_rows(w, n * DH_PANEL, keep);
+    for (int r = 0; r < a->rows; r++)
+        if (keep[r] != 1.0f)
+            w->k->scale(w->o + (size_t)r * (size_t)w->ldo, keep[r],
                         (size_t)w->ldo);
-    }
     for (int i = 0, run; i < n; i += run) {
         run = 1;
         while (i + run < n && follows(a, first + i + run))
@@ -254,7 +269,9 @@ void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
                        int worker)
 {
     size_t dim = (size_t)a->head.dim;
-    struct attend w = { .k = b->k, .a = a, .ldo = round16(a->head.dim) };
+    struct attend w = {
+        .k = b->k, .a = a, .ldo = round16(a->head.dim), .least = INT64_MAX
+    };
     dh_debug_assert(a->rows <= DH_ATTEND_ROWS && a->head.ldv >= w.ldo);
     w.s = b->scratch + (size_t)worker * b->scratch_floats;
     w.o = w.s + DH_ATTEND_ROWS * SPAN * DH_PANEL;
@@ -265,6 +282,7 @@ void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
     for (int r = 0; r < a->rows; r++) {
         memcpy(w.q + (size_t)r * dim, a->q[r], dim * sizeof(float));
         w.soft[r].max = -INFINITY;
+        w.least = DH_MIN(w.least, a->limit[r]);
     }
     b->k->scale(w.q, a->scale, (size_t)a->rows * dim);
     if (a->head.key_pairs)

@@ -70,12 +70,31 @@ struct dh_dot {
     int m, row0, rows;
 };
 
+/* State of a softmax over pieces of one row. */
+struct dh_soft {
+    float max; /* -inf at the start */
+    float sum;
+};
+
+/* As `soften` of struct dh_kernels for some rows at once, whose results are
+ * rounded; exact to what the rounding leaves. Rows of s and out are lds
+ * elements apart. */
+struct dh_soften {
+    uint16_t *out;
+    const float *s;
+    float *keep;
+    struct dh_soft *state;
+    size_t lds;
+    int rows, n;
+};
+
 /* The widest head whose keys and values are kept as words. */
 #define DH_PAIRS_MAX_DIM 1024
 
 struct dh_pairs {
     /* Round n floats, to nearest even. */
     void (*narrow)(uint16_t *dst, const float *x, size_t n);
+    void (*soften)(const struct dh_soften *t);
     void (*tile)(const struct dh_tile_pairs *t);
     /* As `pack` and `dot` of struct dh_kernels; w is BF16 of an even number of
      * columns, and k0, depth and ldx count words. */
@@ -131,12 +150,6 @@ struct dh_ints {
 
 /* What is added to the codes of a type; 0: a type that is not multiplied so. */
 int dh_ints_zero(enum dh_dtype t);
-
-/* State of a softmax over pieces of one row. */
-struct dh_soft {
-    float max; /* -inf at the start */
-    float sum;
-};
 
 struct dh_kernels {
     const char *name;

@@ -1,6 +1,7 @@
 // Products of bfloat16 pairs, for AVX-512 with BF16.
 #if defined(__x86_64__)
 
+#    include <math.h>
 #    include <string.h>
 
 #    include "model/backend_priv.h"
@@ -30,6 +31,67 @@ static void narrow(uint16_t *dst, const float *x, size_t n)
     _mm256_mask_storeu_epi16(
         dst + i, rest,
         (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i)));
+}
+
+// 2^x for x <= 0, to 3e-6 of itself; zero below the smallest normal number. The
+// whole part of x is taken by its own instructions.
+INLINE vec power_of_two(vec x)
+{
+    vec r = _mm512_reduce_ps(x, 1); // x - floor(x)
+    vec p = fma(r, set1(1.353416806e-2f), set1(5.201146030e-2f));
+    p = fma(p, r, set1(2.414427571e-1f));
+    p = fma(p, r, set1(6.930038344e-1f));
+    p = fma(p, r, set1(1.000002593f));
+    return pow2(p, x);
+}
+
+INLINE float row_max(const float *s, int n, float max)
+{
+    vec top = load(s), top2 = load(s + W);
+    for (int i = 2 * W; i < n; i += 2 * W) {
+        top = vmax(top, load(s + i));
+        top2 = vmax(top2, load(s + i + W));
+    }
+    float here = max_of(vmax(top, top2));
+    return here > max ? here : max;
+}
+
+INLINE float row_powers(uint16_t *out, const float *s, int n, float max)
+{
+    const float log2e = 1.44269504f;
+    vec by = set1(log2e), minus = set1(-max * log2e);
+    vec sum = set1(0), sum2 = set1(0);
+    for (int i = 0; i < n; i += 2 * W) {
+        vec a = power_of_two(fma(load(s + i), by, minus));
+        vec b = power_of_two(fma(load(s + i + W), by, minus));
+        sum = add(sum, a);
+        sum2 = add(sum2, b);
+        _mm512_storeu_si512(out + i, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+    }
+    return sum_of(add(sum, sum2));
+}
+
+// All maxima first: one row after the other would wait for each.
+static void soften(const struct dh_soften *t)
+{
+    for (int r = 0; r < t->rows; r++) {
+        float max = row_max(t->s + (size_t)r * t->lds, t->n, t->state[r].max);
+        t->keep[r] =
+            max == t->state[r].max ? 1.0f : expf(t->state[r].max - max);
+        t->state[r].max = max;
+    }
+    for (int r = 0; r < t->rows; r++) {
+        uint16_t *out = t->out + (size_t)r * t->lds;
+        struct dh_soft *state = &t->state[r];
+        if (state->max == -INFINITY) {
+            memset(out, 0, (size_t)t->n * sizeof(*out));
+            t->keep[r] = 1;
+            continue;
+        }
+        float sum =
+            row_powers(out, t->s + (size_t)r * t->lds, t->n, state->max);
+        state->sum = state->sum * t->keep[r] + sum;
+    }
 }
 
 INLINE vec start_of(const struct dh_tile_pairs *t, const float *c, int col,
@@ -292,6 +354,7 @@ static void expand(uint16_t *out, const struct dh_mat *w, int row, int k0,
 
 const struct dh_pairs dh_pairs_avx512 = {
     .narrow = narrow,
+    .soften = soften,
     .tile = tile,
     .pack = pack,
     .dot = dot,

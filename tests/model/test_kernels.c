@@ -249,6 +249,54 @@ static void test_softmax_in_pieces(void)
     each_fast(softens);
 }
 
+/* Rows that are rounded: as the plain softmax to half a step of BF16, in two
+ * pieces, with rows that see nothing in the first or in either. */
+static void softens_rounded(const struct dh_kernels *k)
+{
+    enum { ROWS = 5, COUNT = 64, LD = 96 };
+    float s[ROWS * LD], keep[ROWS], want[COUNT];
+    uint16_t out[ROWS * LD];
+    struct dh_soft state[ROWS], plain[ROWS];
+    if (!k->pairs)
+        return;
+    for (int r = 0; r < ROWS; r++)
+        state[r] = plain[r] = (struct dh_soft){ -INFINITY, 0 };
+    for (int piece = 0; piece < 2; piece++) {
+        for (int r = 0; r < ROWS; r++)
+            for (int i = 0; i < LD; i++)
+                s[r * LD + i] = i % 7 == 0 || r == 4 || (r == 3 && piece == 0)
+                                    ? -INFINITY
+                                    : noise(30) + (float)r * 20;
+        memset(out, 0xff, sizeof(out));
+        k->pairs->soften(&(struct dh_soften){ .out = out,
+                                              .s = s,
+                                              .keep = keep,
+                                              .state = state,
+                                              .lds = LD,
+                                              .rows = ROWS,
+                                              .n = COUNT });
+        for (int r = 0; r < ROWS; r++) {
+            memcpy(want, s + r * LD, sizeof(want));
+            float by = dh_kernels_ref.soften(want, COUNT, &plain[r]);
+            CHECK_NEAR((double)keep[r], (double)by, 1e-6);
+            CHECK_NEAR((double)state[r].sum, (double)plain[r].sum,
+                       1e-5 * (double)plain[r].sum);
+            CHECK(state[r].max == plain[r].max);
+            for (int i = 0; i < COUNT; i++) {
+                double got = (double)dh_bf16_to_f32(out[r * LD + i]);
+                CHECK_NEAR(got, (double)want[i],
+                           (double)want[i] / 255 + 1.2e-38);
+            }
+            CHECK_INT(out[r * LD + COUNT], 0xffff);
+        }
+    }
+}
+
+static void test_softmax_of_rounded_rows(void)
+{
+    each_fast(softens_rounded);
+}
+
 static void test_names(void)
 {
     CHECK(dh_kernels_find("ref") == &dh_kernels_ref);
@@ -258,4 +306,5 @@ static void test_names(void)
 
 DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
          DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
-         DH_TEST(softmax_in_pieces), DH_TEST(names));
+         DH_TEST(softmax_in_pieces), DH_TEST(softmax_of_rounded_rows),
+         DH_TEST(names));
