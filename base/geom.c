@@ -4,6 +4,20 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "base/str.h"
+
+bool dh_size_parse(const char *text, struct dh_size *out)
+{
+    struct dh_str s = dh_str_of(text);
+    ptrdiff_t x = dh_str_find(s, "x", 0);
+    int64_t w, h;
+    if (x < 0 || !dh_parse_i64(dh_str_sub(s, 0, (size_t)x), &w) ||
+        !dh_parse_i64(dh_str_sub(s, (size_t)x + 1, s.n), &h) || w < 1 ||
+        h < 1 || w > 32767 || h > 32767)
+        return false;
+    *out = (struct dh_size){ (int)w, (int)h };
+    return true;
+}
 
 bool dh_rect_is_empty(struct dh_rect r)
 {

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/status.h"
+
 struct dh_point {
     int x, y;
 };
@@ -16,6 +18,9 @@ struct dh_size {
 struct dh_rect {
     int x, y, w, h;
 };
+
+/* "WxH" of 1 to 32767 pixels; false: something else. */
+DH_MUST_USE bool dh_size_parse(const char *text, struct dh_size *out);
 
 bool dh_rect_is_empty(struct dh_rect r);
 bool dh_rect_has(struct dh_rect r, struct dh_point p);

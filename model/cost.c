@@ -1,6 +1,8 @@
 // What a token costs by the shapes: m3.md 11.
+#include "base/mem.h"
 #include "model/layer_priv.h"
 #include "model/quant_priv.h"
+#include "vision/patches.h"
 
 struct sum {
     double bytes, flops;
@@ -79,4 +81,32 @@ void dh_model_get_cost(const struct dh_model *m, int64_t context,
     out->prefill_flops = (double)context * linear.flops + head.flops;
     for (int64_t n = 1; n <= context; n++)
         out->prefill_flops += attention(m, (double)n).flops;
+}
+
+double dh_model_get_picture_flops(const struct dh_model *m,
+                                  const struct dh_patches *p)
+{
+    const struct dh_vision_config *v = &m->config.vision;
+    const struct dh_vision_weights *w = &m->weights.vision;
+    struct sum patch = { 0 }, token = { 0 };
+    add_mat(&patch, &w->patch_embedding, 1);
+    for (int i = 0; i < v->num_hidden_layers; i++) {
+        const struct dh_vision_layer_weights *l = &w->layers[i];
+        const struct dh_mat *all[] = { &l->q,   &l->k,   &l->v,
+                                       &l->out, &l->fc1, &l->fc2 };
+        for (size_t j = 0; j < DH_COUNTOF(all); j++)
+            add_mat(&patch, all[j], 1);
+    }
+    add_mat(&patch, &w->linear_1, 1);
+    add_mat(&patch, &w->linear_2, 1);
+    add_mat(&token, &w->merge_1, 1);
+    add_mat(&token, &w->merge_2, 1);
+    double per = (double)p->grid_h * p->grid_w, n = per * p->grid_t;
+    double flops = n * patch.flops + n / v->spatial_merge_size /
+                                         v->spatial_merge_size * token.flops;
+    for (int g = 0; g < p->grid_t; g += v->vision_segment_max_frames) {
+        double seen = per * DH_MIN(v->vision_segment_max_frames, p->grid_t - g);
+        flops += 4.0 * v->hidden_size * seen * seen * v->num_hidden_layers;
+    }
+    return flops;
 }

@@ -13,6 +13,7 @@
 #include "vision/patches.h"
 
 struct dh_model;
+struct dh_patches;
 struct dh_pool;
 
 /* What a caller needs to know of the shapes. */
@@ -74,6 +75,11 @@ struct dh_model_cost {
 };
 void dh_model_get_cost(const struct dh_model *m, int64_t context,
                        struct dh_model_cost *out);
+
+/* The arithmetic of a picture or video in the vision tower and the projector,
+ * counted as there. */
+double dh_model_get_picture_flops(const struct dh_model *m,
+                                  const struct dh_patches *p);
 
 /* How pictures become patches for this checkpoint. */
 const struct dh_patch_rule *dh_model_get_image_rule(const struct dh_model *m);

@@ -18,6 +18,7 @@
 #include "tools/app.h"
 #include "tools/bench_llama.h"
 #include "tools/bench_peak.h"
+#include "tools/bench_picture.h"
 #include "tools/bench_shape.h"
 #include "tools/reads.h"
 
@@ -47,6 +48,10 @@ const struct dh_opt dh_bench_model_opts[] = {
       offsetof(struct dh_bench_model_options, kernels), "NAME",
       "Arithmetic, as of run", 0, 0, NULL },
     DH_READS_OPT(struct dh_bench_model_options, memory),
+    { "picture", 0, DH_OPT_TEXT,
+      offsetof(struct dh_bench_model_options, picture), "WxH",
+      "Look at a screen of this size too, with a model that has vision", 0, 0,
+      NULL },
     { "peer", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, peer),
       "DIR",
       "Folder into which npm installed node-llama-cpp: llama.cpp answers the "
@@ -78,6 +83,8 @@ struct bench {
     double load_s, peer_load_s;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
+    struct dh_bench_picture picture;
+    double picture_s[MAX_ROUNDS];
 };
 
 static double seconds_since(int64_t start)
@@ -135,6 +142,7 @@ static void bench_finish(struct bench *b)
         dh_free(b->rows[i].ours.decode_s);
         dh_free(b->rows[i].peer.decode_s);
     }
+    dh_bench_picture_finish(&b->picture);
     dh_model_destroy(b->model);
     dh_pool_destroy(b->pool);
     dh_free(b);
@@ -264,6 +272,12 @@ static enum dh_status run_rounds(struct bench *b)
             if (st)
                 return st;
         }
+        enum dh_status st =
+            b->o->picture
+                ? dh_bench_picture_run(&b->picture, b->model, &b->picture_s[r])
+                : DH_OK;
+        if (st)
+            return st;
         dh_info("round %d of %d", r + 1, b->rounds);
     }
     return DH_OK;
@@ -350,6 +364,39 @@ static void put_disk(const struct bench *b, struct row *r, struct dh_buf *out)
     dh_buf_putc(out, '\n');
 }
 
+static void put_picture(struct bench *b, struct dh_buf *out)
+{
+    const struct dh_bench_picture *p = &b->picture;
+    char name[40];
+    double s = dh_bench_quantile(b->picture_s, b->rounds, 0.5);
+    double s95 = dh_bench_quantile(b->picture_s, b->rounds, 0.95);
+    snprintf(name, sizeof name, "picture @%dx%d", p->size.w, p->size.h);
+    dh_buf_printf(out, "%-22s %5d %8.1fms %8.1fms %10.1f %7.2fGFL %8.1f\n",
+                  name, b->rounds, s * 1e3, s95 * 1e3, p->tokens / s,
+                  p->flops / 1e9, p->flops / peak_of(b) / s * 100);
+}
+
+static void put_picture_json(struct bench *b, struct dh_buf *out)
+{
+    const struct dh_bench_picture *p = &b->picture;
+    struct dh_json_writer w;
+    dh_jw_init(&w, out);
+    dh_jw_object(&w, NULL);
+    dh_jw_i64(&w, "width", p->size.w);
+    dh_jw_i64(&w, "height", p->size.h);
+    dh_jw_text(&w, "kernels", dh_model_get_info(b->model)->kernels);
+    dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
+    dh_jw_double(&w, "peak_flops", peak_of(b));
+    dh_jw_double(&w, "picture_s",
+                 dh_bench_quantile(b->picture_s, b->rounds, 0.5));
+    dh_jw_double(&w, "picture_p95_s",
+                 dh_bench_quantile(b->picture_s, b->rounds, 0.95));
+    dh_jw_i64(&w, "tokens", p->tokens);
+    dh_jw_double(&w, "flops", p->flops);
+    dh_jw_end_object(&w);
+    dh_buf_putc(out, '\n');
+}
+
 static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
 {
     double peak = peak_of(b);
@@ -423,6 +470,8 @@ static void report(struct bench *b, bool json)
         put_head(b, &out);
     for (int i = 0; i < b->n_rows; i++)
         (json ? put_row_json : put_row)(b, &b->rows[i], &out);
+    if (b->o->picture)
+        (json ? put_picture_json : put_picture)(b, &out);
     if (!json)
         dh_buf_printf(&out, "\npeak memory %.0f MB\n", megabytes_used());
     struct dh_model_reads reads;
@@ -456,6 +505,8 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
     }
     if (!st)
         st = open_model(b);
+    if (!st && o->picture)
+        st = dh_bench_picture_init(&b->picture, b->model, b->pool, o->picture);
     if (!st)
         st = dh_bench_peak_measure(b->pool, &b->peak);
     if (!st)

@@ -15,7 +15,8 @@
 
 struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
-    const char *peer; /* a folder with node-llama-cpp, or NULL */
+    const char *peer;    /* a folder with node-llama-cpp, or NULL */
+    const char *picture; /* WxH, or NULL */
     int decode, threads;
     int64_t memory;
 };

@@ -29,19 +29,6 @@ static const struct dh_opt import_opts[] = {
     { 0 },
 };
 
-static bool parse_size(const char *text, struct dh_size *out)
-{
-    struct dh_str s = dh_str_of(text);
-    ptrdiff_t x = dh_str_find(s, "x", 0);
-    int64_t w, h;
-    if (x < 0 || !dh_parse_i64(dh_str_sub(s, 0, (size_t)x), &w) ||
-        !dh_parse_i64(dh_str_sub(s, (size_t)x + 1, s.n), &h) || w < 1 ||
-        h < 1 || w > 32767 || h > 32767)
-        return false;
-    *out = (struct dh_size){ (int)w, (int)h };
-    return true;
-}
-
 static bool parse_form(const char *name, enum dh_import_form *out)
 {
     for (int i = 0; i < DH_IMPORT_FORMS; i++)
@@ -116,7 +103,7 @@ static int run(int argc, char **argv)
                             "\"%.40s\" is none of agentnet, agentnet-raw, cua, "
                             "osworld",
                             argv[1]);
-    if (o.screen && !parse_size(o.screen, &how.screen))
+    if (o.screen && !dh_size_parse(o.screen, &how.screen))
         return dh_app_usage(&dh_cmd_import,
                             "--screen: a size such as 1920x1080 is expected");
     char *dir = dh_app_session_dir(argv[3]);

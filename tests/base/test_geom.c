@@ -53,5 +53,18 @@ static void test_far_corners_do_not_overflow(void)
     CHECK(dh_rect_is_empty(dh_rect_intersect(all, end)));
 }
 
-DH_TESTS(DH_TEST(edges_belong_as_said), DH_TEST(intersection_and_union),
-         DH_TEST(far_corners_do_not_overflow));
+static void test_a_size_is_read(void)
+{
+    static const char *const wrong[] = { "",     "7",       "x7",   "7x",
+                                         "0x7",  "7x0",     "7x7 ", "7x7x7",
+                                         "-1x7", "32768x1", "7*7" };
+    struct dh_size s;
+    CHECK(dh_size_parse("1024x768", &s));
+    CHECK_INT(s.w, 1024);
+    CHECK_INT(s.h, 768);
+    for (size_t i = 0; i < DH_COUNTOF(wrong); i++)
+        CHECK(!dh_size_parse(wrong[i], &s));
+}
+
+DH_TESTS(DH_TEST(a_size_is_read), DH_TEST(edges_belong_as_said),
+         DH_TEST(intersection_and_union), DH_TEST(far_corners_do_not_overflow));

@@ -259,6 +259,18 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_SAID(&s, 0, " MB a token from the disk, ", "");
     CHECK_SAID(&s, 0, "\nmemory: 16 MiB for weights, ", "");
     said_finish(&s);
+    RUN(&s, "bench", "model", "--model=assets/models/sprout", "--rounds=1",
+        "--contexts=40", "--decode=1", "--picture=120x90", "--json");
+    CHECK_SAID(&s, 0, "\"width\":120,\"height\":90,", "");
+    CHECK_SAID(&s, 0, "\"tokens\":12,", "");
+    CHECK_INT(json_lines(s.out), 2);
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--picture=120x90");
+    CHECK_SAID(&s, 2, "", "no vision");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--model=assets/models/sprout", "--picture=0x9");
+    CHECK_SAID(&s, 2, "", "--picture=0x9: WIDTHxHEIGHT");
+    said_finish(&s);
     RUN(&s, "bench", "model", "--shape=huge");
     CHECK_SAID(&s, 2, "", "there is no shape \"huge\": tiny, mid");
     said_finish(&s);
