@@ -217,6 +217,10 @@ DH_MUST_USE enum dh_status dh_backend_init(struct dh_backend *b,
                                            int max_dim);
 void dh_backend_finish(struct dh_backend *b);
 
+/* Floats of scratch and words of `narrow` that products need. */
+size_t dh_backend_product_floats(void);
+size_t dh_backend_narrow_words(int max_depth);
+
 /* y[m][w->rows] = x[m][w->cols] w^T + bias; bias may be NULL. Rows of x and y
  * are ldx and ldy floats apart. A row of y depends on its row of x alone, to
  * the last bit, whatever m is. */
