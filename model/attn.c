@@ -150,15 +150,16 @@ void dh_attn_run(struct dh_work *w, int layer)
     size_t qs = (size_t)t->num_attention_heads * (size_t)t->head_dim;
     size_t kvs = (size_t)t->num_key_value_heads * (size_t)t->head_dim;
     size_t di = (size_t)t->index_head_dim;
-    dh_backend_matmul(b, w->q, qs, w->norm, hidden, w->n, &a.l->q_proj, NULL);
-    dh_backend_matmul(b, w->k, kvs, w->norm, hidden, w->n, &a.l->k_proj, NULL);
-    dh_backend_matmul(b, w->v, kvs, w->norm, hidden, w->n, &a.l->v_proj, NULL);
-    if (a.sparse) {
-        dh_backend_matmul(b, w->index_q, di * (size_t)t->index_n_heads, w->norm,
-                          hidden, w->n, &a.l->index_q_proj, NULL);
-        dh_backend_matmul(b, w->index_k, di, w->norm, hidden, w->n,
-                          &a.l->index_k_proj, NULL);
-    }
+    const float *x = w->norm;
+    size_t dis = di * (size_t)t->index_n_heads;
+    const struct dh_product in[] = {
+        { w->q, x, NULL, &a.l->q_proj, qs, hidden, w->n },
+        { w->k, x, NULL, &a.l->k_proj, kvs, hidden, w->n },
+        { w->v, x, NULL, &a.l->v_proj, kvs, hidden, w->n },
+        { w->index_q, x, NULL, &a.l->index_q_proj, dis, hidden, w->n },
+        { w->index_k, x, NULL, &a.l->index_k_proj, di, hidden, w->n },
+    };
+    dh_backend_products(b, in, a.sparse ? 5 : 3);
     for (int i = 0; i < w->n; i++) {
         if ((w->from + (size_t)i) % DH_PANEL == 0)
             dh_kvcache_open_panel(&w->cache, layer, w->from + (size_t)i);

@@ -25,8 +25,8 @@ enum dh_status dh_backend_init(struct dh_backend *b, const struct dh_kernels *k,
     b->scratch_floats =
         DH_MAX(dh_backend_attend_floats(max_dim), dh_backend_product_floats());
     b->pack = dh_big_alloc(b->pack_floats * sizeof(float));
-    b->narrow =
-        dh_big_alloc(dh_backend_narrow_words(max_depth) * sizeof(*b->narrow));
+    b->narrow_words = dh_backend_narrow_words(max_depth);
+    b->narrow = dh_big_alloc(b->narrow_words * sizeof(*b->narrow));
     b->scratch =
         dh_big_alloc(b->scratch_floats * (size_t)b->threads * sizeof(float));
     if (b->pack && b->scratch && b->narrow)

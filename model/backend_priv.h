@@ -206,7 +206,8 @@ struct dh_backend {
     float *pack; /* packed panels of weights, or words of them */
     size_t pack_floats;
     uint32_t *narrow; /* a few rows of activations as words */
-    float *scratch;   /* threads pieces of scratch_floats */
+    size_t narrow_words;
+    float *scratch; /* threads pieces of scratch_floats */
     size_t scratch_floats;
 };
 
@@ -227,6 +228,19 @@ size_t dh_backend_narrow_words(int max_depth);
 void dh_backend_matmul(const struct dh_backend *b, float *y, size_t ldy,
                        const float *x, size_t ldx, int m,
                        const struct dh_mat *w, const float *bias);
+
+struct dh_product {
+    float *y;
+    const float *x, *bias;
+    const struct dh_mat *w;
+    size_t ldy, ldx;
+    int m;
+};
+
+/* dh_backend_matmul for each of n, in fewer turns of the threads. None may read
+ * or write what another one writes. */
+void dh_backend_products(const struct dh_backend *b, const struct dh_product *p,
+                         int n);
 
 /* Row by row, rows n floats apart. */
 void dh_backend_rmsnorm(const struct dh_backend *b, float *y, const float *x,

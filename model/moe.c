@@ -3,21 +3,45 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "model/experts_priv.h"
 #include "model/layer_priv.h"
 
-// y[n][hidden] = down(swiglu(gate x, up x)); y may be x.
-static void run_mlp(const struct dh_work *w, float *y, const float *x, int n,
-                    const struct dh_mlp_weights *m)
+// Experts that are computed at once; their tokens fit the buffers of a pass.
+#define AT_ONCE 16
+
+// Rows that go through one expert, or through all there is of a dense layer.
+struct mlp {
+    const struct dh_mlp_weights *m;
+    const float *x; // [n][hidden]
+    float *y;       // [n][hidden]; may be x
+    int n;
+};
+
+// y = down(swiglu(gate x, up x)) for each of them; what they need of w->gate
+// and w->up must be there.
+static void run_mlps(const struct dh_work *w, const struct mlp *all, int count)
 {
     const struct dh_text_config *t = &w->model->config.text;
     const struct dh_backend *b = &w->backend;
-    size_t width = (size_t)m->gate.rows, hidden = (size_t)t->hidden_size;
-    dh_backend_matmul(b, w->gate, width, x, hidden, n, &m->gate, NULL);
-    dh_backend_matmul(b, w->up, width, x, hidden, n, &m->up, NULL);
-    dh_backend_swiglu(b, w->gate, w->gate, w->up, (size_t)n * width,
-                      t->swiglu_alpha, t->swiglu_limit);
-    dh_backend_matmul(b, y, hidden, w->gate, width, n, &m->down, NULL);
+    size_t hidden = (size_t)t->hidden_size, used = 0;
+    struct dh_product in[2 * (AT_ONCE + 1)], out[AT_ONCE + 1];
+    for (int i = 0; i < count; i++) {
+        const struct mlp *e = &all[i];
+        size_t wide = (size_t)e->m->gate.rows;
+        float *gate = w->gate + used, *up = w->up + used;
+        in[2 * i] = (struct dh_product){ gate, e->x,   NULL, &e->m->gate,
+                                         wide, hidden, e->n };
+        in[2 * i + 1] = (struct dh_product){ up,   e->x,   NULL, &e->m->up,
+                                             wide, hidden, e->n };
+        out[i] = (struct dh_product){ e->y,   gate, NULL, &e->m->down,
+                                      hidden, wide, e->n };
+        used += (size_t)e->n * wide;
+    }
+    dh_backend_products(b, in, 2 * count);
+    dh_backend_swiglu(b, w->gate, w->gate, w->up, used, t->swiglu_alpha,
+                      t->swiglu_limit);
+    dh_backend_products(b, out, count);
 }
 
 void dh_moe_pick(float *logits, const float *bias, int n, int k,
@@ -72,21 +96,24 @@ static void choose(struct dh_work *w, int layer)
     }
 }
 
-// The tokens of expert e, gathered row by row; returns their number.
-static int gather(struct dh_work *w, int e)
+// Lists the tokens of expert e behind the first `at`; returns their number.
+static int list(struct dh_work *w, int e, int at)
 {
-    const struct dh_text_config *t = &w->model->config.text;
-    size_t hidden = (size_t)t->hidden_size;
-    int k = t->num_experts_per_tok, n = 0;
+    int k = w->model->config.text.num_experts_per_tok, n = at;
     for (int i = 0; i < w->n * k; i++) {
         if (w->chosen[i] != e)
             continue;
         w->members[n] = i / k;
-        w->member_shares[n] = w->shares[i];
-        memcpy(w->gather + (size_t)n * hidden,
-               w->norm + (size_t)(i / k) * hidden, hidden * sizeof(float));
-        n++;
+        w->member_shares[n++] = w->shares[i];
     }
+    return n - at;
+}
+
+static int count(const struct dh_work *w, int e)
+{
+    int k = w->model->config.text.num_experts_per_tok, n = 0;
+    for (int i = 0; i < w->n * k; i++)
+        n += w->chosen[i] == e;
     return n;
 }
 
@@ -104,52 +131,121 @@ static int list_active(struct dh_work *w)
     return n;
 }
 
-static void run_expert(struct dh_work *w, int e, const struct dh_mlp_weights *m)
+// Experts that are computed at once, and the rows that they work on.
+struct mixture {
+    struct dh_work *w;
+    struct mlp some[AT_ONCE + 1];
+    int n, rows;
+    size_t hidden;
+};
+
+// Numbers of a row that are added up at once.
+#define COLUMNS 64
+
+static void run_gather(void *arg, size_t begin, size_t end, int worker)
 {
-    size_t hidden = (size_t)w->model->config.text.hidden_size;
-    int n = gather(w, e);
-    run_mlp(w, w->gather, w->gather, n, m);
-    for (int i = 0; i < n; i++)
-        w->backend.k->add_scaled(w->routed + (size_t)w->members[i] * hidden,
-                                 w->gather + (size_t)i * hidden,
-                                 w->member_shares[i], hidden);
+    const struct mixture *x = arg;
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        memcpy(x->w->gather + i * x->hidden,
+               x->w->norm + (size_t)x->w->members[i] * x->hidden,
+               x->hidden * sizeof(float));
+}
+
+// Some columns of all rows: those of one token are added in their order.
+static void run_scatter(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct mixture *x = arg;
+    const struct dh_work *w = x->w;
+    size_t from = begin * COLUMNS, n = DH_MIN(end * COLUMNS, x->hidden) - from;
+    (void)worker;
+    for (int i = 0; i < x->rows; i++)
+        w->backend.k->add_scaled(
+            w->routed + (size_t)w->members[i] * x->hidden + from,
+            w->gather + (size_t)i * x->hidden + from, w->member_shares[i], n);
+}
+
+static void run_some(struct mixture *x)
+{
+    struct dh_work *w = x->w;
+    // Less is not worth waking a thread.
+    struct dh_pool *pool = w->n > 16 ? w->backend.pool : NULL;
+    size_t pieces = (x->hidden + COLUMNS - 1) / COLUMNS;
+    dh_pool_run(pool, (size_t)x->rows, 16, run_gather, x);
+    run_mlps(w, x->some, x->n);
+    dh_pool_run(pool, pieces, 1, run_scatter, x);
+    x->n = x->rows = 0;
+}
+
+static void add_expert(struct mixture *x, int e, const struct dh_mlp_weights *m)
+{
+    float *row = x->w->gather + (size_t)x->rows * x->hidden;
+    int n = list(x->w, e, x->rows);
+    x->some[x->n++] = (struct mlp){ m, row, row, n };
+    x->rows += n;
+}
+
+static enum dh_status run_read(struct mixture *x, int layer, int n)
+{
+    struct dh_work *w = x->w;
+    struct dh_experts *from = w->model->experts;
+    const struct dh_mlp_weights *m;
+    dh_experts_begin(from, layer, w->active, n);
+    // The shared one is computed meanwhile.
+    run_mlps(w, &x->some[0], 1);
+    x->n = 0;
+    for (int i = 0; i < n; i++) {
+        enum dh_status st =
+            dh_experts_take(from, layer, w->active + i, n - i, w->cancel, &m);
+        if (st)
+            return st;
+        add_expert(x, w->active[i], m);
+        run_some(x);
+        dh_experts_put(from, layer, w->active[i]);
+    }
+    return DH_OK;
 }
 
 // Experts in rising order, so that every token adds up its own in that order
-// however many tokens a pass has. Where they have to be read, that begins at
-// once, and the shared one is computed meanwhile.
+// however many tokens a pass has, and however many experts are taken at once.
+// Those that have to be read are taken one by one.
 static enum dh_status run_mixture(struct dh_work *w, int layer)
 {
     const struct dh_text_config *t = &w->model->config.text;
     const struct dh_layer_weights *l = &w->model->weights.layers[layer];
-    struct dh_experts *x = w->model->experts;
-    size_t all = (size_t)w->n * (size_t)t->hidden_size;
+    struct mixture x = { .w = w, .n = 1, .hidden = (size_t)t->hidden_size };
+    size_t all = (size_t)w->n * x.hidden;
+    enum dh_status st = DH_OK;
     choose(w, layer);
-    int n = list_active(w);
-    if (x)
-        dh_experts_begin(x, layer, w->active, n);
-    run_mlp(w, w->side, w->norm, w->n, &l->shared);
+    int n = list_active(w), rows = w->n; // of the shared one's buffers too
     memset(w->routed, 0, all * sizeof(float));
-    for (int i = 0; i < n; i++) {
-        int e = w->active[i];
-        const struct dh_mlp_weights *m = &l->experts[e];
-        enum dh_status st = DH_OK;
-        if (x)
-            st = dh_experts_take(x, layer, w->active + i, n - i, w->cancel, &m);
-        if (st)
-            return st;
-        run_expert(w, e, m);
-        if (x)
-            dh_experts_put(x, layer, e);
+    x.some[0] = (struct mlp){ &l->shared, w->norm, w->side, w->n };
+    if (w->model->experts) {
+        st = run_read(&x, layer, n);
+        n = 0;
     }
-    w->backend.k->add_scaled(w->side, w->routed, t->routed_scaling_factor, all);
-    return DH_OK;
+    for (int i = 0; i < n; i++) {
+        int members = count(w, w->active[i]);
+        if (x.n && (x.n > AT_ONCE || rows + members > w->chunk)) {
+            run_some(&x);
+            rows = 0;
+        }
+        add_expert(&x, w->active[i], &l->experts[w->active[i]]);
+        rows += members;
+    }
+    if (n)
+        run_some(&x);
+    if (!st)
+        w->backend.k->add_scaled(w->side, w->routed, t->routed_scaling_factor,
+                                 all);
+    return st;
 }
 
 enum dh_status dh_moe_run(struct dh_work *w, int layer)
 {
+    const struct dh_layer_weights *l = &w->model->weights.layers[layer];
     if (w->model->config.text.layer_moe[layer])
         return run_mixture(w, layer);
-    run_mlp(w, w->side, w->norm, w->n, &w->model->weights.layers[layer].mlp);
+    run_mlps(w, &(struct mlp){ &l->mlp, w->norm, w->side, w->n }, 1);
     return DH_OK;
 }

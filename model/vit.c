@@ -187,9 +187,12 @@ static void attention(struct tower *t, const struct dh_vision_layer_weights *l)
     size_t ld = (size_t)d;
     dh_backend_layernorm(b, t->a, t->h, l->ln1_w, l->ln1_b, n, d,
                          t->v->layer_norm_eps);
-    dh_backend_matmul(b, t->q, ld, t->a, ld, n, &l->q, l->q_b);
-    dh_backend_matmul(b, t->k, ld, t->a, ld, n, &l->k, l->k_b);
-    dh_backend_matmul(b, t->v_rows, ld, t->a, ld, n, &l->v, l->v_b);
+    const struct dh_product in[] = {
+        { t->q, t->a, l->q_b, &l->q, ld, ld, n },
+        { t->k, t->a, l->k_b, &l->k, ld, ld, n },
+        { t->v_rows, t->a, l->v_b, &l->v, ld, ld, n },
+    };
+    dh_backend_products(b, in, (int)DH_COUNTOF(in));
     dh_pool_run(b->pool, (size_t)n, 64, run_layout, t);
     size_t pieces = (size_t)(n + DH_ATTEND_ROWS - 1) / DH_ATTEND_ROWS *
                     (size_t)t->v->num_attention_heads;

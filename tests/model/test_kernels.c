@@ -137,6 +137,51 @@ static void test_products_in_parts(void)
     dh_pool_destroy(pool);
 }
 
+/* Many at once, of few rows and many, small and too large for one turn: as one
+ * by one, to the last bit. */
+static void products_together(const struct dh_kernels *k)
+{
+    enum { COUNT = 60, DEPTH = 2048 };
+    static const enum dh_dtype types[] = { DH_F32, DH_BF16, DH_F16 };
+    static const int rows[] = { 1, 4, 5, 0, 100 };
+    struct dh_pool *pool;
+    struct dh_backend b;
+    struct dh_mat w[COUNT];
+    struct dh_product p[COUNT];
+    float *x = noises((size_t)100 * DEPTH, 1), *alone[COUNT];
+    CHECK_INT(dh_pool_create(&pool, 3), DH_OK);
+    CHECK_INT(dh_backend_init(&b, k, pool, DEPTH, 16), DH_OK);
+    for (int i = 0; i < COUNT; i++) {
+        int m = rows[i % 5], n = i % 7 == 0 ? 600 : 10 + i;
+        int depth = i % 4 == 0 ? DEPTH : 64 + 32 * (i % 3);
+        w[i] = matrix(types[i % 3], n, depth);
+        p[i] = (struct dh_product){
+            noises((size_t)(m + 1) * n, 1), x, i % 2 ? x + 7 : NULL, &w[i], n,
+            i % 5 == 2 ? depth : DEPTH,     m
+        };
+        alone[i] = noises((size_t)(m + 1) * n, 1);
+        memcpy(alone[i], p[i].y, (size_t)(m + 1) * n * sizeof(float));
+        dh_backend_matmul(&b, alone[i], n, x, p[i].ldx, m, &w[i], p[i].bias);
+    }
+    dh_backend_products(&b, p, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        size_t n = (size_t)(p[i].m + 1) * p[i].ldy; // and a row that stays
+        CHECK_MEM(p[i].y, alone[i], n * sizeof(float));
+        free_matrix(&w[i]);
+        dh_big_free(p[i].y);
+        dh_big_free(alone[i]);
+    }
+    dh_big_free(x);
+    dh_backend_finish(&b);
+    dh_pool_destroy(pool);
+}
+
+static void test_products_together(void)
+{
+    products_together(&dh_kernels_ref);
+    each_fast(products_together);
+}
+
 static void rows_like_ref(const struct dh_kernels *k)
 {
     const struct dh_kernels *ref = &dh_kernels_ref;
@@ -306,5 +351,5 @@ static void test_names(void)
 
 DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
          DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
-         DH_TEST(softmax_in_pieces), DH_TEST(softmax_of_rounded_rows),
-         DH_TEST(names));
+         DH_TEST(softmax_in_pieces), DH_TEST(products_together),
+         DH_TEST(softmax_of_rounded_rows), DH_TEST(names));
