@@ -166,13 +166,20 @@ static void score_span_pairs(const struct attend *w, int first, int n)
         .k = (int)words,
         .start = DH_TILE_ZERO,
     };
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i += t.n / DH_PANEL) {
         struct dh_attend_panel p = panel_at(a, first + i);
         t.b = (const uint32_t *)(const void *)keys_of(&a->head, p.panel);
         t.c = w->s + i * DH_PANEL;
+        t.n = DH_PANEL;
+        if (i + 1 < n) {
+            struct dh_attend_panel next = panel_at(a, first + i + 1);
+            t.more = a->head.key_pairs + (size_t)next.panel * DH_PANEL * words;
+            t.n = 2 * DH_PANEL;
+        }
         w->k->pairs->tile(&t);
-        mask_panel(w, p, i * DH_PANEL);
     }
+    for (int i = 0; i < n; i++)
+        mask_panel(w, panel_at(a, first + i), i * DH_PANEL);
 }
 
 static void gather_run_pairs(const struct attend *w, int first, int i, int n)
@@ -190,8 +197,10 @@ static void gather_run_pairs(const struct attend *w, int first, int i, int n)
         .start = DH_TILE_ADD,
     };
     for (int d = 0; d < w->ldo; d += t.n) {
-        t.n = DH_MIN(DH_PANEL, w->ldo - d);
+        t.n = w->ldo - d < 2 * DH_PANEL ? DH_MIN(DH_PANEL, w->ldo - d)
+                                        : 2 * DH_PANEL;
         t.b = values + d;
+        t.more = t.b + DH_PANEL;
         t.c = w->o + d;
         w->k->pairs->tile(&t);
     }

@@ -46,10 +46,11 @@ struct dh_tile {
 /*
  * Products of bfloat16 numbers. Two that follow each other in the sum are one
  * word, the first in its low half; `k`, lda and ldb count words. Each element
- * is summed pair by pair, whatever m and n are; n is 1..DH_PANEL.
+ * is summed pair by pair, whatever m and n are; n is 1..DH_PANEL, or twice
+ * that, of which the second half lies at `more` as the first one at b.
  */
 struct dh_tile_pairs {
-    const uint32_t *a, *b;
+    const uint32_t *a, *b, *more;
     const float *bias;
     float *c;
     size_t lda, ldb, ldc;

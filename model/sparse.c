@@ -60,6 +60,18 @@ struct rows {
     uint32_t q[DH_TILE_ROWS * DH_PAIRS_MAX_DIM / 2];
 };
 
+// Four at a time, so that none waits for the one before it.
+static float best_of_panel(const float *scores, float best)
+{
+    float four[4] = { best, best, best, best };
+    for (int i = 0; i < DH_PANEL; i += 4)
+        for (int j = 0; j < 4; j++)
+            four[j] = scores[i + j] > four[j] ? scores[i + j] : four[j];
+    for (int j = 1; j < 4; j++)
+        four[0] = four[j] > four[0] ? four[j] : four[0];
+    return four[0];
+}
+
 // Largest score of every block that row r may see, from one panel's scores.
 static void reduce_panel(const struct select *s, const float *scores,
                          size_t panel, size_t position, float *maxima)
@@ -69,6 +81,10 @@ static void reduce_panel(const struct select *s, const float *scores,
     size_t end = DH_MIN(first + DH_PANEL, position + 1);
     for (size_t key = first; key < end;) {
         size_t b = key / size, stop = DH_MIN((b + 1) * size, end);
+        if (stop - key == DH_PANEL) {
+            maxima[b] = best_of_panel(scores, maxima[b]);
+            return;
+        }
         float best = maxima[b];
         for (; key < stop; key++) {
             float v = scores[key - first];

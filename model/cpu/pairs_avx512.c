@@ -109,8 +109,8 @@ INLINE vec start_of(const struct dh_tile_pairs *t, const float *c, int col,
 INLINE void tile_rows(const struct dh_tile_pairs *t, const int m, const int nv,
                       int row)
 {
-    vec acc[TILE_MAX][2];
-    __mmask16 lanes[2] = { 0xffff, 0xffff };
+    vec acc[TILE_MAX][4];
+    __mmask16 lanes[4] = { 0xffff, 0xffff, 0xffff, 0xffff };
     lanes[nv - 1] = (__mmask16)(0xffff >> (nv * W - t->n));
     float *c = t->c + (size_t)row * t->ldc;
 #    pragma GCC unroll 16
@@ -119,13 +119,13 @@ INLINE void tile_rows(const struct dh_tile_pairs *t, const int m, const int nv,
         for (int v = 0; v < nv; v++)
             acc[i][v] =
                 start_of(t, c + (size_t)i * t->ldc + v * W, v * W, lanes[v]);
-    const uint32_t *a = t->a + (size_t)row * t->lda, *b = t->b;
+    const uint32_t *a = t->a + (size_t)row * t->lda, *b = t->b, *more = t->more;
     size_t lda = t->lda, ldb = t->ldb;
     for (int k = 0; k < t->k; k++) {
-        vec w[2];
+        vec w[4];
 #    pragma GCC unroll 16
         for (int v = 0; v < nv; v++)
-            w[v] = load_bits(b + v * W);
+            w[v] = load_bits(v < 2 ? b + v * W : more + (v - 2) * W);
 #    pragma GCC unroll 16
         for (int i = 0; i < m; i++) {
             vec x = word_of(a + (size_t)i * lda);
@@ -135,6 +135,7 @@ INLINE void tile_rows(const struct dh_tile_pairs *t, const int m, const int nv,
         }
         a++;
         b += ldb;
+        more += nv > 2 ? ldb : 0;
     }
 #    pragma GCC unroll 16
     for (int i = 0; i < m; i++)
@@ -146,21 +147,54 @@ INLINE void tile_rows(const struct dh_tile_pairs *t, const int m, const int nv,
 
 INLINE void tile_some(const struct dh_tile_pairs *t, const int m, int row)
 {
-    if (t->n > W)
+    if (t->n > DH_PANEL)
+        tile_rows(t, m, 4, row);
+    else if (t->n > W)
         tile_rows(t, m, 2, row);
     else
         tile_rows(t, m, 1, row);
 }
 
+INLINE void tile_halves(const struct dh_tile_pairs *t, const int m, int row)
+{
+    struct dh_tile_pairs half = *t;
+    half.n = DH_PANEL;
+    tile_rows(&half, m, 2, row);
+    half.b = t->more;
+    half.c += DH_PANEL;
+    half.bias += t->start == DH_TILE_BIAS ? DH_PANEL : 0;
+    tile_rows(&half, m, 2, row);
+}
+
+// A multiply-add takes six cycles and two begin in each: fewer than twelve sums
+// leave the units idle. Of few rows, all columns are summed at once; of many
+// the registers hold one half's sums.
 static void tile(const struct dh_tile_pairs *t)
 {
-    int row = 0;
-    for (; row + TILE_MAX <= t->m; row += TILE_MAX)
-        tile_some(t, TILE_MAX, row);
-    for (; row + 4 <= t->m; row += 4)
-        tile_some(t, 4, row);
-    for (; row < t->m; row++)
-        tile_some(t, 1, row);
+    for (int row = 0, rest = t->m; rest > 0; rest = t->m - row) {
+        if (rest >= TILE_MAX && rest != 16) {
+            if (t->n > DH_PANEL)
+                tile_halves(t, TILE_MAX, row);
+            else
+                tile_some(t, TILE_MAX, row);
+            row += TILE_MAX;
+        } else if (rest >= 8) {
+            if (t->n > DH_PANEL)
+                tile_halves(t, 8, row);
+            else
+                tile_some(t, 8, row);
+            row += 8;
+        } else if (rest >= 4) {
+            tile_some(t, 4, row);
+            row += 4;
+        } else if (rest >= 2) {
+            tile_some(t, 2, row);
+            row += 2;
+        } else {
+            tile_some(t, 1, row);
+            row++;
+        }
+    }
 }
 
 static const uint8_t *row_of(const struct dh_mat *w, int row)

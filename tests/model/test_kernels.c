@@ -337,6 +337,60 @@ static void softens_rounded(const struct dh_kernels *k)
     }
 }
 
+/* Both halves at once are what they are one by one, and what plain sums are,
+ * for every number of rows. */
+static void halves_together(const struct dh_kernels *k)
+{
+    enum { DEPTH = 21, MOST = 30, LD = 2 * DH_PANEL + 3 };
+    uint32_t a[MOST * DEPTH], b[DEPTH * DH_PANEL], more[DEPTH * DH_PANEL];
+    float c[MOST * LD], want[MOST * LD], bias[2 * DH_PANEL];
+    if (!k->pairs)
+        return;
+    for (size_t i = 0; i < DH_COUNTOF(a); i++)
+        a[i] = dh_f32_to_bf16(noise(1)) | (uint32_t)0x3f80 << 16;
+    for (size_t i = 0; i < DH_COUNTOF(b); i++) {
+        b[i] = dh_f32_to_bf16(noise(1));
+        more[i] = dh_f32_to_bf16(noise(1)) | (uint32_t)0x4000 << 16;
+    }
+    for (size_t i = 0; i < DH_COUNTOF(bias); i++)
+        bias[i] = noise(1);
+    for (int m = 1; m <= MOST; m++) {
+        for (int start = 0; start < 3; start++) {
+            struct dh_tile_pairs t = { a,        b,
+                                       more,     bias,
+                                       c,        DEPTH,
+                                       DH_PANEL, LD,
+                                       m,        2 * DH_PANEL,
+                                       DEPTH,    (enum dh_tile_start)start };
+            for (size_t i = 0; i < DH_COUNTOF(c); i++)
+                c[i] = want[i] = noise(1);
+            k->pairs->tile(&t);
+            t.n = DH_PANEL;
+            t.c = want;
+            k->pairs->tile(&t);
+            t.b = more;
+            t.c += DH_PANEL;
+            t.bias += DH_PANEL;
+            k->pairs->tile(&t);
+            CHECK_MEM(c, want, sizeof(c));
+        }
+    }
+    double sum = (double)bias[DH_PANEL + 1];
+    for (int d = 0; d < DEPTH; d++)
+        sum += 2 + (double)dh_bf16_to_f32((uint16_t)a[d]) *
+                       (double)dh_bf16_to_f32((uint16_t)more[d * DH_PANEL + 1]);
+    struct dh_tile_pairs t = { a,     b,           more, bias, c,
+                               DEPTH, DH_PANEL,    LD,   1,    2 * DH_PANEL,
+                               DEPTH, DH_TILE_BIAS };
+    k->pairs->tile(&t);
+    CHECK_NEAR((double)c[DH_PANEL + 1], sum, 1e-4);
+}
+
+static void test_halves_together(void)
+{
+    each_fast(halves_together);
+}
+
 static void test_softmax_of_rounded_rows(void)
 {
     each_fast(softens_rounded);
@@ -351,5 +405,6 @@ static void test_names(void)
 
 DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
          DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
-         DH_TEST(softmax_in_pieces), DH_TEST(products_together),
-         DH_TEST(softmax_of_rounded_rows), DH_TEST(names));
+         DH_TEST(softmax_in_pieces), DH_TEST(halves_together),
+         DH_TEST(products_together), DH_TEST(softmax_of_rounded_rows),
+         DH_TEST(names));
