@@ -73,6 +73,7 @@ $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
 $(B)/model/cpu/pairs_avx512.o $(B)/model/cpu/mxfp8_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
 $(B)/model/cpu/ints_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512vnni)
+$(B)/model/cpu/ints_vnni_avx2.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavxvnni)
 # Loops that are plain C and become vectors.
 ifeq ($(MODE),release)
 $(B)/vision/match_bound.o $(B)/vision/match_avx2.o: ISA += -O3

@@ -186,13 +186,15 @@ struct dh_kernels {
 };
 
 extern const struct dh_kernels dh_kernels_ref;
-extern const struct dh_kernels dh_kernels_avx2;       /* x86-64 only */
-extern const struct dh_kernels dh_kernels_avx512;     /* x86-64 only */
-extern const struct dh_kernels dh_kernels_avx512bf16; /* likewise */
-extern const struct dh_pairs dh_pairs_avx512;         /* likewise */
-void dh_pairs_dot_mxfp8(const struct dh_dot *d, const uint32_t *x, size_t ldx);
-extern const struct dh_ints dh_ints_avx512; /* likewise */
 extern const struct dh_ints dh_ints_ref;
+/* x86-64 only */
+extern const struct dh_kernels dh_kernels_avx2, dh_kernels_avx2int8;
+extern const struct dh_kernels dh_kernels_avxvnni;
+extern const struct dh_kernels dh_kernels_avx512, dh_kernels_avx512vnni;
+extern const struct dh_kernels dh_kernels_avx512bf16;
+extern const struct dh_pairs dh_pairs_avx512;
+extern const struct dh_ints dh_ints_avx2, dh_ints_vnni_avx2, dh_ints_avx512;
+void dh_pairs_dot_mxfp8(const struct dh_dot *d, const uint32_t *x, size_t ldx);
 
 /* By name; NULL or "auto": the fastest that this machine has; "float32": the
  * fastest that rounds nothing. NULL where the name is unknown or the machine

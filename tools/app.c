@@ -66,7 +66,8 @@ const struct dh_opt dh_model_opt_table[] = {
     { "kernels", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, kernels),
       "NAME",
       "Arithmetic: auto (the fastest), float32 (rounds no activation to "
-      "bfloat16), or ref, avx2, avx512, avx512bf16",
+      "bfloat16), or ref, avx2, avx2int8, avxvnni, avx512, "
+      "avx512vnni, avx512bf16",
       0, 0, NULL },
     DH_READS_OPT(struct dh_model_opts, memory),
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",

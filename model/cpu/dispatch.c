@@ -16,6 +16,8 @@ static bool always(void)
 }
 
 #if defined(__x86_64__)
+#    include <cpuid.h>
+
 static bool has_avx512(void)
 {
     return __builtin_cpu_supports("avx512f") &&
@@ -24,11 +26,15 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512dq");
 }
 
+static bool has_avx512vnni(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
 static bool has_avx512bf16(void)
 {
     // Every processor with BF16 has VNNI.
-    return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-           __builtin_cpu_supports("avx512vnni");
+    return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 }
 
 static bool has_avx2(void)
@@ -36,12 +42,22 @@ static bool has_avx2(void)
     // Every processor with AVX2 has F16C, which clang cannot ask for by name.
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
+
+static bool has_avxvnni(void)
+{
+    unsigned a = 0, b, c, d;
+    // Compilers that know it cannot all ask for it by name.
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
 #endif
 
 static const struct choice choices[] = {
 #if defined(__x86_64__)
     { &dh_kernels_avx512bf16, has_avx512bf16 },
+    { &dh_kernels_avx512vnni, has_avx512vnni },
+    { &dh_kernels_avxvnni, has_avxvnni },
     { &dh_kernels_avx512, has_avx512 },
+    { &dh_kernels_avx2int8, has_avx2 },
     { &dh_kernels_avx2, has_avx2 },
 #endif
     { &dh_kernels_ref, always },

@@ -95,21 +95,19 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 // After the intrinsics.
 #    include "model/cpu/expand_priv.h"
 
-const struct dh_kernels dh_kernels_avx2 = {
-    .name = "avx2",
-    .tile = tile,
-    .pack = pack,
-    .dot = dot,
-    .expand = expand,
-    .soften = soften,
-    .scale = scale,
-    .add_scaled = add_scaled,
-    .rmsnorm = rmsnorm,
-    .layernorm = layernorm,
-    .gelu = gelu,
-    .swiglu = swiglu,
-    .rope = rope,
-};
+#    define ALL_IN_FLOAT32                                          \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,   \
+        .expand = expand, .scale = scale, .add_scaled = add_scaled, \
+        .rmsnorm = rmsnorm, .layernorm = layernorm, .gelu = gelu,   \
+        .swiglu = swiglu, .rope = rope
+
+const struct dh_kernels dh_kernels_avx2 = { .name = "avx2", ALL_IN_FLOAT32 };
+const struct dh_kernels dh_kernels_avx2int8 = { .name = "avx2int8",
+                                                ALL_IN_FLOAT32,
+                                                .ints = &dh_ints_avx2 };
+const struct dh_kernels dh_kernels_avxvnni = { .name = "avxvnni",
+                                               ALL_IN_FLOAT32,
+                                               .ints = &dh_ints_vnni_avx2 };
 
 #else
 typedef int dh_kernels_avx2_unused;

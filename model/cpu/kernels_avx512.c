@@ -20,6 +20,9 @@
 
 const struct dh_kernels dh_kernels_avx512 = { .name = "avx512",
                                               ALL_IN_FLOAT32 };
+const struct dh_kernels dh_kernels_avx512vnni = { .name = "avx512vnni",
+                                                  ALL_IN_FLOAT32,
+                                                  .ints = &dh_ints_avx512 };
 const struct dh_kernels dh_kernels_avx512bf16 = { .name = "avx512bf16",
                                                   ALL_IN_FLOAT32,
                                                   .pairs = &dh_pairs_avx512,
