@@ -71,7 +71,7 @@ all: $(B)/deskhand
 
 $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16c)
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
-$(B)/model/cpu/pairs_avx512.o $(B)/model/cpu/mxfp8_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
+$(B)/model/cpu/pairs_avx512.o $(B)/model/cpu/mxfp8_avx512.o $(B)/model/cpu/blocks_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
 $(B)/model/cpu/ints_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512vnni)
 $(B)/model/cpu/ints_vnni_avx2.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavxvnni)
 # Loops that are plain C and become vectors.

@@ -195,6 +195,9 @@ extern const struct dh_kernels dh_kernels_avx512bf16;
 extern const struct dh_pairs dh_pairs_avx512;
 extern const struct dh_ints dh_ints_avx2, dh_ints_vnni_avx2, dh_ints_avx512;
 void dh_pairs_dot_mxfp8(const struct dh_dot *d, const uint32_t *x, size_t ldx);
+/* `expand` of struct dh_pairs for some types; false: not for this one. */
+bool dh_pairs_expand_blocks(uint16_t *out, const struct dh_mat *w, int row,
+                            int k0, int n);
 
 /* By name; NULL or "auto": the fastest that this machine has; "float32": the
  * fastest that rounds nothing. NULL where the name is unknown or the machine

@@ -378,6 +378,8 @@ static void expand(uint16_t *out, const struct dh_mat *w, int row, int k0,
                      w->scales + at / DH_QUANT_MX_BLOCK, n);
         return;
     }
+    if (dh_pairs_expand_blocks(out, w, row, k0, n))
+        return;
     float wide[256];
     for (int i = 0; i < n; i += 256) {
         int some = n - i < 256 ? n - i : 256;
