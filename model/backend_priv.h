@@ -187,6 +187,7 @@ struct dh_kernels {
 
 extern const struct dh_kernels dh_kernels_ref;
 extern const struct dh_ints dh_ints_ref;
+extern const struct dh_kernels dh_kernels_neon; /* 64-bit ARM only */
 /* x86-64 only */
 extern const struct dh_kernels dh_kernels_avx2, dh_kernels_avx2int8;
 extern const struct dh_kernels dh_kernels_avxvnni;

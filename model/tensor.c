@@ -11,6 +11,35 @@
 #define DH_LOG_TAG "tensor"
 #include "base/log.h"
 
+static const struct {
+    const char *name;
+    size_t block, bytes;
+} dtypes[DH_DTYPE_COUNT] = {
+    [DH_F32] = { "F32", 1, 4 },         [DH_F16] = { "F16", 1, 2 },
+    [DH_BF16] = { "BF16", 1, 2 },       [DH_F8_E4M3] = { "F8_E4M3", 1, 1 },
+    [DH_F8_E8M0] = { "F8_E8M0", 1, 1 }, [DH_U8] = { "U8", 1, 1 },
+    [DH_I8] = { "I8", 1, 1 },           [DH_I32] = { "I32", 1, 4 },
+    [DH_I64] = { "I64", 1, 8 },         [DH_Q8_0] = { "Q8_0", 32, 34 },
+    [DH_Q4_0] = { "Q4_0", 32, 18 },     [DH_Q4_K] = { "Q4_K", 256, 144 },
+    [DH_Q5_K] = { "Q5_K", 256, 176 },   [DH_Q6_K] = { "Q6_K", 256, 210 },
+    [DH_MXFP4] = { "MXFP4", 32, 17 },   [DH_NVFP4] = { "NVFP4", 16, 8 },
+};
+
+const char *dh_dtype_name(enum dh_dtype t)
+{
+    return dtypes[t].name;
+}
+
+size_t dh_dtype_bytes(enum dh_dtype t)
+{
+    return dtypes[t].bytes;
+}
+
+size_t dh_dtype_block(enum dh_dtype t)
+{
+    return dtypes[t].block;
+}
+
 float dh_f16_to_f32(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16;

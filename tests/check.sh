@@ -5,7 +5,7 @@
 # behaviour sanitizers, the thread sanitizer, a short fuzz, and the demo.
 # The last line is "N passed, N failed"; exit 1 where one failed.
 #   FUZZ_SECONDS=N  how long each fuzz target runs (10)
-#   STAGES="..."    only these: gates release asan tsan fuzz demo
+#   STAGES="..."    only these: gates release asan tsan fuzz demo; also arm
 set -u
 
 cd "$(dirname "$0")/.." || exit 2
@@ -175,6 +175,14 @@ stage_tsan() {
     # Where the model has threads; the rest of it only takes long here.
     tsan 'threads test_kernels' model
     tsan 'test_loop test_record a_policy_in' agent
+}
+
+stage_arm() {
+    if tests/aarch64.sh --can; then
+        count 'tests of the kernels for ARM' tests/aarch64.sh
+    else
+        skipped=$((skipped + 1))
+    fi
 }
 
 stage_fuzz() {

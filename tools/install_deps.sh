@@ -6,6 +6,7 @@
 #   --tasks also the programs of assets/tasks
 #   --bench also the programs that bench-io compares with, likewise
 #   --replay also the programs of tests/x11/replay_table.sh, likewise
+#   --arm   also a compiler and an emulator of 64-bit ARM (tests/aarch64.sh)
 #   --clients also node and npm, for the packages that talk to the server; the
 #           tests of those are left out without them, and npm is 400 packages
 #
@@ -32,6 +33,7 @@ tasks="$demo yad featherpad pcmanfm x11-apps obconf lxappearance
     chromium xdg-utils libglib2.0-bin"
 fuzz='clang libclang-rt-14-dev'
 clients='nodejs npm'
+arm='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user'
 bench='xvfb xterm zenity xdotool scrot maim imagemagick ffmpeg'
 replay='xvfb openbox xdotool xclip dbus-x11 at-spi2-core x11-utils x11-apps
     x11-xserver-utils xfonts-base fonts-noto-core cnee xterm zenity mousepad
@@ -43,7 +45,7 @@ for arg in "$@"; do
     case $arg in
     --demo) want="$want $demo" ;;
     --tasks) want="$want $tasks" ;;
-    --fuzz|--bench|--replay|--clients) optional="$optional ${arg#--}" ;;
+    --fuzz|--bench|--replay|--clients|--arm) optional="$optional ${arg#--}" ;;
     *) echo "install_deps.sh: unknown option $arg" >&2; exit 2 ;;
     esac
 done

@@ -59,6 +59,8 @@ static const struct choice choices[] = {
     { &dh_kernels_avx512, has_avx512 },
     { &dh_kernels_avx2int8, has_avx2 },
     { &dh_kernels_avx2, has_avx2 },
+#elif defined(__aarch64__)
+    { &dh_kernels_neon, always },
 #endif
     { &dh_kernels_ref, always },
 };

@@ -7,7 +7,7 @@
 #include "model/backend_priv.h"
 #include "model/tensor_priv.h"
 #include "tests/dh_test.h"
-#include "tests/model/tiny.h"
+#include "tests/model/diff.h"
 
 static struct dh_rng rng = { { 1, 2, 3, 4 } };
 
@@ -29,7 +29,8 @@ static float *noises(size_t n, float by)
 static void each_fast(void (*fn)(const struct dh_kernels *k))
 {
     static const char *const names[] = { "avx2",   "avx2int8",   "avxvnni",
-                                         "avx512", "avx512vnni", "avx512bf16" };
+                                         "avx512", "avx512vnni", "avx512bf16",
+                                         "neon" };
     int n = 0;
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
         const struct dh_kernels *k = dh_kernels_find(names[i]);

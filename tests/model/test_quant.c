@@ -9,7 +9,7 @@
 #include "model/backend_priv.h"
 #include "model/tensor_priv.h"
 #include "tests/dh_test.h"
-#include "tests/model/tiny.h"
+#include "tests/model/diff.h"
 
 static struct dh_rng rng = { { 5, 6, 7, 8 } };
 
@@ -89,9 +89,9 @@ static float *noises(size_t n)
 // Every set of this machine; the reference with whole numbers is one of them.
 static void each_set(void (*fn)(const struct dh_kernels *k))
 {
-    static const char *const names[] = { "ref",       "avx2",   "avx2int8",
-                                         "avxvnni",   "avx512", "avx512vnni",
-                                         "avx512bf16" };
+    static const char *const names[] = { "ref",        "avx2",   "avx2int8",
+                                         "avxvnni",    "avx512", "avx512vnni",
+                                         "avx512bf16", "neon" };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
     fn(&whole);

@@ -99,27 +99,3 @@ void dh_tiny_patches(unsigned seed, int t, int h, int w, struct dh_patches *out)
     for (size_t i = 0; i < n; i++)
         out->rows[i] = (float)(dh_rng_unit(&rng) * 4 - 2);
 }
-
-double dh_max_diff(const float *a, const float *b, size_t n)
-{
-    double most = 0;
-    for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)a[i] - (double)b[i]);
-        most = d > most || isnan(d) ? d : most;
-        if (isnan(d))
-            return (double)INFINITY;
-    }
-    return most;
-}
-
-double dh_max_diff_d(const float *a, const double *b, size_t n)
-{
-    double most = 0;
-    for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)a[i] - b[i]);
-        if (isnan(d))
-            return (double)INFINITY;
-        most = d > most ? d : most;
-    }
-    return most;
-}

@@ -7,6 +7,7 @@
 
 #include "model/session_priv.h"
 #include "tests/model/checkpoint.h"
+#include "tests/model/diff.h"
 #include "vision/patches.h"
 
 struct dh_tiny {
@@ -46,8 +47,5 @@ void dh_tiny_ids(unsigned seed, int32_t *ids, size_t n);
 /* Patches of noise. */
 void dh_tiny_patches(unsigned seed, int t, int h, int w,
                      struct dh_patches *out);
-
-double dh_max_diff(const float *a, const float *b, size_t n);
-double dh_max_diff_d(const float *a, const double *b, size_t n);
 
 #endif
