@@ -13,7 +13,6 @@
 #define DH_LOG_TAG "bench"
 #include "base/log.h"
 
-#define LIMIT_NS  ((int64_t)1800 * 1000000000)
 #define LINE_SIZE 262144
 
 // Arguments: folder, model, context, decode, threads. Prints a line of JSON.
@@ -90,15 +89,18 @@ enum dh_status dh_bench_llama_run(const struct dh_bench_llama *l, int context,
         dh_error("no pipe for node");
         return DH_ERR_IO;
     }
-    int64_t until = dh_now_ns() + LIMIT_NS;
+    int64_t until = dh_now_ns() + (int64_t)l->seconds * 1000000000;
     enum dh_status st =
         dh_bench_proc_start(&pid, argv, pipes[1], STDERR_FILENO, -1);
     close(pipes[1]);
     char *line = dh_zalloc(LINE_SIZE);
     if (!st && !dh_bench_proc_line(pipes[0], line, LINE_SIZE, until,
                                    dh_app_cancel())) {
-        dh_error("node-llama-cpp in %s ended without a word", l->folder);
-        st = dh_cancel_is_set(dh_app_cancel()) ? DH_ERR_CANCELLED : DH_ERR_IO;
+        st = dh_cancel_is_set(dh_app_cancel()) ? DH_ERR_CANCELLED
+             : dh_now_ns() >= until            ? DH_ERR_TIMEOUT
+                                               : DH_ERR_IO;
+        if (st == DH_ERR_IO)
+            dh_error("node-llama-cpp in %s ended without a word", l->folder);
     }
     if (!st)
         st = read_answer(line, decode, load_s, prefill_s, decode_s, n_decode);

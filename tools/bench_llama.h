@@ -11,6 +11,7 @@ struct dh_bench_llama {
     const char *folder; /* that has node_modules/node-llama-cpp */
     const char *model;  /* a GGUF file */
     int threads;
+    int seconds; /* for all of it; then it is ended: DH_ERR_TIMEOUT */
 };
 
 /*

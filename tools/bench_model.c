@@ -57,6 +57,10 @@ const struct dh_opt dh_bench_model_opts[] = {
       "Folder into which npm installed node-llama-cpp: llama.cpp answers the "
       "same in turns, for which --model has to be a .gguf file",
       0, 0, NULL },
+    { "peer-seconds", 0, DH_OPT_INT,
+      offsetof(struct dh_bench_model_options, peer_seconds), "S",
+      "End llama.cpp where one prompt takes longer (default: 1800)", 1, 86400,
+      NULL },
     { 0 },
 };
 
@@ -72,6 +76,7 @@ struct row {
     int context;
     struct dh_model_cost cost;
     struct times ours, peer;
+    bool peer_late; // it was ended; it is not asked again
 };
 
 struct bench {
@@ -220,12 +225,19 @@ static enum dh_status peer_round(struct bench *b, struct row *row)
 {
     struct dh_bench_llama l = { .folder = b->o->peer,
                                 .model = b->o->model,
-                                .threads = dh_pool_threads(b->pool) };
+                                .threads = dh_pool_threads(b->pool),
+                                .seconds = b->o->peer_seconds };
     struct times *t = &row->peer;
     int n;
+    if (row->peer_late)
+        return DH_OK;
     enum dh_status st = dh_bench_llama_run(
         &l, row->context, b->o->decode, &b->peer_load_s,
         &t->prefill_s[t->n_prefill], t->decode_s + t->n_decode, &n);
+    if (st == DH_ERR_TIMEOUT) {
+        row->peer_late = true;
+        return DH_OK;
+    }
     if (!st) {
         t->n_prefill++;
         t->n_decode += n;
@@ -405,6 +417,9 @@ static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
     double decode = bytes / b->peak.read_bytes;
     put_times(&r->ours, r->context, prefill, decode, "", &r->cost, out);
     put_disk(b, r, out);
+    if (r->peer_late)
+        dh_buf_printf(out, "llama.cpp @%d: ended after %d s\n", r->context,
+                      b->o->peer_seconds);
     if (!r->peer.n_decode)
         return;
     put_times(&r->peer, r->context, prefill, decode, "llama.cpp ", &r->cost,
@@ -449,6 +464,8 @@ static void put_row_json(const struct bench *b, struct row *r,
                      t->n_decode ? (double)t->read_bytes / t->n_decode : 0);
         dh_reads_put(&w, &reads);
     }
+    if (r->peer_late)
+        dh_jw_i64(&w, "llama_ended_after_s", b->o->peer_seconds);
     if (r->peer.n_decode) {
         dh_jw_double(
             &w, "llama_prefill_s",
@@ -477,7 +494,7 @@ static void report(struct bench *b, bool json)
     struct dh_model_reads reads;
     if (!json && dh_model_get_reads(b->model, &reads))
         dh_reads_text(&out, &reads);
-    if (!json && b->o->peer)
+    if (!json && b->peer_load_s > 0)
         dh_buf_printf(&out,
                       "llama.cpp through node, loaded in %.1f ms; %% is of the "
                       "same limits\n",

@@ -17,12 +17,12 @@ struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
     const char *peer;    /* a folder with node-llama-cpp, or NULL */
     const char *picture; /* WxH, or NULL */
-    int decode, threads;
+    int decode, threads, peer_seconds;
     int64_t memory;
 };
 
 #define DH_BENCH_MODEL_DEFAULTS \
-    ((struct dh_bench_model_options){ .decode = 32 })
+    ((struct dh_bench_model_options){ .decode = 32, .peer_seconds = 1800 })
 
 extern const struct dh_opt dh_bench_model_opts[];
 

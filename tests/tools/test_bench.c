@@ -14,6 +14,7 @@
 #include "tests/capture/server.h"
 #include "tests/dh_test.h"
 #include "tests/tools/program.h"
+#include "tools/bench_proc.h"
 
 // The server of with_xvfb.sh, whose other programs a test would not disturb.
 static const char *display(void)
@@ -279,7 +280,40 @@ static void test_a_model_is_measured_against_the_limits(void)
     said_finish(&s);
 }
 
-DH_TESTS(DH_TEST(a_stage_prints_rows_and_goals),
+// A package that never answers, by the name of the peer's.
+static void test_a_peer_that_takes_long_is_ended(void)
+{
+    static const char js[] =
+        "export const LlamaLogLevel = {};\n"
+        "export const getLlama = () => new Promise(() => setTimeout("
+        "() => {}, 60000));\n";
+    static const char package[] = "{\"type\":\"module\"}";
+    char *dir = dh_test_path("peer/node_modules/node-llama-cpp/dist");
+    char *file = dh_test_path("peer/node_modules/node-llama-cpp/dist/index.js");
+    char *json = dh_test_path("peer/node_modules/node-llama-cpp/package.json");
+    char *peer = dh_test_path("peer"), *model = dh_test_path("sprout.gguf");
+    struct said s;
+    if (!dh_bench_proc_exists("node"))
+        dh_test_skip("there is no node here");
+    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
+    CHECK_INT(dh_file_write(file, js, sizeof js - 1), DH_OK);
+    CHECK_INT(dh_file_write(json, package, sizeof package - 1), DH_OK);
+    RUN(&s, "quantize", "assets/models/sprout", model, "--to", "q4_0");
+    CHECK_SAID(&s, 0, NULL, NULL);
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--model", model, "--contexts=8", "--decode=1",
+        "--rounds=2", "--peer", peer, "--peer-seconds=1");
+    CHECK_SAID(&s, 0, "\nllama.cpp @8: ended after 1 s\n", NULL);
+    said_finish(&s);
+    dh_free(dir);
+    dh_free(file);
+    dh_free(json);
+    dh_free(peer);
+    dh_free(model);
+}
+
+DH_TESTS(DH_TEST(a_peer_that_takes_long_is_ended),
+         DH_TEST(a_stage_prints_rows_and_goals),
          DH_TEST(a_model_is_measured_against_the_limits),
          DH_TEST(json_has_a_line_for_each_row_and_goal),
          DH_TEST(a_films_cost_is_measured), DH_TEST(clicks_arrive_in_the_bench),
