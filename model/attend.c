@@ -173,7 +173,8 @@ static void score_span_pairs(const struct attend *w, int first, int n)
         t.n = DH_PANEL;
         if (i + 1 < n) {
             struct dh_attend_panel next = panel_at(a, first + i + 1);
-            t.more = a->head.key_pairs + (size_t)next.panel * DH_PANEL * words;
+            t.more =
+                (const uint32_t *)(const void *)keys_of(&a->head, next.panel);
             t.n = 2 * DH_PANEL;
         }
         w->k->pairs->tile(&t);
