@@ -218,6 +218,13 @@ enum dh_status dh_box_call(struct dh_box *b, int (*fn)(void), int seconds,
                exit_status);
 }
 
+enum dh_status dh_box_start(struct dh_box *b, const char *command, int in,
+                            int out)
+{
+    struct dh_box_ask a = { 0 };
+    return ask(b, a, command, out, in);
+}
+
 void dh_box_quote(struct dh_buf *out, const char *text)
 {
     dh_buf_putc(out, '\'');

@@ -23,6 +23,7 @@ struct dh_box;
 
 #define DH_BOX_HOME    "/home/user"
 #define DH_BOX_COMMAND 65536 /* bytes of a command at most */
+#define DH_BOX_SHOWN   "/shown"
 
 struct dh_box_options {
     int display;        /* number of the X server that it may talk to */
@@ -31,6 +32,9 @@ struct dh_box_options {
     int64_t max_memory; /* bytes of all its processes; 0: 3 GiB */
     int64_t max_disk;   /* bytes of all its files; 0: 512 MiB */
     bool a11y;          /* its programs are to tell of their widgets */
+    /* A folder that is seen in there, read-only, as DH_BOX_SHOWN; others than
+     * its owner must be allowed to read it. NULL: none. */
+    const char *shown;
 };
 
 /* DH_ERR_UNSUPPORTED where the kernel does not let us; what failed is logged.
@@ -60,6 +64,10 @@ DH_MUST_USE enum dh_status dh_box_run(struct dh_box *b, const char *command,
 DH_MUST_USE enum dh_status dh_box_call(struct dh_box *b, int (*fn)(void),
                                        int seconds, struct dh_buf *out,
                                        int *exit_status);
+/* The same without waiting, and with its output to a descriptor. What becomes
+ * of the command is not told. */
+DH_MUST_USE enum dh_status dh_box_start(struct dh_box *b, const char *command,
+                                        int in, int out);
 /* Why the room ended: "memory limit", or "". */
 const char *dh_box_why(const struct dh_box *b);
 

@@ -289,6 +289,11 @@ void dh_box_live(int sock, const struct dh_box_options *o)
     const char *what = "";
     int status;
     setsid(); // a Ctrl-C at the terminal is for us alone
+    // As the user that we are: where we stand follows us into the namespaces.
+    if (o->shown && chdir(o->shown)) {
+        tell(sock, DH_BOX_READY, 0, errno, "the folder to be shown");
+        _exit(1);
+    }
     if (!leave(o->slot, &what)) {
         tell(sock, DH_BOX_READY, 0, errno, what);
         _exit(1);

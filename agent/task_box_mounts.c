@@ -100,6 +100,18 @@ static bool loopback(void)
     return ok;
 }
 
+// Where we stand, read-only with all below. Its mount is of the old root, so
+// that it has to be hung in before that is left.
+static bool shown_folder(void)
+{
+    struct mount_attr attr = { .attr_set =
+                                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+    return dir("/tmp" DH_BOX_SHOWN) &&
+           show_at(".", "/tmp" DH_BOX_SHOWN, MS_REC) &&
+           mount_setattr(AT_FDCWD, "/tmp" DH_BOX_SHOWN, AT_RECURSIVE, &attr,
+                         sizeof attr) == 0;
+}
+
 // One file system in memory holds all that is written, so that one size
 // limits it.
 static bool new_root(const struct dh_box_options *o)
@@ -109,7 +121,7 @@ static bool new_root(const struct dh_box_options *o)
              (long long)o->max_disk);
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size) == 0 &&
-           dir("/tmp" OLD) &&
+           (!o->shown || shown_folder()) && dir("/tmp" OLD) &&
            syscall(SYS_pivot_root, "/tmp", "/tmp" OLD) == 0 && chdir("/") == 0;
 }
 

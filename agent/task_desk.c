@@ -202,7 +202,8 @@ enum dh_status dh_task_desk_open(struct dh_task_desk *d,
         return failed(d, DH_ERR_IO, "Xvfb did not start; is it installed?");
     struct dh_box_options box = { .display = d->display,
                                   .slot = o->slot,
-                                  .a11y = o->a11y };
+                                  .a11y = o->a11y,
+                                  .shown = o->shown };
     enum dh_status st = dh_box_open(&d->box, &box);
     if (st)
         return failed(d, st, "there can be no closed room on this machine");

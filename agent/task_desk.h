@@ -21,6 +21,7 @@ struct dh_task_desk_options {
     int slot;          /* as in a room's options */
     const char *fonts; /* a fontconfig file, or NULL */
     bool a11y;         /* its programs are to tell of their widgets */
+    const char *shown; /* as in a room's options */
 };
 
 /* DH_ERR_UNSUPPORTED: there can be no room on this machine. */

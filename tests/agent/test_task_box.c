@@ -153,10 +153,22 @@ static void test_disk_and_memory_have_limits(void)
     dh_box_close(b);
 }
 
+static void test_a_shown_folder_is_read_only_and_nothing_above_it(void)
+{
+    struct dh_box *b = room((struct dh_box_options){ .shown = "tests/agent" });
+    check_says(b,
+               "cd /shown && ls test_task_box.c && touch x 2>&1; ls / | grep "
+               "-c tests",
+               "test_task_box.c\ntouch: cannot touch 'x': Read-only file "
+               "system\n0\n");
+    dh_box_close(b);
+}
+
 DH_TESTS(DH_TEST(commands_run_as_a_user_in_an_empty_home),
          DH_TEST(a_function_of_ours_runs_in_there),
          DH_TEST(nothing_outside_can_be_reached),
          DH_TEST(output_is_cut_and_input_is_a_file),
          DH_TEST(what_hangs_is_over_with_the_room),
          DH_TEST(a_fork_bomb_is_contained),
-         DH_TEST(disk_and_memory_have_limits));
+         DH_TEST(disk_and_memory_have_limits),
+         DH_TEST(a_shown_folder_is_read_only_and_nothing_above_it));
