@@ -167,9 +167,10 @@ static void on_signal(int sig)
         raise(sig);
         return;
     }
+    // SIGTERM comes from a program, which presses nothing.
     static const char text[] = "\nstopping; press again to stop at once\n";
-    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)n;
+    if (sig == SIGINT)
+        (void)!write(STDERR_FILENO, text, sizeof text - 1);
     dh_cancel_set(&cancel);
 }
 
