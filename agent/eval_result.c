@@ -95,6 +95,10 @@ static void put_answer(struct dh_json_writer *w, const struct dh_eval_result *r)
         dh_jw_null(w, "point");
     dh_jw_bool(w, "hit", r->hit);
     put_number(w, "score", r->score);
+    if (r->has_reward) {
+        dh_jw_double(w, "reward", r->reward);
+        dh_jw_double(w, "reward_timed", r->reward_timed);
+    }
     dh_jw_text(w, "error_kind", error_names[r->error]);
     put_number(w, "gap_px", r->gap_px);
     put_text(w, "note", r->note);
@@ -224,6 +228,9 @@ static bool take_answer(struct dh_eval_result *r, const struct dh_json *o,
     r->has_first = take_list(o, "first", r->first, 2) == 2;
     r->has_point = take_list(o, "point", r->point, 2) == 2;
     r->score = take_number(o, "score", 0);
+    r->reward = take_number(o, "reward", NAN);
+    r->has_reward = !isnan(r->reward);
+    r->reward_timed = take_number(o, "reward_timed", r->reward);
     r->gap_px = take_number(o, "gap_px", -1);
     r->note = take_text(o, "note");
     r->end = take_text(o, "end");

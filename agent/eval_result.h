@@ -52,6 +52,10 @@ struct dh_eval_result {
     double point[2]; /* pixels of the picture */
     bool hit;
     double score; /* 0..1 */
+    /* A web page's own: -1..1, and less the longer it took, where it says so.
+     */
+    bool has_reward;
+    double reward, reward_timed;
     double gap_px;
     enum dh_eval_error error;
     char *note; /* what went wrong, for people */
