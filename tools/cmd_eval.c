@@ -6,8 +6,13 @@
 
 // A line here, and one in cmds.h, is all that a new one needs.
 static const struct dh_command *const kinds[] = {
-    &dh_cmd_eval_ground, &dh_cmd_eval_steps,   &dh_cmd_eval_tasks,
-    &dh_cmd_eval_score,  &dh_cmd_eval_compare, NULL,
+    &dh_cmd_eval_ground,
+    &dh_cmd_eval_steps,
+    &dh_cmd_eval_tasks,
+    &dh_cmd_eval_miniwob,
+    &dh_cmd_eval_score,
+    &dh_cmd_eval_compare,
+    NULL,
 };
 
 static int run(int argc, char **argv)

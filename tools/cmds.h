@@ -35,7 +35,8 @@ extern const struct dh_command dh_cmd_run, dh_cmd_locate, dh_cmd_ask,
     dh_cmd_pack, dh_cmd_unpack, dh_cmd_quantize;
 /* What eval evaluates, named "eval ground" and the like. */
 extern const struct dh_command dh_cmd_eval_ground, dh_cmd_eval_steps,
-    dh_cmd_eval_score, dh_cmd_eval_compare, dh_cmd_eval_tasks;
+    dh_cmd_eval_score, dh_cmd_eval_compare, dh_cmd_eval_tasks,
+    dh_cmd_eval_miniwob;
 /* The commands below this one, NULL at their end; none for most. */
 const struct dh_command *const *dh_command_kinds(const struct dh_command *c);
 

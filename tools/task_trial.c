@@ -186,6 +186,8 @@ static void arguments(struct argv *a, const struct dh_task *t,
         add(a, "--no-record");
     if (!o->video)
         add(a, "--no-video");
+    if (o->web)
+        add(a, "--no-sign"); // nothing may cover the page
     if (script)
         add(a, "--script=%s", script);
     else
@@ -225,7 +227,8 @@ static int listen_to(struct told *x, const struct dh_trial_options *o,
         char bytes[65536];
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int n = poll(&p, 1, 100);
-        bool stop = dh_cancel_is_set(o->cancel) || dh_now_ns() > limit;
+        bool stop = dh_cancel_is_set(o->cancel) || dh_now_ns() > limit ||
+                    (o->is_over && o->is_over(o->with));
         if (stop && asked < 2 && (!asked || dh_now_ns() > limit)) {
             kill(pid, asked ? SIGKILL : SIGTERM);
             limit = dh_now_ns() + 10 * DH_S;
@@ -275,6 +278,18 @@ static enum dh_status run_agent(struct told *x,
              WIFSIGNALED(status) ? "by signal" : "with status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     return DH_ERR_IO;
+}
+
+// A web page has no solution to be held beside.
+enum dh_status dh_trial_agent(const struct dh_task *t,
+                              const struct dh_trial_options *o, int display,
+                              struct dh_eval_result *r)
+{
+    struct told x = { .r = r, .t = t };
+    dh_task_how_init(&x.how, t, o->desk.screen);
+    enum dh_status st = run_agent(&x, o, display, o->script, -1);
+    dh_task_how_finish(&x.how);
+    return st;
 }
 
 // ---- the task's own solution ----
@@ -433,6 +448,8 @@ enum dh_status dh_trial_run(const struct dh_task *t,
         .r = r, .t = t, .desk = &d, .compares = o->mode == DH_TRIAL_AGENT
     };
     int64_t begin = dh_now_ns(), up;
+    if (o->web)
+        return dh_web_trial_run(t, o, r, up_ms);
     *up_ms = 0;
     dh_task_how_init(&x.how, t, o->desk.screen);
     enum dh_status st = dh_task_desk_open(&d, &o->desk);
