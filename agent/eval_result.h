@@ -69,7 +69,7 @@ struct dh_eval_result {
                  * the agent's own time; -1: unknown */
     int64_t tokens_in, tokens_cached, tokens_out, image_tokens;
     double cost;
-    char *session; /* path of the session's folder */
+    char *session; /* path of the session's folder, as from the results' */
 };
 
 void dh_eval_result_finish(struct dh_eval_result *r);

@@ -29,15 +29,22 @@ static void put_row(const struct dh_eval_row *r, struct dh_buf *out)
 // what is not there looks able.
 static void put_behaviour(const struct dh_eval_row *r, struct dh_buf *out)
 {
-    dh_buf_printf(out, "  attempted %d of %d", r->attempts, r->n);
+    // Live tasks ask for no point.
+    bool points = r->attempts || r->targets || r->targets_none;
+    dh_buf_puts(out, "  ");
+    if (points)
+        dh_buf_printf(out, "attempted %d of %d", r->attempts, r->n);
     if (r->targets)
         dh_buf_printf(out, ", declined %d of %d that are there",
                       r->declined_wrongly, r->targets);
     if (r->targets_none)
         dh_buf_printf(out, ", pointed at %d of %d that are not",
                       r->false_points, r->targets_none);
-    dh_buf_printf(out, "; %d of %d misses by 12 px at most", r->near,
-                  r->n - r->hits);
+    if (points)
+        dh_buf_printf(out, "; %d of %d misses by 12 px at most", r->near,
+                      r->n - r->hits);
+    else
+        dh_buf_printf(out, "%d misses", r->n - r->hits);
     if (r->voids)
         dh_buf_printf(out, "; %d left out, set-up or server failed", r->voids);
     if (r->cost > 0)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,15 +45,6 @@ enum dh_status dh_staging_begin(struct dh_staging *s, const char *place)
     return DH_OK;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type,
-                        struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 enum dh_status dh_staging_end(struct dh_staging *s)
 {
     if (renameat2(AT_FDCWD, s->path, AT_FDCWD, s->place, RENAME_NOREPLACE)) {
@@ -68,9 +58,8 @@ enum dh_status dh_staging_end(struct dh_staging *s)
 
 void dh_staging_finish(struct dh_staging *s)
 {
-    if (s->path && nftw(s->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) &&
-        errno != ENOENT)
-        dh_warn("%s cannot be taken away: %s", s->path, strerror(errno));
+    if (s->path)
+        (void)!dh_path_remove(s->path);
     dh_free(s->path);
     dh_free(s->place);
     memset(s, 0, sizeof *s);

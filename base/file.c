@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -310,4 +311,20 @@ enum dh_status dh_path_mkdirs(const char *path)
         st = say("create folder", "(empty name)", ENOENT);
     dh_free(p);
     return st;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type,
+                        struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+enum dh_status dh_path_remove(const char *path)
+{
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+        return say("remove", path, errno);
+    return DH_OK;
 }

@@ -52,5 +52,8 @@ bool dh_path_exists(const char *path);
 bool dh_path_is_dir(const char *path);
 /* Create a folder and its parents; existing is fine. */
 DH_MUST_USE enum dh_status dh_path_mkdirs(const char *path);
+/* Take away a file, or a folder with all in it; no link is followed. What is
+ * not there is fine. */
+DH_MUST_USE enum dh_status dh_path_remove(const char *path);
 
 #endif

@@ -12,6 +12,7 @@ static const struct dh_command *const kinds[] = {
     &dh_cmd_eval_miniwob,
     &dh_cmd_eval_score,
     &dh_cmd_eval_compare,
+    &dh_cmd_eval_view,
     NULL,
 };
 

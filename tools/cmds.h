@@ -36,7 +36,7 @@ extern const struct dh_command dh_cmd_run, dh_cmd_locate, dh_cmd_ask,
 /* What eval evaluates, named "eval ground" and the like. */
 extern const struct dh_command dh_cmd_eval_ground, dh_cmd_eval_steps,
     dh_cmd_eval_score, dh_cmd_eval_compare, dh_cmd_eval_tasks,
-    dh_cmd_eval_miniwob;
+    dh_cmd_eval_miniwob, dh_cmd_eval_view;
 /* The commands below this one, NULL at their end; none for most. */
 const struct dh_command *const *dh_command_kinds(const struct dh_command *c);
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "tools/app.h"
+#include "tools/task_report.h"
 
 #define MOST_ON_PAGE 50
 
@@ -35,8 +36,7 @@ enum dh_status dh_eval_report_read(struct dh_eval_results *out, const char *dir)
     return st;
 }
 
-// Where run.json says that the set is; dh_free.
-static char *path_of_set(const char *dir)
+char *dh_eval_report_pictures(const char *dir)
 {
     char *path = dh_path_join(dir, "run.json"), *text, *found = NULL;
     struct dh_diag diag = { 0 };
@@ -71,6 +71,25 @@ static void print(const struct dh_eval_table *table, const char *doubts,
     dh_buf_finish(&out);
 }
 
+// Live tasks have a report of their own. In the table are a model's tries
+// alone.
+static bool report_tasks(struct dh_eval_results *rs, bool json)
+{
+    int n = 0;
+    bool tasks = false;
+    for (int i = 0; i < rs->n; i++)
+        tasks |= dh_task_is_try(&rs->v[i]) || dh_task_is_proof(&rs->v[i]);
+    if (tasks)
+        dh_task_report(rs, json);
+    for (int i = 0; i < rs->n; i++)
+        if (dh_task_is_proof(&rs->v[i]))
+            dh_eval_result_finish(&rs->v[i]);
+        else
+            rs->v[n++] = rs->v[i];
+    rs->n = n;
+    return tasks;
+}
+
 enum dh_status dh_eval_report(const char *dir, const char *pictures,
                               const struct dh_eval_score_options *o, bool json)
 {
@@ -80,7 +99,12 @@ enum dh_status dh_eval_report(const char *dir, const char *pictures,
     enum dh_status st = dh_eval_report_read(&rs, dir);
     if (st)
         return st;
-    char *from = pictures ? dh_strdup(pictures) : path_of_set(dir);
+    bool tasks = report_tasks(&rs, json);
+    if (tasks && (json || !rs.n)) {
+        dh_eval_results_finish(&rs);
+        return DH_OK;
+    }
+    char *from = pictures ? dh_strdup(pictures) : dh_eval_report_pictures(dir);
     dh_buf_init(&doubts, 1 << 20);
     dh_eval_score(&table, &rs, o);
     dh_eval_doubts(&rs, &doubts);

@@ -20,6 +20,9 @@ DH_MUST_USE enum dh_status dh_eval_report(const char *dir, const char *pictures,
 /* The results of a folder, each answer judged again. */
 DH_MUST_USE enum dh_status dh_eval_report_read(struct dh_eval_results *out,
                                                const char *dir);
+/* The folder of the set's pictures, as run.json says; dh_free. NULL: it does
+ * not. */
+char *dh_eval_report_pictures(const char *dir);
 /* The command line as it would be typed. */
 void dh_eval_report_command(struct dh_buf *out, const char *name, int argc,
                             char **argv);

@@ -11,13 +11,6 @@
 // Of a point that the solution gives as such.
 #define NEAR_PX 24
 
-void dh_task_how_init(struct dh_task_how *h, const struct dh_task *t,
-                      struct dh_size screen)
-{
-    *h = (struct dh_task_how){ .t = t, .screen = screen };
-    dh_buf_init(&h->tree, 4 << 20);
-}
-
 void dh_task_how_finish(struct dh_task_how *h)
 {
     dh_buf_finish(&h->tree);
@@ -28,6 +21,28 @@ static bool changes_nothing(const struct dh_action *a)
     const char *name = dh_action_name(a);
     return dh_action_is_final(a) || strcmp(name, "wait") == 0 ||
            strcmp(name, "screenshot") == 0 || strcmp(name, "mouse_move") == 0;
+}
+
+// Waits, and the end.
+static bool is_idle(const struct dh_json *step)
+{
+    struct dh_action a;
+    if (dh_task_click(step) ||
+        !dh_action_of_text(dh_json_text(step), false, &a, NULL))
+        return false;
+    bool idle = changes_nothing(&a);
+    dh_action_finish(&a);
+    return idle;
+}
+
+void dh_task_how_init(struct dh_task_how *h, const struct dh_task *t,
+                      struct dh_size screen)
+{
+    *h = (struct dh_task_how){ .t = t, .screen = screen };
+    dh_buf_init(&h->tree, 4 << 20);
+    const struct dh_json *step = dh_json_first(t->oracle);
+    for (int i = 0; step; step = dh_json_next(step), i++)
+        h->steps |= (uint64_t)!is_idle(step) << i;
 }
 
 static bool is_near(const struct dh_task_how *h, struct dh_point px,
@@ -60,8 +75,7 @@ static bool is_step(const struct dh_task_how *h, const struct dh_json *step,
     }
     if (!dh_action_of_text(dh_json_text(step), false, &s, NULL))
         return false;
-    same = !changes_nothing(&s) &&
-           strcmp(dh_action_name(a), dh_action_name(&s)) == 0 &&
+    same = strcmp(dh_action_name(a), dh_action_name(&s)) == 0 &&
            is_same_text(a, &s);
     if (same && s.has_at && !is_near(h, a->at, &s)) {
         *other_place = true;
@@ -84,7 +98,7 @@ void dh_task_how_add(struct dh_task_how *h, const struct dh_json *act)
         uint64_t again = 0;
         for (int i = 0; step && !found; step = dh_json_next(step), i++) {
             uint64_t bit = UINT64_C(1) << i;
-            if (!is_step(h, step, &a, &other_place))
+            if (!(h->steps & bit) || !is_step(h, step, &a, &other_place))
                 continue;
             found = !(h->met & bit);
             again |= bit;
@@ -95,23 +109,6 @@ void dh_task_how_add(struct dh_task_how *h, const struct dh_json *act)
         h->other_action |= !found && !other_place;
     }
     dh_action_finish(&a);
-}
-
-static bool is_all_met(const struct dh_task_how *h)
-{
-    const struct dh_json *step = dh_json_first(h->t->oracle);
-    for (int i = 0; step; step = dh_json_next(step), i++) {
-        struct dh_action s;
-        bool counts = true;
-        if (!dh_task_click(step) &&
-            dh_action_of_text(dh_json_text(step), false, &s, NULL)) {
-            counts = !changes_nothing(&s);
-            dh_action_finish(&s);
-        }
-        if (counts && !(h->met & UINT64_C(1) << i))
-            return false;
-    }
-    return true;
 }
 
 // The words for a claim and for none.
@@ -136,12 +133,16 @@ const char *dh_task_how_name(const struct dh_task_how *h,
     if (dh_json_kind(h->t->oracle) != DH_JSON_ARRAY)
         return said(claims, "claimed falsely, kind not known",
                     "not finished, kind not known");
-    if (is_all_met(h))
+    uint64_t left = h->steps & ~h->met;
+    if (!left)
         return said(claims, "claimed falsely, too much or in a wrong order",
                     "too much or in a wrong order");
     if (h->other_place)
         return said(claims, "claimed falsely, wrong place", "wrong place");
     if (h->other_action)
         return said(claims, "claimed falsely, wrong action", "wrong action");
+    if ((left & -left) < h->met) // a later one was done
+        return said(claims, "claimed falsely, left a step out",
+                    "left a step out");
     return said(claims, "claimed falsely, stopped early", "not finished");
 }

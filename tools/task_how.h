@@ -15,7 +15,8 @@
 struct dh_task_how {
     const struct dh_task *t;
     struct dh_size screen;
-    uint64_t met; /* steps of the solution that it has done */
+    uint64_t steps; /* of the solution that count, a bit each */
+    uint64_t met;   /* those that it has done */
     int n_acts;
     bool other_place, other_action;
     struct dh_buf tree; /* what shows, where the solution asks for it */

@@ -44,6 +44,17 @@ static bool is_method(const struct dh_eval_result *r, const char *method)
     return is(r->method, method);
 }
 
+bool dh_task_is_try(const struct dh_eval_result *r)
+{
+    return is_method(r, DH_TASK_METHOD_AGENT);
+}
+
+bool dh_task_is_proof(const struct dh_eval_result *r)
+{
+    return is_method(r, DH_TASK_METHOD_NOOP) ||
+           is_method(r, DH_TASK_METHOD_ORACLE);
+}
+
 const char *dh_task_fault(const struct dh_eval_results *rs, const char *id)
 {
     for (int i = 0; i < rs->n; i++) {
@@ -193,7 +204,8 @@ static void print_sums(const struct sums *s)
                "%d of %d):\n",
                s->n_known, s->n_failed);
     for (int i = 0; i < s->n_hows; i++)
-        printf("  %4d  %s\n", s->how[i].n, s->how[i].how);
+        if (strcmp(s->how[i].how, "solved") != 0)
+            printf("  %4d  %s\n", s->how[i].n, s->how[i].how);
     printf("  a try: %.1f steps; %.2f s in the model, %.2f s acting, %.2f s "
            "settling;\n         %.0f tokens in, %.0f %% of them cached, %.0f "
            "out",

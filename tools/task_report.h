@@ -7,12 +7,17 @@
 
 #include "base/status.h"
 
+struct dh_eval_result;
 struct dh_eval_results;
 
 /* The methods of results: an agent's, nobody's, the solution's. */
 #define DH_TASK_METHOD_AGENT  "task"
 #define DH_TASK_METHOD_NOOP   "noop"
 #define DH_TASK_METHOD_ORACLE "oracle"
+
+/* An agent's try; what --noop or --oracle did. */
+bool dh_task_is_try(const struct dh_eval_result *r);
+bool dh_task_is_proof(const struct dh_eval_result *r);
 
 /*
  * Why the results of --noop and --oracle show that a task is no good; NULL:

@@ -167,10 +167,10 @@ static _Noreturn void be_trial(const struct dh_tasks *t,
     dh_buf_init(&out, 8 << 20);
     describe(t, j, &r);
     if (j->mode == DH_TRIAL_AGENT) {
-        dh_buf_printf(&out, "%s/sessions/%s-%d", t->dir, task->id, j->trial);
+        dh_buf_printf(&out, "sessions/%s-%d", task->id, j->trial);
         r.session = dh_strdup(dh_buf_text(&out));
         dh_buf_clear(&out);
-        o.session = r.session;
+        o.session = dh_path_join(t->dir, r.session);
     }
     enum dh_status st = dh_trial_run(task, &o, &r, &up_ms);
     dh_buf_printf(&out, "%.3f\n", up_ms);

@@ -428,6 +428,10 @@ static void take_character(struct run *r, char c)
     case 'f': find_step(v, step_failed, 1, "No step failed."); break;
     case 'F': find_step(v, step_failed, -1, "No step failed."); break;
     case '/': begin_search(v); break;
+    case 'o':
+        if (r->o->open && v->n_steps)
+            r->o->open(r->o->user, v->at);
+        break;
     case 'n': find_text(v, 1); break;
     case 'N': find_text(v, -1); break;
     case '+':
@@ -717,7 +721,8 @@ static bool open_window(struct dh_viewer *v, const struct dh_viewer_options *o,
         return false;
     }
     v->scale = o->scale > 0 ? o->scale : display_scale();
-    snprintf(title, sizeof title, "deskhand: %.250s", dir);
+    snprintf(title, sizeof title, "deskhand: %.250s",
+             o->title ? o->title : dir);
     int w = room.w * 9 / 10, h = room.h * 9 / 10;
     Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
     if (o->fullscreen) {
@@ -743,7 +748,8 @@ static enum dh_status open_all(struct run *r)
     enum dh_status st =
         dh_viewer_fonts_open(&v->fonts, (int)(TEXT_PX * v->scale + 0.5));
     if (!st)
-        st = dh_viewer_pictures_create(&v->pictures, v->session, r->wake + 1);
+        st = dh_viewer_pictures_create(&v->pictures, v->session, r->o,
+                                       r->wake + 1);
     // What is whole does not change any more.
     if (!st && (r->o->live || !dh_session_info(v->session)->ended[0]) &&
         dh_viewer_watch_create(&v->watch, r->dir, r->o->runtime, r->wake))

@@ -4,9 +4,11 @@
 
 #include <stdbool.h>
 
+#include "base/diag.h"
 #include "base/opts.h"
 #include "base/status.h"
 
+struct dh_frame;
 struct dh_session_reader;
 
 struct dh_viewer_options {
@@ -17,6 +19,13 @@ struct dh_viewer_options {
     bool json;           /* a line on stdout for each thing that is shown */
     bool live;           /* follow what is being written */
     const char *runtime; /* where a run may be asked for its desktop; or NULL */
+    const char *title;   /* of the window; NULL: the folder */
+    /* Where pictures come from in place of the session's folder, on another
+     * thread; what the key o opens. NULL where there is nothing of it. */
+    enum dh_status (*picture)(const void *user, int number,
+                              struct dh_frame **out, struct dh_diag *diag);
+    void (*open)(const void *user, int step); /* steps from 0 */
+    const void *user;
 };
 extern const struct dh_opt dh_viewer_opts[];
 

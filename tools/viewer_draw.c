@@ -380,6 +380,7 @@ static const char help_text[] =
     "m              points and target boxes\n"
     "PgUp PgDn      move the text\n"
     "L              follow what is being written\n"
+    "o              of an evaluation: the try's session\n"
     "t r            take the desktop of the run, hand\n"
     "               it back; its buttons do so, too\n"
     "F11            the whole screen\n"
@@ -389,7 +390,7 @@ static const char help_text[] =
 
 static void draw_help(struct dh_viewer *v)
 {
-    int w = DH_MIN(px(v, 520), v->to->w), h = DH_MIN(px(v, 420), v->to->h);
+    int w = DH_MIN(px(v, 520), v->to->w), h = DH_MIN(px(v, 440), v->to->h);
     SDL_Rect r = { (v->to->w - w) / 2, (v->to->h - h) / 2, w, h };
     SDL_Rect at = { r.x + px(v, 20), r.y + px(v, 16), w - px(v, 40), 0 };
     fill(v->to, r.x, r.y, r.w, r.h, C.panel);

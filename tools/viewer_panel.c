@@ -89,7 +89,8 @@ static void write_step(struct pen *p, const struct dh_session_step *s)
     dh_session_words_read(v->session, v->at, &w);
     if (s->by_hand)
         write_text(p, v->fonts.bold, "by hand", C.person);
-    write_section(p, "Says", w.say, v->fonts.bold, C.ink);
+    bool eval = strcmp(dh_session_info(v->session)->kind, "eval") == 0;
+    write_section(p, eval ? "Asked" : "Says", w.say, v->fonts.bold, C.ink);
     write_section(p, "Action", w.action, v->fonts.mono, C.accent);
     write_section(p, "Result", s->act >= 0 || s->failed ? end : "",
                   v->fonts.plain, s->failed ? C.bad : C.good);

@@ -17,6 +17,7 @@ struct picture {
 
 struct dh_viewer_pictures {
     const struct dh_session_reader *session;
+    const struct dh_viewer_options *o;
     struct dh_session_film *film; // only the thread
     uint32_t wake;
     struct dh_thread thread;
@@ -75,7 +76,9 @@ static struct picture decoded(const struct dh_viewer_pictures *p,
     struct picture made = { .number = want.number };
     struct dh_diag diag = { 0 };
     enum dh_status st =
-        dh_session_frame(p->session, want.number, &made.frame, &diag);
+        p->o->picture
+            ? p->o->picture(p->o->user, want.number, &made.frame, &diag)
+            : dh_session_frame(p->session, want.number, &made.frame, &diag);
     struct dh_diag other = { 0 };
     if (st && want.pts_ms >= 0)
         st = dh_session_film_frame(p->film, want.pts_ms, &made.frame, &other);
@@ -109,11 +112,13 @@ static void decode_all(void *arg)
 
 enum dh_status dh_viewer_pictures_create(struct dh_viewer_pictures **out,
                                          const struct dh_session_reader *s,
+                                         const struct dh_viewer_options *o,
                                          uint32_t wake)
 {
     struct dh_viewer_pictures *p;
     dh_new(p);
     p->session = s;
+    p->o = o;
     p->film = dh_session_film_create(s);
     p->wake = wake;
     dh_mutex_init(&p->lock);

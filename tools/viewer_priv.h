@@ -130,7 +130,8 @@ int dh_viewer_text(SDL_Surface *to, TTF_Font *font, const char *text,
 /* An event of type `wake` is pushed when a picture is there. */
 DH_MUST_USE enum dh_status
 dh_viewer_pictures_create(struct dh_viewer_pictures **out,
-                          const struct dh_session_reader *s, uint32_t wake);
+                          const struct dh_session_reader *s,
+                          const struct dh_viewer_options *o, uint32_t wake);
 void dh_viewer_pictures_destroy(struct dh_viewer_pictures *p);
 struct dh_viewer_want {
     int number;     /* 0: none */

@@ -1,7 +1,6 @@
 /* Any bytes as what another program recorded. The first byte picks the form.
  * max-len: 4096 */
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,29 +8,22 @@
 #include <unistd.h>
 
 #include "agent/import.h"
+#include "base/file.h"
 #include "base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[] = "/tmp/dh-fuzz-import-XXXXXX";
 
-static int remove_entry(const char *path, const struct stat *st, int type,
-                        struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    return at->level ? remove(path) : 0;
-}
-
 static void empty_dir(void)
 {
-    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (dh_path_remove(dir) || mkdir(dir, 0700))
+        abort();
 }
 
 static void remove_dir(void)
 {
-    empty_dir();
-    rmdir(dir);
+    (void)!dh_path_remove(dir);
 }
 
 static void put(const char *name, const uint8_t *data, size_t size)

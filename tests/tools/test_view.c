@@ -189,6 +189,50 @@ static void test_keys_lead_through_a_session(void)
     dh_free(dir);
 }
 
+/* The worst first, with its picture, target and answer; of a live task its
+ * session. */
+static void test_an_evaluation_is_looked_at(void)
+{
+    static const char text[] =
+        "{\"id\":\"good\",\"image\":\"a.png\",\"size\":[280,196],"
+        "\"instruction\":\"x\",\"target\":{\"kind\":\"box\",\"v\":[0,0,9,9]},"
+        "\"method\":\"point\",\"trial\":1,\"raw\":\"good\",\"point\":[5,5],"
+        "\"hit\":true,\"score\":1,\"error_kind\":\"none\"}\n"
+        "{\"id\":\"task\",\"size\":[280,196],\"instruction\":\"Needle\","
+        "\"method\":\"task\",\"trial\":1,\"point\":null,\"hit\":false,"
+        "\"score\":0,\"error_kind\":\"none\",\"note\":\"wrong place\",\"end\":"
+        "\"done\",\"session\":\"s\"}\n"
+        "{\"id\":\"task\",\"instruction\":\"x\",\"method\":\"noop\","
+        "\"trial\":1,\"hit\":false,\"score\":0,\"error_kind\":\"none\"}\n";
+    char *session = make_session(), *file = dh_test_file("results.jsonl", text);
+    char *dir = dh_path_dir(file);
+    struct dh_sink *k = keyboard();
+    struct said s;
+    RUN(&s, "eval", "view", "--list", dir);
+    CHECK_SAID(&s, 0, "1 misses of 2, the worst first\nMISS  task  ", "");
+    CHECK(strstr(s.out, "(wrong: wrong place)\nok    good") != NULL);
+    said_finish(&s);
+    RUN(&s, "eval", "view", "--list", dir, "bad");
+    CHECK_SAID(&s, 1, "", "holds no result of bad");
+    said_finish(&s);
+    pid_t pid = program_start((const char *const[]){
+        "eval", "view", "--json", "--fullscreen", dir, NULL });
+    CHECK(
+        program_saw("{\"step\":1,\"of\":2,\"show\":\"before\",\"picture\":1"));
+    CHECK(count_color(60, 60, 60) > 10000); // the session's first picture
+    press(k, "Tab", "\"show\":\"after\",\"picture\":2");
+    CHECK(count_color(100, 100, 100) > 10000); // and its last
+    press(k, "o", "{\"step\":1,\"of\":3");
+    CHECK_INT(kill(pid, SIGINT), 0);
+    program_wait(&s, pid);
+    CHECK_SAID(&s, 4, NULL, NULL);
+    said_finish(&s);
+    dh_sink_destroy(k);
+    dh_free(session);
+    dh_free(file);
+    dh_free(dir);
+}
+
 static void test_playing_ends_by_itself(void)
 {
     char *dir = make_session();
@@ -453,7 +497,8 @@ static void test_a_browser_shows_the_page(void)
 }
 
 DH_TESTS(DH_TEST(keys_lead_through_a_session), DH_TEST(playing_ends_by_itself),
-         DH_TEST(a_run_is_followed), DH_TEST(a_run_is_taken_and_handed_back),
+         DH_TEST(an_evaluation_is_looked_at), DH_TEST(a_run_is_followed),
+         DH_TEST(a_run_is_taken_and_handed_back),
          DH_TEST(pictures_that_are_lost_come_from_the_video),
          DH_TEST(a_video_alone_is_shown),
          DH_TEST(what_is_broken_is_said_and_the_rest_is_listed),
