@@ -526,6 +526,11 @@ int dh_tasks_run(struct dh_tasks *t)
     if (!make_dir(t))
         return DH_EXIT_FAILED;
     t->fonts = dh_app_asset("demo/fonts.conf");
+    if (t->fonts && !dh_path_exists(t->fonts)) {
+        dh_warn("%s is missing: the system's own fonts are used", t->fonts);
+        dh_free(t->fonts);
+        t->fonts = NULL;
+    }
     enum dh_status st = run_all(t);
     if (st == DH_ERR_CANCELLED)
         fprintf(stderr, "deskhand eval: stopped; --resume %s goes on\n",

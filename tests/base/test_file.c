@@ -245,6 +245,23 @@ static void test_mkdirs_makes_parents_once(void)
     dh_free(below);
 }
 
+static void test_remove_takes_all_and_follows_no_link(void)
+{
+    char *dir = dh_test_path("d"), *in = dh_test_path("d/e/f"),
+         *link = dh_test_path("d/e/link"), *kept = dh_test_path("kept");
+    CHECK_INT(dh_path_mkdirs(in), DH_OK);
+    CHECK_INT(dh_path_mkdirs(kept), DH_OK);
+    CHECK_INT(symlink(kept, link), 0);
+    CHECK_INT(dh_path_remove(dir), DH_OK);
+    CHECK(!dh_path_exists(dir));
+    CHECK(dh_path_is_dir(kept));
+    CHECK_INT(dh_path_remove(dir), DH_OK);
+    dh_free(dir);
+    dh_free(in);
+    dh_free(link);
+    dh_free(kept);
+}
+
 DH_TESTS(DH_TEST(write_replaces_whole_and_leaves_nothing_beside),
          DH_TEST(write_on_a_full_disk_keeps_the_old_file),
          DH_TEST(write_into_no_folder_is_not_found),
@@ -253,4 +270,5 @@ DH_TESTS(DH_TEST(write_replaces_whole_and_leaves_nothing_beside),
          DH_TEST(read_survives_each_failing_allocation),
          DH_TEST(map_shows_the_bytes),
          DH_TEST(map_of_a_file_cut_short_is_lost_and_nothing_else),
-         DH_TEST(paths_join_and_split), DH_TEST(mkdirs_makes_parents_once));
+         DH_TEST(paths_join_and_split), DH_TEST(mkdirs_makes_parents_once),
+         DH_TEST(remove_takes_all_and_follows_no_link));
