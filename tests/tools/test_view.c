@@ -196,7 +196,9 @@ static void test_an_evaluation_is_looked_at(void)
     static const char text[] =
         "{\"id\":\"good\",\"image\":\"a.png\",\"size\":[280,196],"
         "\"instruction\":\"x\",\"target\":{\"kind\":\"box\",\"v\":[0,0,9,9]},"
-        "\"method\":\"point\",\"trial\":1,\"raw\":\"good\",\"point\":[5,5],"
+        "\"method\":\"point\",\"trial\":1,\"profile\":{\"coord\":\"norm1000\"},"
+        "\"raw\":\"{\\\"action\\\":\\\"left_click\\\",\\\"coordinate\\\":[18,"
+        "26]}\",\"point\":[5,5],"
         "\"hit\":true,\"score\":1,\"error_kind\":\"none\"}\n"
         "{\"id\":\"task\",\"size\":[280,196],\"instruction\":\"Needle\","
         "\"method\":\"task\",\"trial\":1,\"point\":null,\"hit\":false,"
