@@ -50,12 +50,13 @@ static struct slot *slot_of(Display *dpy)
     return s;
 }
 
-static void error_log(Display *dpy, const XErrorEvent *e)
+static void error_log(Display *dpy, const XErrorEvent *e,
+                      enum dh_log_level level)
 {
     char text[128];
     XGetErrorText(dpy, e->error_code, text, sizeof(text));
-    dh_warn("X error: %s (request %d.%d, resource 0x%lx)", text,
-            e->request_code, e->minor_code, e->resourceid);
+    dh_log_at(level, "X error: %s (request %d.%d, resource 0x%lx)", text,
+              e->request_code, e->minor_code, e->resourceid);
 }
 
 static int error_note(Display *dpy, XErrorEvent *e)
@@ -67,13 +68,14 @@ static int error_note(Display *dpy, XErrorEvent *e)
     bool trapped = s->trapped && e->serial >= s->first;
     s->errors += trapped;
     if (!trapped)
-        error_log(dpy, e);
+        error_log(dpy, e, DH_LOG_WARN);
     return 0;
 }
 
+// A library's business, which knows what it asked for.
 static int error_forgive(Display *dpy, XErrorEvent *e)
 {
-    error_log(dpy, e);
+    error_log(dpy, e, DH_LOG_INFO);
     return 0;
 }
 

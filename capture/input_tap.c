@@ -24,7 +24,7 @@ struct dh_input_tap {
     Display *dpy;                // the thread's, which closes it
     KeySym stop_key, resume_key; // NoSymbol: none
     int opcode;
-    int wake; // an eventfd that ends the thread
+    int wake; // an eventfd: there is something to do
     struct dh_thread thread;
 
     // only the thread
@@ -34,6 +34,8 @@ struct dh_input_tap {
     struct dh_cond back;
     // guarded by lock
     bool taken, off;
+    bool to_watch; // once what was done so far is read
+    bool to_end, ended;
     int64_t last_ns; // of a person's input
 };
 
@@ -129,22 +131,58 @@ static int64_t back_at(struct dh_input_tap *t)
     return at;
 }
 
+static void read_events(struct dh_input_tap *t)
+{
+    while (XPending(t->dpy) > 0 && !dh_x11_is_lost(t->dpy))
+        read_event(t);
+}
+
+static void wake(struct dh_input_tap *t)
+{
+    uint64_t one = 1;
+    ssize_t n = write(t->wake, &one, sizeof one);
+    (void)n; // a counter at its end wakes as well
+}
+
+// False: it is to end.
+static bool wake_up(struct dh_input_tap *t)
+{
+    uint64_t count;
+    ssize_t n = read(t->wake, &count, sizeof count);
+    (void)n; // what is to be done says the rest
+    dh_mutex_lock(&t->lock);
+    bool watch = t->to_watch, on = !t->to_end;
+    dh_mutex_unlock(&t->lock);
+    if (watch && !dh_x11_is_lost(t->dpy)) {
+        XSync(t->dpy, False);
+        read_events(t);
+        dh_mutex_lock(&t->lock);
+        t->off = t->to_watch = false;
+        dh_cond_broadcast(&t->back);
+        dh_mutex_unlock(&t->lock);
+    }
+    return on;
+}
+
 static void run(void *arg)
 {
     struct dh_input_tap *t = arg;
     bool on = true;
     while (on && !dh_x11_is_lost(t->dpy)) {
-        while (XPending(t->dpy) > 0 && !dh_x11_is_lost(t->dpy))
-            read_event(t);
+        read_events(t);
         int64_t until = back_at(t);
         if (until <= dh_now_ns())
             set_taken(t, false);
-        else
-            on = dh_input_wait(t->dpy, t->wake, until);
+        else if (!dh_input_wait(t->dpy, t->wake, until))
+            on = wake_up(t);
     }
     // A server that is gone gives nothing back, and nobody waits for it.
     if (dh_x11_is_lost(t->dpy))
         set_taken(t, false);
+    dh_mutex_lock(&t->lock);
+    t->ended = true;
+    dh_cond_broadcast(&t->back);
+    dh_mutex_unlock(&t->lock);
     // Xlib leaves a lost display locked by the thread that lost it.
     dh_x11_close(t->dpy);
     t->dpy = NULL;
@@ -173,7 +211,7 @@ static enum dh_status start(struct dh_input_tap *t)
     if (st)
         return st;
     dh_input_devices_find(&t->devices, t->dpy);
-    t->wake = eventfd(0, EFD_CLOEXEC);
+    t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (t->wake < 0) {
         dh_error("cannot create an event counter: %s", strerror(errno));
         return DH_ERR_IO;
@@ -204,9 +242,10 @@ void dh_input_tap_destroy(struct dh_input_tap *t)
     if (!t)
         return;
     if (t->wake >= 0) {
-        uint64_t one = 1;
-        ssize_t n = write(t->wake, &one, sizeof one);
-        (void)n; // a counter at its end wakes as well
+        dh_mutex_lock(&t->lock);
+        t->to_end = true;
+        dh_mutex_unlock(&t->lock);
+        wake(t);
         dh_thread_join(&t->thread);
         close(t->wake);
     }
@@ -219,7 +258,12 @@ void dh_input_tap_destroy(struct dh_input_tap *t)
 void dh_input_tap_watch(struct dh_input_tap *t, bool on)
 {
     dh_mutex_lock(&t->lock);
-    t->off = !on;
+    t->off |= !on;
+    t->to_watch = on && t->off;
+    if (t->to_watch)
+        wake(t);
+    while (t->to_watch && !t->ended)
+        dh_cond_wait(&t->back, &t->lock);
     dh_mutex_unlock(&t->lock);
 }
 

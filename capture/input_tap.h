@@ -42,8 +42,9 @@ dh_input_tap_create(struct dh_input_tap **out,
 /* NULL is allowed. */
 void dh_input_tap_destroy(struct dh_input_tap *t);
 
-/* Any thread. While it is off, input is a person's answer to a question and
- * takes nothing; the stop key works on. */
+/* Any thread but the tap's own. While it is off, input is a person's answer to
+ * a question and takes nothing, also where it is read only after; the stop key
+ * works on. */
 void dh_input_tap_watch(struct dh_input_tap *t, bool on);
 /* Any thread. */
 bool dh_input_tap_is_taken(struct dh_input_tap *t);

@@ -6,14 +6,10 @@
 
 // A line here, and one in cmds.h, is all that a new one needs.
 static const struct dh_command *const kinds[] = {
-    &dh_cmd_eval_ground,
-    &dh_cmd_eval_steps,
-    &dh_cmd_eval_tasks,
-    &dh_cmd_eval_miniwob,
-    &dh_cmd_eval_score,
-    &dh_cmd_eval_compare,
-    &dh_cmd_eval_view,
-    NULL,
+    &dh_cmd_eval_ground, &dh_cmd_eval_steps,
+    &dh_cmd_eval_tasks,  &dh_cmd_eval_miniwob,
+    &dh_cmd_eval_score,  &dh_cmd_eval_compare,
+    &dh_cmd_eval_view,   NULL,
 };
 
 static int run(int argc, char **argv)

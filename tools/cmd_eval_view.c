@@ -373,7 +373,7 @@ static int run(int argc, char **argv)
 const struct dh_command dh_cmd_eval_view = {
     "eval view",
     "DIR [ID]",
-    "Look at an evaluation: pictures, targets, answers, the worst first",
+    "Look at an evaluation, the worst answers first",
     "  deskhand eval view OUT\n"
     "  deskhand eval view OUT form-terms     begin at this item\n"
     "  deskhand eval view --list OUT         without a window\n"
