@@ -456,11 +456,13 @@ enum dh_status dh_task_desk_setup(struct dh_task_desk *d,
         if (!st && dh_now_ns() >= until_ns)
             st = failed(d, DH_ERR_TIMEOUT, "%s", text_of(s, "type"));
     }
-    // A set-up may have filled the disk or ended the desktop itself.
+    // A set-up may have filled the disk or ended the desktop itself. A server
+    // that is being killed answers nothing, though it is still to be seen.
     if (!st && steps &&
         in_room(d,
-                "pgrep -x openbox && head -c 65536 /dev/zero >/tmp/.dh "
-                "&& rm /tmp/.dh",
+                "xprop -id \"$(xprop -root _NET_SUPPORTING_WM_CHECK | "
+                "grep -o '0x[0-9a-f]*')\" _NET_WM_NAME && "
+                "head -c 65536 /dev/zero >/tmp/.dh && rm /tmp/.dh",
                 -1, until_ns, NULL, NULL))
         st = failed(d, DH_ERR_IO,
                     "after it the disk is full or the desktop has ended");
