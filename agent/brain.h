@@ -29,13 +29,14 @@ struct dh_brain_options {
     struct dh_endpoint *endpoint;
     bool strict; /* a server that makes pictures smaller is an error */
     const char *prompts_dir;
-    const char *kernels;  /* NULL: the fastest */
-    int threads;          /* 0: one per core */
-    int64_t memory_bytes; /* as of struct dh_model_options */
-    int context;          /* tokens; 0: as the session chooses */
-    const char *cache;    /* a file: its timeline is where it starts, and it is
-                           * written at the end; NULL: none */
-    int64_t max_pixels;   /* 0: the profile's, else the checkpoint's */
+    const char *kernels;           /* NULL: the fastest */
+    int threads;                   /* 0: one per core */
+    int64_t memory_bytes;          /* as of struct dh_model_options */
+    int context;                   /* tokens; 0: as the session chooses */
+    enum dh_cache_type cache_type; /* of a brain that joined: the other's */
+    const char *cache;  /* a file: its timeline is where it starts, and it is
+                         * written at the end; NULL: none */
+    int64_t max_pixels; /* 0: the profile's, else the checkpoint's */
     uint64_t seed;
     struct dh_cancel *cancel;
 };

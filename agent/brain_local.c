@@ -156,6 +156,7 @@ static enum dh_status open_session(struct local *b,
                                    const struct local *beside)
 {
     struct dh_session_options so = { .max_tokens = o->context,
+                                     .cache_type = o->cache_type,
                                      .cancel = &b->cancel,
                                      .beside =
                                          beside ? beside->session : NULL };

@@ -15,6 +15,7 @@ struct attend {
     const struct dh_attend *a;
     float *q, *s, *o;
     uint32_t *q_pairs, *s_pairs; // of a head that has pairs
+    float *panel;                // of a head that has codes, or words of them
     int ldo;                     // floats of a row of o, a multiple of 16
     int64_t least;               // of the rows' limits
     struct dh_soft soft[DH_ATTEND_ROWS];
@@ -28,55 +29,8 @@ static int round16(int n)
 size_t dh_backend_attend_floats(int dim)
 {
     return (size_t)DH_ATTEND_ROWS *
-           ((size_t)round16(dim) * 3 + (size_t)SPAN * DH_PANEL * 3 / 2);
-}
-
-struct dh_attend_head dh_attend_head_of(const struct dh_pairs *pairs,
-                                        const float *keys, const float *values,
-                                        int dim, int ldv)
-{
-    struct dh_attend_head h = { .dim = dim, .ldv = ldv };
-    if (pairs) {
-        h.key_pairs = (const uint32_t *)(const void *)keys;
-        h.value_pairs = (const uint32_t *)(const void *)values;
-    } else {
-        h.keys = keys;
-        h.values = values;
-    }
-    return h;
-}
-
-void dh_attend_put_key(const struct dh_pairs *pairs, float *keys, int dim,
-                       size_t token, const float *key)
-{
-    size_t panel = token / DH_PANEL * DH_PANEL, in = token % DH_PANEL;
-    size_t n = (size_t)dim;
-    if (!pairs) {
-        for (size_t d = 0; d < n; d++)
-            keys[panel * n + d * DH_PANEL + in] = key[d];
-        return;
-    }
-    uint32_t word[DH_PAIRS_MAX_DIM / 2];
-    uint32_t *to = (uint32_t *)(void *)keys + panel * (n / 2) + in;
-    pairs->narrow((uint16_t *)word, key, n);
-    for (size_t d = 0; d < n / 2; d++)
-        to[d * DH_PANEL] = word[d];
-}
-
-void dh_attend_put_value(const struct dh_pairs *pairs, float *values, int dim,
-                         int ldv, size_t token, const float *value)
-{
-    if (!pairs) {
-        memcpy(values + token * (size_t)ldv, value,
-               (size_t)dim * sizeof(*value));
-        return;
-    }
-    uint16_t half[DH_PAIRS_MAX_DIM];
-    uint16_t *to =
-        (uint16_t *)(void *)values + token / 2 * 2 * (size_t)ldv + token % 2;
-    pairs->narrow(half, value, (size_t)dim);
-    for (int d = 0; d < dim; d++)
-        to[2 * d] = half[d];
+               ((size_t)round16(dim) * 3 + (size_t)SPAN * DH_PANEL * 3 / 2) +
+           (size_t)DH_PANEL * (size_t)round16(dim);
 }
 
 static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
@@ -86,28 +40,68 @@ static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
     return (struct dh_attend_panel){ i, UINT32_MAX };
 }
 
-// Where a panel begins, floats or words of pairs: `width` floats of each token
-// or half as many, in `all` or so far into pages.
+// Where a panel begins, floats, words of pairs or codes: `width` numbers of
+// each token, in `all` or so far into pages.
 static const float *panel_of(const struct dh_attend_head *h, const void *all,
                              size_t in_page, int width, int panel)
 {
-    size_t each = (size_t)DH_PANEL * (size_t)width / (h->key_pairs ? 2 : 1);
+    size_t each = (size_t)DH_PANEL * (size_t)width /
+                  (h->codes       ? 4
+                   : h->key_pairs ? 2
+                                  : 1);
     if (!h->pages)
         return (const float *)all + (size_t)panel * each;
     return h->pages[panel / h->page_panels] + in_page +
            (size_t)(panel % h->page_panels) * each;
 }
 
-static const float *keys_of(const struct dh_attend_head *h, int panel)
+// A panel that can be multiplied: codes are made numbers, in place of those of
+// the last one in that `half` of w->panel: pairs of a whole panel fit in it.
+static const float *numbers_of(const struct attend *w, const float *panel,
+                               int width, int half)
 {
-    const void *all = h->key_pairs ? (const void *)h->key_pairs : h->keys;
-    return panel_of(h, all, h->keys_at, h->dim, panel);
+    float *to = w->panel + half * DH_PANEL * w->ldo / 2;
+    const int8_t *codes = (const int8_t *)(const void *)panel;
+    size_t n = (size_t)DH_PANEL * (size_t)width;
+    if (!w->a->head.codes)
+        return panel;
+    if (w->a->head.key_pairs)
+        w->k->pairs->widen((uint16_t *)(void *)to, codes, n);
+    else
+        w->k->widen(to, codes, n);
+    return to;
 }
 
-static const float *values_of(const struct dh_attend_head *h, int panel)
+static const float *keys_of(const struct attend *w, int panel, int half)
 {
+    const struct dh_attend_head *h = &w->a->head;
+    const void *all = h->key_pairs ? (const void *)h->key_pairs : h->keys;
+    return numbers_of(w, panel_of(h, all, h->keys_at, h->dim, panel), h->dim,
+                      half);
+}
+
+static const float *values_of(const struct attend *w, int panel)
+{
+    const struct dh_attend_head *h = &w->a->head;
     const void *all = h->key_pairs ? (const void *)h->value_pairs : h->values;
-    return panel_of(h, all, h->values_at, h->ldv, panel);
+    return numbers_of(w, panel_of(h, all, h->values_at, h->ldv, panel), h->ldv,
+                      0);
+}
+
+// The scales of a panel's codes, so far into pages.
+static const float *scales_of(const struct dh_attend_head *h, size_t in_page,
+                              int panel)
+{
+    return h->pages[panel / h->page_panels] + in_page +
+           (size_t)(panel % h->page_panels) * DH_PANEL;
+}
+
+static void weigh_scores(const struct attend *w, int panel, int col)
+{
+    const struct dh_attend_head *h = &w->a->head;
+    if (h->codes)
+        w->k->weigh(w->s + col, SPAN * DH_PANEL, w->a->rows,
+                    scales_of(h, h->key_scales_at, panel));
 }
 
 static void mask_panel(const struct attend *w, struct dh_attend_panel p,
@@ -141,13 +135,14 @@ static void score_span(const struct attend *w, int first, int n)
     };
     for (int i = 0; i < n; i++) {
         struct dh_attend_panel p = panel_at(a, first + i);
-        t.b = keys_of(&a->head, p.panel);
+        t.b = keys_of(w, p.panel, 0);
         for (int r = 0; r < a->rows; r += DH_TILE_ROWS) {
             t.m = DH_MIN(DH_TILE_ROWS, a->rows - r);
             t.a = w->q + (size_t)r * (size_t)a->head.dim;
             t.c = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
             w->k->tile(&t);
         }
+        weigh_scores(w, p.panel, i * DH_PANEL);
         mask_panel(w, p, i * DH_PANEL);
     }
 }
@@ -168,26 +163,28 @@ static void score_span_pairs(const struct attend *w, int first, int n)
     };
     for (int i = 0; i < n; i += t.n / DH_PANEL) {
         struct dh_attend_panel p = panel_at(a, first + i);
-        t.b = (const uint32_t *)(const void *)keys_of(&a->head, p.panel);
+        t.b = (const uint32_t *)(const void *)keys_of(w, p.panel, 0);
         t.c = w->s + i * DH_PANEL;
         t.n = DH_PANEL;
         if (i + 1 < n) {
             struct dh_attend_panel next = panel_at(a, first + i + 1);
-            t.more =
-                (const uint32_t *)(const void *)keys_of(&a->head, next.panel);
+            t.more = (const uint32_t *)(const void *)keys_of(w, next.panel, 1);
             t.n = 2 * DH_PANEL;
         }
         w->k->pairs->tile(&t);
     }
-    for (int i = 0; i < n; i++)
-        mask_panel(w, panel_at(a, first + i), i * DH_PANEL);
+    for (int i = 0; i < n; i++) {
+        struct dh_attend_panel p = panel_at(a, first + i);
+        weigh_scores(w, p.panel, i * DH_PANEL);
+        mask_panel(w, p, i * DH_PANEL);
+    }
 }
 
 static void gather_run_pairs(const struct attend *w, int first, int i, int n)
 {
     const struct dh_attend_head *h = &w->a->head;
     const uint32_t *values = (const uint32_t *)(const void *)values_of(
-        h, panel_at(w->a, first + i).panel);
+        w, panel_at(w->a, first + i).panel);
     struct dh_tile_pairs t = {
         .a = w->s_pairs + i * DH_PANEL / 2,
         .lda = SPAN * DH_PANEL / 2,
@@ -211,7 +208,7 @@ static void gather_run_pairs(const struct attend *w, int first, int i, int n)
 static void gather_run(const struct attend *w, int first, int i, int n)
 {
     const struct dh_attend_head *h = &w->a->head;
-    const float *values = values_of(h, panel_at(w->a, first + i).panel);
+    const float *values = values_of(w, panel_at(w->a, first + i).panel);
     struct dh_tile t = {
         .lda = SPAN * DH_PANEL,
         .ldb = (size_t)h->ldv,
@@ -235,25 +232,34 @@ static void gather_run(const struct attend *w, int first, int i, int n)
 static bool follows(const struct dh_attend *a, int i)
 {
     int panel = panel_at(a, i).panel;
-    return panel == panel_at(a, i - 1).panel + 1 &&
+    return !a->head.codes && panel == panel_at(a, i - 1).panel + 1 &&
            (!a->head.pages || panel % a->head.page_panels != 0);
 }
 
-static void soften_rows(struct attend *w, int n, float *keep)
+// n panels of scores to weights, times the scales of codes.
+static void soften_rows(struct attend *w, int first, int n, float *keep)
 {
-    if (w->a->head.key_pairs) {
+    const struct dh_attend_head *h = &w->a->head;
+    const float *by[SPAN];
+    for (int i = 0; i < n && h->codes; i++)
+        by[i] =
+            scales_of(h, h->value_scales_at, panel_at(w->a, first + i).panel);
+    if (h->key_pairs) {
         w->k->pairs->soften(&(struct dh_soften){ .out = (uint16_t *)w->s_pairs,
                                                  .s = w->s,
                                                  .keep = keep,
                                                  .state = w->soft,
+                                                 .by = h->codes ? by : NULL,
                                                  .lds = SPAN * DH_PANEL,
                                                  .rows = w->a->rows,
-                                                 .n = n });
+                                                 .n = n * DH_PANEL });
         return;
     }
     for (int r = 0; r < w->a->rows; r++)
-        keep[r] =
-            w->k->soften(w->s + (size_t)r * SPAN * DH_PANEL, n, &w->soft[r]);
+        keep[r] = w->k->soften(w->s + (size_t)r * SPAN * DH_PANEL, n * DH_PANEL,
+                               &w->soft[r]);
+    for (int i = 0; i < n && h->codes; i++)
+        w->k->weigh(w->s + i * DH_PANEL, SPAN * DH_PANEL, w->a->rows, by[i]);
 }
 
 static void attend_span(struct attend *w, int first, int n)
@@ -262,7 +268,7 @@ static void attend_span(struct attend *w, int first, int n)
     bool pairs = a->head.key_pairs != NULL;
     (pairs ? score_span_pairs : score_span)(w, first, n);
     float keep[DH_ATTEND_ROWS];
-    soften_rows(w, n * DH_PANEL, keep);
+    soften_rows(w, first, n, keep);
     for (int r = 0; r < a->rows; r++)
         if (keep[r] != 1.0f)
             w->k->scale(w->o + (size_t)r * (size_t)w->ldo, keep[r],
@@ -288,6 +294,8 @@ void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
     w.q = w.o + DH_ATTEND_ROWS * (size_t)w.ldo;
     w.q_pairs = (uint32_t *)(void *)(w.q + DH_ATTEND_ROWS * (size_t)w.ldo);
     w.s_pairs = w.q_pairs + DH_ATTEND_ROWS * (size_t)w.ldo;
+    w.panel =
+        (float *)(void *)(w.s_pairs + DH_ATTEND_ROWS * SPAN * DH_PANEL / 2);
     memset(w.o, 0, (size_t)a->rows * (size_t)w.ldo * sizeof(float));
     for (int r = 0; r < a->rows; r++) {
         memcpy(w.q + (size_t)r * dim, a->q[r], dim * sizeof(float));

@@ -79,12 +79,14 @@ struct dh_soft {
 
 /* As `soften` of struct dh_kernels for some rows at once, whose results are
  * rounded; exact to what the rounding leaves. Rows of s and out are lds
- * elements apart. */
+ * elements apart. Where `by` is not NULL, DH_PANEL columns from p * DH_PANEL on
+ * are multiplied by by[p][DH_PANEL] before that; the sum is without. */
 struct dh_soften {
     uint16_t *out;
     const float *s;
     float *keep;
     struct dh_soft *state;
+    const float *const *by;
     size_t lds;
     int rows, n;
 };
@@ -96,6 +98,8 @@ struct dh_pairs {
     /* Round n floats, to nearest even. */
     void (*narrow)(uint16_t *dst, const float *x, size_t n);
     void (*soften)(const struct dh_soften *t);
+    /* n codes as BF16, which has them all; n is a multiple of DH_PANEL. */
+    void (*widen)(uint16_t *dst, const int8_t *codes, size_t n);
     void (*tile)(const struct dh_tile_pairs *t);
     /* As `pack` and `dot` of struct dh_kernels; w is BF16 of an even number of
      * columns, and k0, depth and ldx count words. */
@@ -162,6 +166,10 @@ struct dh_kernels {
     void (*dot)(const struct dh_dot *d, const float *x, size_t ldx);
     /* dh_quant_expand, to the last bit. */
     void (*expand)(float *out, const struct dh_mat *w, int row, int k0, int n);
+    /* n codes as floats; n is a multiple of DH_PANEL. */
+    void (*widen)(float *dst, const int8_t *codes, size_t n);
+    /* DH_PANEL columns of `rows` rows of s times by[DH_PANEL]. */
+    void (*weigh)(float *s, size_t lds, int rows, const float *by);
     /* Scores s[0..n) become exp(s - max) with the new maximum; the factor by
      * which everything summed before must be multiplied is returned. n is a
      * multiple of 32; scores may be -inf. */
@@ -283,6 +291,10 @@ struct dh_attend_head {
     float *const *pages;
     size_t keys_at, values_at;
     int page_panels;
+    /* In pages only, numbers may be codes of 8 bits in the same places, for
+     * pairs in the order of their halves: token t's, by its scale. */
+    bool codes;
+    size_t key_scales_at, value_scales_at; /* [page_panels * DH_PANEL] */
 };
 
 /*
@@ -297,6 +309,14 @@ void dh_attend_put_key(const struct dh_pairs *pairs, float *keys, int dim,
                        size_t token, const float *key);
 void dh_attend_put_value(const struct dh_pairs *pairs, float *values, int dim,
                          int ldv, size_t token, const float *value);
+
+/* The same as codes of 8 bits; returns their scale: finite, or NaN where a
+ * number is not. */
+float dh_attend_put_key_codes(const struct dh_pairs *pairs, int8_t *keys,
+                              int dim, size_t token, const float *key);
+float dh_attend_put_value_codes(const struct dh_pairs *pairs, int8_t *values,
+                                int dim, int ldv, size_t token,
+                                const float *value);
 
 /* The pairs of k where heads of `dim` can be multiplied so, else NULL. */
 static inline const struct dh_pairs *dh_attend_pairs(const struct dh_kernels *k,

@@ -43,11 +43,14 @@ static void add_layer(struct sum *s, const struct dh_model *m, int i)
 }
 
 // Attention of one token that sees n tokens, itself among them.
-static struct sum attention(const struct dh_model *m, double n)
+static struct sum attention(const struct dh_model *m, enum dh_cache_type cache,
+                            double n)
 {
     const struct dh_text_config *t = &m->config.text;
     bool pairs = dh_attend_pairs(m->kernels, t->head_dim) != NULL;
-    double element = pairs ? 2 : 4;
+    double element = cache == DH_CACHE_INT8 ? 1 + 4.0 / t->head_dim
+                     : pairs                ? 2
+                                            : 4;
     double index =
         dh_attend_pairs(m->kernels, t->index_head_dim) != NULL ? 2 : 4;
     double kv = 2.0 * t->num_key_value_heads * t->head_dim * element;
@@ -67,20 +70,20 @@ static struct sum attention(const struct dh_model *m, double n)
     return s;
 }
 
-void dh_model_get_cost(const struct dh_model *m, int64_t context,
-                       struct dh_model_cost *out)
+void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
+                       int64_t context, struct dh_model_cost *out)
 {
     struct sum linear = { 0 }, head = { 0 };
     for (int i = 0; i < m->config.text.num_hidden_layers; i++)
         add_layer(&linear, m, i);
     add_mat(&head, &m->weights.lm_head, 1);
-    struct sum seen = attention(m, (double)context);
+    struct sum seen = attention(m, cache, (double)context);
     out->weight_bytes = linear.bytes + head.bytes;
     out->cache_bytes = seen.bytes;
     out->flops = linear.flops + head.flops + seen.flops;
     out->prefill_flops = (double)context * linear.flops + head.flops;
     for (int64_t n = 1; n <= context; n++)
-        out->prefill_flops += attention(m, (double)n).flops;
+        out->prefill_flops += attention(m, cache, (double)n).flops;
 }
 
 double dh_model_get_picture_flops(const struct dh_model *m,

@@ -8,20 +8,28 @@
 #define DH_LOG_TAG "kvcache"
 #include "base/log.h"
 
-static size_t halves(const struct dh_kvcache *c)
+const char *const dh_cache_type_names[] = { "auto", "int8", NULL };
+
+// Floats of a page that `width` numbers of each token take.
+static size_t numbers_floats(const struct dh_kvcache *c, int width)
 {
-    return c->pairs ? 2 : 1;
+    return DH_PAGE * (size_t)width / (c->codes ? 4 : c->pairs ? 2 : 1);
 }
 
-// Floats of a page, for one head of one layer.
+static size_t scales_floats(const struct dh_kvcache *c)
+{
+    return c->codes ? DH_PAGE : 0;
+}
+
+// The same for one head of one layer, scales behind the numbers.
 static size_t keys_floats(const struct dh_kvcache *c)
 {
-    return DH_PAGE * (size_t)c->dim / halves(c);
+    return numbers_floats(c, c->dim) + scales_floats(c);
 }
 
 static size_t values_floats(const struct dh_kvcache *c)
 {
-    return DH_PAGE * (size_t)c->ldv / halves(c);
+    return numbers_floats(c, c->ldv) + scales_floats(c);
 }
 
 static size_t index_floats(const struct dh_kvcache *c)
@@ -36,7 +44,8 @@ static size_t pages_of(size_t tokens)
 
 enum dh_status dh_kvcache_init(struct dh_kvcache *c,
                                const struct dh_text_config *t,
-                               const struct dh_kernels *k, size_t max_tokens,
+                               const struct dh_kernels *k,
+                               enum dh_cache_type type, size_t max_tokens,
                                const struct dh_kvcache *beside)
 {
     memset(c, 0, sizeof(*c));
@@ -44,6 +53,7 @@ enum dh_status dh_kvcache_init(struct dh_kvcache *c,
     c->dim = t->head_dim;
     c->ldv = (t->head_dim + 15) / 16 * 16;
     c->pairs = dh_attend_pairs(k, c->dim);
+    c->codes = beside ? beside->codes : type == DH_CACHE_INT8;
     c->index_dim = t->index_head_dim;
     c->index_pairs = dh_attend_pairs(k, c->index_dim);
     c->cap = pages_of(max_tokens) * DH_PAGE;
@@ -104,6 +114,9 @@ struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,
     h.pages = c->page;
     h.keys_at = k;
     h.values_at = v;
+    h.codes = c->codes;
+    h.key_scales_at = k + numbers_floats(c, c->dim);
+    h.value_scales_at = v + numbers_floats(c, c->ldv);
     h.page_panels = DH_PAGE / DH_PANEL;
     return h;
 }
@@ -123,10 +136,18 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
     token %= DH_PAGE;
     for (int h = 0; h < c->kv_heads; h++) {
         size_t at = (size_t)h * (size_t)c->dim;
-        dh_attend_put_key(c->pairs, page + keys_at(c, layer, h), c->dim, token,
-                          k + at);
-        dh_attend_put_value(c->pairs, page + values_at(c, layer, h), c->dim,
-                            c->ldv, token, v + at);
+        float *keys = page + keys_at(c, layer, h);
+        float *values = page + values_at(c, layer, h);
+        if (c->codes) {
+            keys[numbers_floats(c, c->dim) + token] = dh_attend_put_key_codes(
+                c->pairs, (int8_t *)(void *)keys, c->dim, token, k + at);
+            values[numbers_floats(c, c->ldv) + token] =
+                dh_attend_put_value_codes(c->pairs, (int8_t *)(void *)values,
+                                          c->dim, c->ldv, token, v + at);
+            continue;
+        }
+        dh_attend_put_key(c->pairs, keys, c->dim, token, k + at);
+        dh_attend_put_value(c->pairs, values, c->dim, c->ldv, token, v + at);
     }
     if (index_k)
         dh_attend_put_key(c->index_pairs, page + index_at(c, layer),
@@ -136,8 +157,11 @@ void dh_kvcache_put(struct dh_kvcache *c, int layer, size_t token,
 void dh_kvcache_open_panel(struct dh_kvcache *c, int layer, size_t token)
 {
     float *page = c->page[token / DH_PAGE];
-    size_t floats = (size_t)DH_PANEL * (size_t)c->ldv / halves(c);
-    size_t first = token % DH_PAGE / DH_PANEL * floats;
+    size_t numbers = numbers_floats(c, c->ldv),
+           panel = token % DH_PAGE / DH_PANEL;
+    // A code is finite whatever it is: of these, scales count.
+    size_t floats = c->codes ? DH_PANEL : numbers / (DH_PAGE / DH_PANEL);
+    size_t first = (c->codes ? numbers : 0) + panel * floats;
     for (int h = 0; h < c->kv_heads; h++)
         memset(page + values_at(c, layer, h) + first, 0,
                floats * sizeof(float));

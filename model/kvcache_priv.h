@@ -5,9 +5,11 @@
  * one of them. They stand in pages, each of which has those of DH_PAGE tokens
  * for all layers: per layer the keys of all heads, the values of all heads, and
  * index keys where it is sparse, as struct dh_attend_head wants them: float32,
- * or bfloat16 where the kernels multiply pairs of it. Index keys are in panels
- * of either kind too: what a long context costs is reading them, and the
- * published model's are bfloat16.
+ * or bfloat16 where the kernels multiply pairs of it, or codes of 8 bits in the
+ * same places, behind which stand their scales. Index keys are in panels of the
+ * first two kinds: what a long context costs is reading them, but which blocks
+ * are seen should not depend on how they are kept, and the published model's
+ * are bfloat16.
  */
 #ifndef DH_MODEL_KVCACHE_PRIV_H
 #define DH_MODEL_KVCACHE_PRIV_H
@@ -16,11 +18,13 @@
 #include "model/backend_priv.h"
 #include "model/config_priv.h"
 #include "model/kvpages_priv.h"
+#include "model/model.h"
 
 struct dh_kvcache {
     int kv_heads, dim, ldv;
     int index_dim;                      /* 0: no sparse layer */
     size_t cap;                         /* tokens, whole pages */
+    bool codes;                         /* keys and values are 8 bits */
     const struct dh_pairs *pairs;       /* of keys and values; NULL: float32 */
     const struct dh_pairs *index_pairs; /* of index keys, likewise */
     size_t *layer;                      /* where each begins in a page */
@@ -33,13 +37,12 @@ struct dh_kvcache {
     bool hidden;  /* tokens are not what made the keys: show nothing */
 };
 
-/* `beside`: a cache of the same model and kernels whose pages it shares, or
- * NULL. */
-DH_MUST_USE enum dh_status dh_kvcache_init(struct dh_kvcache *c,
-                                           const struct dh_text_config *t,
-                                           const struct dh_kernels *k,
-                                           size_t max_tokens,
-                                           const struct dh_kvcache *beside);
+/* `beside`: a cache of the same model and kernels whose pages it shares, and
+ * its type, or NULL. */
+DH_MUST_USE enum dh_status
+dh_kvcache_init(struct dh_kvcache *c, const struct dh_text_config *t,
+                const struct dh_kernels *k, enum dh_cache_type type,
+                size_t max_tokens, const struct dh_kvcache *beside);
 void dh_kvcache_finish(struct dh_kvcache *c);
 
 struct dh_attend_head dh_kvcache_get_head(const struct dh_kvcache *c, int layer,

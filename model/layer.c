@@ -110,6 +110,7 @@ static enum dh_status work_alloc(struct dh_work *w)
 
 enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
                             size_t max_tokens, int chunk,
+                            enum dh_cache_type type,
                             const struct dh_work *beside)
 {
     const struct dh_text_config *t = &model->config.text;
@@ -121,7 +122,7 @@ enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
         widest_head(&model->config));
     if (st)
         return st;
-    st = dh_kvcache_init(&w->cache, t, model->kernels, max_tokens,
+    st = dh_kvcache_init(&w->cache, t, model->kernels, type, max_tokens,
                          beside ? &beside->cache : NULL);
     if (!st) {
         if (t->index_block_size > 0) {

@@ -62,11 +62,11 @@ struct dh_work {
     void *memory;
 };
 
-/* `beside`: of the same model, to share the cache's pages with, or NULL. */
-DH_MUST_USE enum dh_status dh_work_init(struct dh_work *w,
-                                        const struct dh_model *model,
-                                        size_t max_tokens, int chunk,
-                                        const struct dh_work *beside);
+/* `beside`: of the same model, to share the cache's pages with, whose type is
+ * then the same; or NULL. */
+DH_MUST_USE enum dh_status
+dh_work_init(struct dh_work *w, const struct dh_model *model, size_t max_tokens,
+             int chunk, enum dh_cache_type type, const struct dh_work *beside);
 void dh_work_finish(struct dh_work *w);
 
 /* Cosines and sines for positions from..from+n-1, in the float arithmetic of

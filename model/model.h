@@ -28,6 +28,12 @@ struct dh_model_info {
     const char *kernels;  /* "ref", "avx2", "avx512", "avx512bf16" */
 };
 
+/* What a session keeps keys and values as: AUTO: as the kernels multiply them,
+ * bfloat16 or float32; INT8: rounded to 8 bits, with a scale for each token and
+ * head. */
+enum dh_cache_type { DH_CACHE_AUTO, DH_CACHE_INT8 };
+extern const char *const dh_cache_type_names[]; /* ends with NULL */
+
 struct dh_model_options {
     struct dh_pool *pool; /* for the load and for all sessions; may be NULL */
     const char *kernels;  /* NULL or "auto": the fastest; "float32": the fastest
@@ -73,8 +79,8 @@ struct dh_model_cost {
     double weight_bytes, cache_bytes, flops; /* of one decoded token */
     double prefill_flops;                    /* of all `context` tokens */
 };
-void dh_model_get_cost(const struct dh_model *m, int64_t context,
-                       struct dh_model_cost *out);
+void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
+                       int64_t context, struct dh_model_cost *out);
 
 /* The arithmetic of a picture or video in the vision tower and the projector,
  * counted as there. */

@@ -57,11 +57,12 @@ struct dh_session {
 // --- life -------------------------------------------------------------------
 
 static enum dh_status session_alloc(struct dh_session *s, int chunk,
+                                    enum dh_cache_type type,
                                     const struct dh_session *beside)
 {
     const struct dh_text_config *t = &s->model->config.text;
     enum dh_status st = dh_work_init(&s->work, s->model, s->max_tokens, chunk,
-                                     beside ? &beside->work : NULL);
+                                     type, beside ? &beside->work : NULL);
     if (st)
         return st;
     s->work.cancel = s->cancel;
@@ -95,7 +96,8 @@ enum dh_status dh_session_create(struct dh_session **out,
     s->max_tokens = (size_t)tokens;
     const struct dh_session *beside = o ? o->beside : NULL;
     dh_assert(!beside || beside->model == model);
-    enum dh_status st = session_alloc(s, DH_MIN(chunk, tokens), beside);
+    enum dh_status st = session_alloc(
+        s, DH_MIN(chunk, tokens), o ? o->cache_type : DH_CACHE_AUTO, beside);
     if (st) {
         dh_session_destroy(s);
         return st;

@@ -22,10 +22,11 @@ struct dh_session;
 struct dh_session_options {
     int max_tokens; /* of the cache; 0: min(max_position_embeddings, 8192) */
     int chunk;      /* tokens per prefill pass; 0: 512 */
+    enum dh_cache_type cache_type;
     struct dh_cancel *cancel; /* looked at per layer; may be NULL */
     /* A session of the same model, of any thread, to share memory with: what
-     * both begin with is kept and computed once. May be NULL, and may be
-     * destroyed before this one. */
+     * both begin with is kept and computed once, as its cache type says. May
+     * be NULL, and may be destroyed before this one. */
     const struct dh_session *beside;
 };
 
@@ -93,7 +94,7 @@ size_t dh_session_len(const struct dh_session *s);
  * The timeline with its cache as a file, whole or not at all; only the user may
  * read it. Loading takes the place of what the session holds, as far as the
  * file's tokens fit; dh_session_set then starts from there, in this process or
- * another one of the same model and kernels.
+ * another one of the same model, kernels and cache type.
  *
  * DH_ERR_NOTFOUND, logged at info: there is no such file, and nothing changed.
  * DH_ERR_FORMAT: it is damaged or of another model; the session is empty then.

@@ -54,7 +54,8 @@ static uint64_t fingerprint(const struct dh_model *m)
 static uint32_t layout(const struct dh_snapshot *s)
 {
     return DH_PANEL | (s->cache->pairs ? 1U << 16 : 0) |
-           (s->cache->index_pairs ? 1U << 17 : 0);
+           (s->cache->index_pairs ? 1U << 17 : 0) |
+           (s->cache->codes ? 1U << 18 : 0);
 }
 
 // Ids, tags and pages of `len` tokens, of which the first `kept` are in the
@@ -196,7 +197,8 @@ static enum dh_status read_all(struct reader *r, const struct dh_snapshot *s,
     if (h.model != fingerprint(s->model))
         return bad(r, "it is of another model");
     if (h.layout != layout(s))
-        return bad(r, "it was written with other --kernels");
+        return bad(r, "it was written with other --kernels or another "
+                      "--cache-type");
     if (h.len > (uint64_t)info.st_size ||
         h.bytes != (uint64_t)info.st_size - sizeof h)
         return bad(r, "it is cut short");

@@ -22,7 +22,7 @@ DH_MUST_USE enum dh_status dh_snapshot_write(const struct dh_snapshot *s,
  * was in the cache is lost in any case.
  *
  * DH_ERR_NOTFOUND, logged at info: no such file. DH_ERR_FORMAT: cut short,
- * damaged, or of another model or other kernels.
+ * damaged, or of another model, kernels or cache type.
  */
 DH_MUST_USE enum dh_status dh_snapshot_read(const struct dh_snapshot *s,
                                             size_t *len, const char *path);

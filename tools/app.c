@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "tools/cache_type.h"
 #include "tools/reads.h"
 
 #define DH_LOG_TAG "app"
@@ -73,6 +74,7 @@ const struct dh_opt dh_model_opt_table[] = {
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",
       "Tokens that the cache holds, 0 for 8192 or what the model can", 0,
       1 << 20, NULL },
+    DH_CACHE_TYPE_OPT(struct dh_model_opts, cache_type),
     { "cache", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, cache), "FILE",
       "Start from what an earlier run computed, and write it there for the "
       "next "
@@ -289,6 +291,7 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .threads = o->threads,
         .memory_bytes = o->memory,
         .context = o->context,
+        .cache_type = (enum dh_cache_type)o->cache_type,
         .cache = o->cache,
         .max_pixels = (int64_t)o->max_pixels,
         .seed = (uint64_t)o->seed,
@@ -297,9 +300,11 @@ enum dh_status dh_app_brain(struct dh_brain **out,
     };
     bool remote = dh_app_is_remote(o);
     enum dh_status st = DH_OK;
-    if (remote && (o->cache || o->memory)) {
+    if (remote && (o->cache || o->cache_type || o->memory)) {
         dh_error("%s is for a model in this process; a server has its own",
-                 o->cache ? "--cache" : "--memory");
+                 o->cache        ? "--cache"
+                 : o->cache_type ? "--cache-type"
+                                 : "--memory");
         st = DH_ERR_USAGE;
     } else if (remote) {
         st = dh_app_endpoint(&bo.endpoint, o);

@@ -34,6 +34,7 @@ struct dh_model_opts {
     const char *kernels, *cache;
     int64_t memory;
     int threads, context;
+    int cache_type; /* enum dh_cache_type */
     double max_pixels;
     int seed;
     /* A model behind an endpoint. */

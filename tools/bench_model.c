@@ -20,6 +20,7 @@
 #include "tools/bench_peak.h"
 #include "tools/bench_picture.h"
 #include "tools/bench_shape.h"
+#include "tools/cache_type.h"
 #include "tools/reads.h"
 
 #define DH_LOG_TAG "bench"
@@ -47,6 +48,7 @@ const struct dh_opt dh_bench_model_opts[] = {
     { "kernels", 0, DH_OPT_TEXT,
       offsetof(struct dh_bench_model_options, kernels), "NAME",
       "Arithmetic, as of run", 0, 0, NULL },
+    DH_CACHE_TYPE_OPT(struct dh_bench_model_options, cache_type),
     DH_READS_OPT(struct dh_bench_model_options, memory),
     { "picture", 0, DH_OPT_TEXT,
       offsetof(struct dh_bench_model_options, picture), "WxH",
@@ -209,6 +211,8 @@ static enum dh_status one_round(struct bench *b, struct row *row)
 {
     struct dh_session_options so = { .max_tokens = row->context + b->o->decode,
                                      .chunk = CHUNK,
+                                     .cache_type =
+                                         (enum dh_cache_type)b->o->cache_type,
                                      .cancel = dh_app_cancel() };
     struct dh_session *s;
     enum dh_status st = dh_session_create(&s, b->model, &so);
@@ -270,7 +274,8 @@ static enum dh_status run_rounds(struct bench *b)
 {
     for (int i = 0; i < b->n_rows; i++) {
         struct row *row = &b->rows[i];
-        dh_model_get_cost(b->model, row->context, &row->cost);
+        dh_model_get_cost(b->model, (enum dh_cache_type)b->o->cache_type,
+                          row->context, &row->cost);
         size_t n = (size_t)b->rounds * (size_t)b->o->decode;
         dh_array(row->ours.decode_s, n);
         dh_array(row->peer.decode_s, n);
@@ -444,6 +449,7 @@ static void put_row_json(const struct bench *b, struct row *r,
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "context", r->context);
     dh_jw_text(&w, "kernels", dh_model_get_info(b->model)->kernels);
+    dh_jw_text(&w, "cache_type", dh_cache_type_names[b->o->cache_type]);
     dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
     dh_jw_double(&w, "read_bytes_s", b->peak.read_bytes);
     dh_jw_double(&w, "peak_flops", peak_of(b));

@@ -17,7 +17,7 @@ struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
     const char *peer;    /* a folder with node-llama-cpp, or NULL */
     const char *picture; /* WxH, or NULL */
-    int decode, threads, peer_seconds;
+    int decode, threads, peer_seconds, cache_type;
     int64_t memory;
 };
 

@@ -40,6 +40,7 @@ struct bench {
     struct dh_rng rng;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
+    enum dh_cache_type cache_type;
 };
 
 static enum dh_status one_turn(struct bench *b, struct row *row, int kind,
@@ -61,6 +62,7 @@ static enum dh_status open_session(struct bench *b, const struct row *row,
 {
     struct dh_session_options so = { .max_tokens = row->context + DECODE,
                                      .chunk = 1,
+                                     .cache_type = b->cache_type,
                                      .cancel = dh_app_cancel() };
     enum dh_status st = dh_session_create(out, b->model[kind], &so);
     return st ? st : dh_session_fill(*out, (size_t)row->context, &b->rng);
@@ -78,7 +80,8 @@ static enum dh_status measure(struct bench *b, struct row *row)
             st = one_turn(b, row, k, s[k], DH_MAX(r, 0));
     for (int k = 0; k < KINDS; k++) {
         dh_session_destroy(s[k]);
-        dh_model_get_cost(b->model[k], row->context, &row->cost[k]);
+        dh_model_get_cost(b->model[k], b->cache_type, row->context,
+                          &row->cost[k]);
         row->median[k] = dh_bench_quantile(row->s[k], b->rounds * DECODE, 0.5);
     }
     return st;
@@ -97,11 +100,13 @@ static void print_head(const struct bench *b)
     const struct dh_model_info *info = dh_model_get_info(b->model[SPARSE]);
     printf(
         "One layer: hidden 6144, 64 heads, 4 key heads, blocks of 128, 16 of "
-        "them chosen,\n8 experts in place of 128; kernels %s, %d threads, "
-        "%.1f GB/s read. A token's\nmedian of %d in %d rounds, in turns; "
+        "them chosen,\n8 experts in place of 128; kernels %s, cache %s, "
+        "%d threads, %.1f GB/s read. A token's\nmedian of %d in %d rounds, in "
+        "turns; "
         "attention: less the first line's.\n\n",
-        info->kernels, dh_pool_threads(b->pool), b->peak.read_bytes / 1e9,
-        b->rounds * DECODE, b->rounds);
+        info->kernels, dh_cache_type_names[b->cache_type],
+        dh_pool_threads(b->pool), b->peak.read_bytes / 1e9, b->rounds * DECODE,
+        b->rounds);
     printf("%9s %17s %17s %6s %21s %15s %15s\n", "", "sparse", "full", "",
            "attention", "counted", "cache read");
     printf("%9s %8s %8s %8s %8s %6s %7s %7s %5s %15s %7s %7s\n", "context",
@@ -139,6 +144,7 @@ static void print_json(const struct bench *b, struct row *row)
     dh_jw_init(&w, &out);
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "context", row->context);
+    dh_jw_text(&w, "cache_type", dh_cache_type_names[b->cache_type]);
     dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
     dh_jw_double(&w, "read_bytes_s", b->peak.read_bytes);
     for (int k = 0; k < KINDS; k++) {
@@ -187,6 +193,7 @@ enum dh_status dh_bench_msa(const struct dh_bench_model_options *o, int rounds,
     int contexts[MAX_CONTEXTS];
     dh_new(b);
     b->rounds = DH_MIN(rounds ? rounds : 5, MAX_ROUNDS);
+    b->cache_type = (enum dh_cache_type)o->cache_type;
     dh_rng_init(&b->rng, 1);
     enum dh_status st = dh_bench_contexts(o->contexts ? o->contexts : usual,
                                           contexts, MAX_CONTEXTS, &b->n_rows);

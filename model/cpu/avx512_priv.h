@@ -37,6 +37,8 @@ static inline __attribute__((always_inline)) vec widen(enum dh_dtype type,
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 
+#define load_codes(p) \
+    _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p))))
 #define load_bits(p) _mm512_castsi512_ps(_mm512_loadu_si512(p))
 #define low_half(v) \
     _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))

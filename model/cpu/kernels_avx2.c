@@ -23,6 +23,9 @@ typedef __m256 vec;
 #    define vmax(a, b)   _mm256_max_ps(a, b)
 #    define vmin(a, b)   _mm256_min_ps(a, b)
 #    define nearest(a)   _mm256_round_ps(a, 8)
+#    define load_codes(p)   \
+        _mm256_cvtepi32_ps( \
+            _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(p))))
 
 // p * 2^n; what would not be a normal number becomes zero.
 static inline __attribute__((always_inline)) vec pow2(vec p, vec n)
@@ -95,11 +98,11 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 // After the intrinsics.
 #    include "model/cpu/expand_priv.h"
 
-#    define ALL_IN_FLOAT32                                          \
-        .tile = tile, .pack = pack, .dot = dot, .soften = soften,   \
-        .expand = expand, .scale = scale, .add_scaled = add_scaled, \
-        .rmsnorm = rmsnorm, .layernorm = layernorm, .gelu = gelu,   \
-        .swiglu = swiglu, .rope = rope
+#    define ALL_IN_FLOAT32                                            \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,     \
+        .expand = expand, .widen = widen_codes, .weigh = weigh,       \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm, \
+        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
 
 const struct dh_kernels dh_kernels_avx2 = { .name = "avx2", ALL_IN_FLOAT32 };
 const struct dh_kernels dh_kernels_avx2int8 = { .name = "avx2int8",

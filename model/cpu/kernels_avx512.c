@@ -12,11 +12,11 @@
 // After the intrinsics.
 #    include "model/cpu/expand_priv.h"
 
-#    define ALL_IN_FLOAT32                                          \
-        .tile = tile, .pack = pack, .dot = dot, .soften = soften,   \
-        .expand = expand, .scale = scale, .add_scaled = add_scaled, \
-        .rmsnorm = rmsnorm, .layernorm = layernorm, .gelu = gelu,   \
-        .swiglu = swiglu, .rope = rope
+#    define ALL_IN_FLOAT32                                            \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,     \
+        .expand = expand, .widen = widen_codes, .weigh = weigh,       \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm, \
+        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
 
 const struct dh_kernels dh_kernels_avx512 = { .name = "avx512",
                                               ALL_IN_FLOAT32 };

@@ -47,6 +47,14 @@ static inline __attribute__((always_inline)) vec widen(enum dh_dtype type,
     return vreinterpretq_f32_u32(vshll_n_u16(h, 16));
 }
 
+static inline __attribute__((always_inline)) vec load_codes(const int8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof(four));
+    int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
+
 #    define load_bits(p) \
         vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)(const void *)(p)))
 #    define low_half(v) \
@@ -76,6 +84,8 @@ const struct dh_kernels dh_kernels_neon = {
     .pack = pack,
     .dot = dot,
     .expand = expand,
+    .widen = widen_codes,
+    .weigh = weigh,
     .soften = soften,
     .scale = scale,
     .add_scaled = add_scaled,

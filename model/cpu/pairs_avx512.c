@@ -33,6 +33,15 @@ static void narrow(uint16_t *dst, const float *x, size_t n)
         (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i)));
 }
 
+static void widen_codes(uint16_t *dst, const int8_t *codes, size_t n)
+{
+    for (size_t i = 0; i < n; i += 2 * W) {
+        __m512bh both = _mm512_cvtne2ps_pbh(load_codes(codes + i + W),
+                                            load_codes(codes + i));
+        _mm512_storeu_si512(dst + i, (__m512i)both);
+    }
+}
+
 // 2^x for x <= 0, to 3e-6 of itself; zero below the smallest normal number. The
 // whole part of x is taken by its own instructions.
 INLINE vec power_of_two(vec x)
@@ -56,7 +65,8 @@ INLINE float row_max(const float *s, int n, float max)
     return here > max ? here : max;
 }
 
-INLINE float row_powers(uint16_t *out, const float *s, int n, float max)
+INLINE float row_powers(uint16_t *out, const float *s, int n, float max,
+                        const float *const *by_panel)
 {
     const float log2e = 1.44269504f;
     vec by = set1(log2e), minus = set1(-max * log2e);
@@ -66,6 +76,10 @@ INLINE float row_powers(uint16_t *out, const float *s, int n, float max)
         vec b = power_of_two(fma(load(s + i + W), by, minus));
         sum = add(sum, a);
         sum2 = add(sum2, b);
+        if (by_panel) {
+            a = mul(a, load(by_panel[i / DH_PANEL]));
+            b = mul(b, load(by_panel[i / DH_PANEL] + W));
+        }
         _mm512_storeu_si512(out + i, (__m512i)_mm512_cvtne2ps_pbh(b, a));
     }
     return sum_of(add(sum, sum2));
@@ -89,7 +103,7 @@ static void soften(const struct dh_soften *t)
             continue;
         }
         float sum =
-            row_powers(out, t->s + (size_t)r * t->lds, t->n, state->max);
+            row_powers(out, t->s + (size_t)r * t->lds, t->n, state->max, t->by);
         state->sum = state->sum * t->keep[r] + sum;
     }
 }
@@ -391,6 +405,7 @@ static void expand(uint16_t *out, const struct dh_mat *w, int row, int k0,
 const struct dh_pairs dh_pairs_avx512 = {
     .narrow = narrow,
     .soften = soften,
+    .widen = widen_codes,
     .tile = tile,
     .pack = pack,
     .dot = dot,

@@ -55,6 +55,19 @@ static void dot(const struct dh_dot *d, const float *x, size_t ldx)
     }
 }
 
+static void widen(float *dst, const int8_t *codes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = codes[i];
+}
+
+static void weigh(float *s, size_t lds, int rows, const float *by)
+{
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < DH_PANEL; j++)
+            s[(size_t)r * lds + (size_t)j] *= by[j];
+}
+
 static float soften(float *s, int n, struct dh_soft *state)
 {
     float max = state->max;
@@ -142,6 +155,8 @@ const struct dh_kernels dh_kernels_ref = {
     .pack = pack,
     .dot = dot,
     .expand = dh_quant_expand,
+    .widen = widen,
+    .weigh = weigh,
     .soften = soften,
     .scale = scale,
     .add_scaled = add_scaled,

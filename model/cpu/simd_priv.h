@@ -5,8 +5,9 @@
  * of W floats; TILE_MAX rows and 2 vectors wide tiles that fit its registers;
  * and load, store, set1, add, sub, mul, fma, divide, vmax, vmin, nearest, pow2
  * (2^n for integral floats; 0 below the smallest normal), widen (W elements of
- * a type to floats), load_bits (W words), low_half and high_half (of words, two
- * bfloat16, as floats), transpose (W x W), sum_of, max_of.
+ * a type to floats), load_codes (W bytes to floats), load_bits (W words),
+ * low_half and high_half (of words, two bfloat16, as floats), transpose (W x
+ * W), sum_of, max_of.
  */
 
 #ifndef INLINE
@@ -127,6 +128,21 @@ static void pack(float *dst, const struct dh_mat *w, int row0, int rows, int k0,
             dh_tensor_to_f32(w->dtype,
                              from + (size_t)j * bytes + (size_t)k * size, 1,
                              dst + (size_t)k * DH_PANEL + j);
+    }
+}
+
+static void widen_codes(float *dst, const int8_t *codes, size_t n)
+{
+    for (size_t i = 0; i < n; i += W)
+        store(dst + i, load_codes(codes + i));
+}
+
+static void weigh(float *s, size_t lds, int rows, const float *by)
+{
+    for (int r = 0; r < rows; r++, s += lds) {
+#pragma GCC unroll 8
+        for (int j = 0; j < DH_PANEL; j += W)
+            store(s + j, mul(load(s + j), load(by + j)));
     }
 }
 

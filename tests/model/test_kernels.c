@@ -297,15 +297,22 @@ static void test_softmax_in_pieces(void)
 }
 
 /* Rows that are rounded: as the plain softmax to half a step of BF16, in two
- * pieces, with rows that see nothing in the first or in either. */
+ * pieces, the second one weighed, with rows that see nothing in the first or in
+ * either. */
 static void softens_rounded(const struct dh_kernels *k)
 {
     enum { ROWS = 5, COUNT = 64, LD = 96 };
     float s[ROWS * LD], keep[ROWS], want[COUNT];
     uint16_t out[ROWS * LD];
     struct dh_soft state[ROWS], plain[ROWS];
+    float some[DH_PANEL], others[DH_PANEL];
+    const float *const weights[] = { some, others };
     if (!k->pairs)
         return;
+    for (int i = 0; i < DH_PANEL; i++) {
+        some[i] = 2 + noise(1);
+        others[i] = 0.01f * (2 + noise(1));
+    }
     for (int r = 0; r < ROWS; r++)
         state[r] = plain[r] = (struct dh_soft){ -INFINITY, 0 };
     for (int piece = 0; piece < 2; piece++) {
@@ -319,6 +326,7 @@ static void softens_rounded(const struct dh_kernels *k)
                                               .s = s,
                                               .keep = keep,
                                               .state = state,
+                                              .by = piece ? weights : NULL,
                                               .lds = LD,
                                               .rows = ROWS,
                                               .n = COUNT });
@@ -331,6 +339,8 @@ static void softens_rounded(const struct dh_kernels *k)
             CHECK(state[r].max == plain[r].max);
             for (int i = 0; i < COUNT; i++) {
                 double got = (double)dh_bf16_to_f32(out[r * LD + i]);
+                if (piece)
+                    want[i] *= weights[i / DH_PANEL][i % DH_PANEL];
                 CHECK_NEAR(got, (double)want[i],
                            (double)want[i] / 255 + 1.2e-38);
             }
@@ -398,6 +408,39 @@ static void test_softmax_of_rounded_rows(void)
     each_fast(softens_rounded);
 }
 
+/* Every code is its number, and columns are multiplied where they stand. */
+static void widens(const struct dh_kernels *k)
+{
+    enum { LD = 3 * DH_PANEL };
+    int8_t codes[256];
+    uint16_t halves[256];
+    float wide[256], s[2 * LD], was[2 * LD], by[DH_PANEL];
+    for (int i = 0; i < 256; i++)
+        codes[i] = (int8_t)(i - 128);
+    k->widen(wide, codes, 256);
+    if (k->pairs)
+        k->pairs->widen(halves, codes, 256);
+    for (int i = 0; i < 256; i++) {
+        CHECK(wide[i] == (float)(i - 128));
+        CHECK(!k->pairs || dh_bf16_to_f32(halves[i]) == (float)(i - 128));
+    }
+    for (int i = 0; i < 2 * LD; i++)
+        s[i] = was[i] = noise(3);
+    for (int i = 0; i < DH_PANEL; i++)
+        by[i] = noise(3);
+    k->weigh(s + DH_PANEL, LD, 2, by);
+    for (int i = 0; i < 2 * LD; i++) {
+        bool in = i % LD / DH_PANEL == 1;
+        CHECK(s[i] == (in ? was[i] * by[i % DH_PANEL] : was[i]));
+    }
+}
+
+static void test_codes_are_their_numbers(void)
+{
+    widens(&dh_kernels_ref);
+    each_fast(widens);
+}
+
 static void test_names(void)
 {
     CHECK(dh_kernels_find("ref") == &dh_kernels_ref);
@@ -408,5 +451,5 @@ static void test_names(void)
 DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
          DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
          DH_TEST(softmax_in_pieces), DH_TEST(halves_together),
-         DH_TEST(products_together), DH_TEST(softmax_of_rounded_rows),
-         DH_TEST(names));
+         DH_TEST(codes_are_their_numbers), DH_TEST(products_together),
+         DH_TEST(softmax_of_rounded_rows), DH_TEST(names));

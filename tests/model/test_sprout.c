@@ -94,11 +94,12 @@ static void keep(void *user, size_t position, const float *logits)
                s->vocab * sizeof(*logits));
 }
 
-static void feed(struct sprout *s)
+static void feed(struct sprout *s, enum dh_cache_type type)
 {
     const struct dh_model_info *info = dh_model_get_info(s->model);
     struct dh_session_image image = { &s->patches, info->image_token_id, 0 };
-    struct dh_session_options o = { .max_tokens = (int)s->n };
+    struct dh_session_options o = { .max_tokens = (int)s->n,
+                                    .cache_type = type };
     struct dh_session *session;
     CHECK_INT(info->vocab_size, s->vocab);
     CHECK_INT(dh_session_create(&session, s->model, &o), DH_OK);
@@ -116,7 +117,8 @@ static size_t highest(const float *v, size_t n)
 }
 
 // near: of the root mean square of the logits.
-static void compare(const struct sprout *s, int index, double near)
+static void compare(const struct sprout *s, int index, enum dh_cache_type type,
+                    double near)
 {
     size_t rows = s->n - s->first, count = rows * s->vocab;
     double squares = 0;
@@ -125,9 +127,10 @@ static void compare(const struct sprout *s, int index, double near)
     double rms = sqrt(squares / (double)count);
     double most = dh_max_diff(s->got, s->want, count);
     const struct dh_json *e = dh_json_first(dh_json_find(s->json, "argmax"));
-    printf("case %d, %s: %zu rows of logits, rms %.2f: %.1e of %.1e\n", index,
-           dh_model_get_info(s->model)->kernels, rows, rms, most,
-           near * fmax(1, rms));
+    printf(
+        "case %d, %s, cache %s: %zu rows of logits, rms %.2f: %.1e of %.1e\n",
+        index, dh_model_get_info(s->model)->kernels, dh_cache_type_names[type],
+        rows, rms, most, near * fmax(1, rms));
     CHECK_NEAR(most, 0, near * fmax(1, rms));
     for (size_t r = 0; r < rows; r++, e = dh_json_next(e)) {
         CHECK(e);
@@ -136,7 +139,8 @@ static void compare(const struct sprout *s, int index, double near)
     CHECK(!e);
 }
 
-static void check_with(int index, const char *kernels, double near)
+static void check_with(int index, const char *kernels, enum dh_cache_type type,
+                       double near)
 {
     struct sprout s = { 0 };
     CHECK_INT(dh_pool_create(&s.pool, 0), DH_OK);
@@ -144,8 +148,8 @@ static void check_with(int index, const char *kernels, double near)
     CHECK_INT(dh_model_create(&s.model, MODEL, &o), DH_OK);
     read_case(&s, index);
     read_picture(&s, index);
-    feed(&s);
-    compare(&s, index, near);
+    feed(&s, type);
+    compare(&s, index, type, near);
     dh_model_destroy(s.model);
     dh_pool_destroy(s.pool);
     dh_patches_finish(&s.patches);
@@ -155,12 +159,16 @@ static void check_with(int index, const char *kernels, double near)
     dh_free(s.got);
 }
 
-// Kernels that round activations to bfloat16 stay within what that costs.
+// Kernels that round activations to bfloat16 stay within what that costs, and
+// so does a cache of 8 bits.
 static void check_case(int index)
 {
-    check_with(index, "float32", 1e-4);
-    if (dh_kernels_find("auto")->pairs)
-        check_with(index, "auto", 0.1);
+    check_with(index, "float32", DH_CACHE_AUTO, 1e-4);
+    check_with(index, "float32", DH_CACHE_INT8, 0.1);
+    if (dh_kernels_find("auto")->pairs) {
+        check_with(index, "auto", DH_CACHE_AUTO, 0.1);
+        check_with(index, "auto", DH_CACHE_INT8, 0.1);
+    }
 }
 
 #ifndef DH_DEBUG // builds that are instrumented take two minutes for it

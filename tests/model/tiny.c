@@ -29,7 +29,9 @@ static const char *write_checkpoint(const struct dh_tiny_spec *s)
 void dh_tiny_restart(struct dh_tiny *t, int chunk, int max_tokens)
 {
     dh_session_destroy(t->session);
-    struct dh_session_options o = { .chunk = chunk, .max_tokens = max_tokens };
+    struct dh_session_options o = { .chunk = chunk,
+                                    .max_tokens = max_tokens,
+                                    .cache_type = t->cache_type };
     CHECK_INT(dh_session_create(&t->session, t->model, &o), DH_OK);
 }
 
@@ -45,6 +47,7 @@ void dh_tiny_open(struct dh_tiny *t, const struct dh_tiny_spec *s)
     const char *dir = s->dir ? s->dir : write_checkpoint(s);
     CHECK_INT(dh_model_create(&t->model, dir, &o), DH_OK);
     t->vocab = dh_model_get_info(t->model)->vocab_size;
+    t->cache_type = s->cache_type;
     dh_tiny_restart(t, s->chunk, s->max_tokens);
 }
 

@@ -15,6 +15,7 @@ struct dh_tiny {
     struct dh_model *model;
     struct dh_session *session;
     int vocab;
+    enum dh_cache_type cache_type;
     float *logits; /* [n][vocab] of what was fed last */
     size_t first;  /* position of the first of them */
 };
@@ -29,12 +30,13 @@ struct dh_tiny_spec {
     int threads;         /* 0: 1 */
     int64_t memory;      /* for weights, in bytes; 0: they are mapped */
     int chunk, max_tokens;
+    enum dh_cache_type cache_type;
 };
 
 /* All of these end the test on failure. */
 void dh_tiny_open(struct dh_tiny *t, const struct dh_tiny_spec *s);
 void dh_tiny_close(struct dh_tiny *t);
-/* A new session of the same model in place of the old. */
+/* A new session of the same model and cache type in place of the old. */
 void dh_tiny_restart(struct dh_tiny *t, int chunk, int max_tokens);
 
 /* Feed and return t->logits, one row for each id. */

@@ -254,6 +254,15 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_SAID(&s, 0, "\"cache_bytes\":9830400,", "");
     CHECK_INT(json_lines(s.out), 1);
     said_finish(&s);
+    // A byte each, and a scale for 128 of them.
+    RUN(&s, "bench", "model", "--rounds=1", "--contexts=600", "--decode=2",
+        "--cache-type=int8", "--json");
+    CHECK_SAID(&s, 0, "\"cache_type\":\"int8\",", "");
+    CHECK_SAID(&s, 0, "\"cache_bytes\":2534400,", "");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--cache-type=int4");
+    CHECK_SAID(&s, 2, "", "cache-type");
+    said_finish(&s);
     RUN(&s, "bench", "model", "--rounds=1", "--contexts=40", "--decode=2",
         "--memory=16M", "--model", "assets/models/sprout");
     CHECK_SAID(&s, 0, " GB/s from the disk (", "");

@@ -456,6 +456,9 @@ static void test_memory_for_weights_can_be_given(void)
     RUN(&s, "ask", "--model", "http://127.0.0.1:9", "--memory=1G", "x");
     CHECK_SAID(&s, 2, "", "--memory is for a model in this process");
     said_finish(&s);
+    RUN(&s, "ask", "--model", "http://127.0.0.1:9", "--cache-type=int8", "x");
+    CHECK_SAID(&s, 2, "", "--cache-type is for a model in this process");
+    said_finish(&s);
     dh_free(dir);
 }
 
