@@ -118,6 +118,9 @@ struct dh_brain_answer {
     enum dh_brain_end end;
     struct dh_usage usage;
     struct dh_times times;
+    /* Of a model in this process: tokens that the grammar left no choice about,
+     * and how often the weights were read behind the prompt. */
+    int forced, passes;
 };
 
 /* On failure nothing is set. DH_ERR_RANGE: the prompt does not fit. */

@@ -325,12 +325,17 @@ static enum dh_status make_prompt(struct local *b, struct question *q,
     return st;
 }
 
+// Tokens that are known at once, at most.
+#define FORCED 64
+
 struct writer {
     struct local *b;
     const struct dh_brain_request *r;
     struct dh_grammar *grammar;
     struct dh_buf text;
-    int tokens;
+    int32_t held[1 + FORCED]; // written, but not fed
+    size_t n_held;
+    int tokens, forced;
     bool ended;  // by the model
     bool enough; // for whoever reads along
     struct dh_one_call call;
@@ -354,27 +359,28 @@ static void take_token(struct writer *w, int32_t id)
         w->enough = true;
 }
 
-static enum dh_status feed(struct writer *w, const int32_t *ids, size_t n)
-{
-    return dh_session_feed_text(w->b->session, ids, n);
-}
-
-// What the grammar leaves no choice about needs no step of the model.
+// What the grammar leaves no choice about goes through the model with the token
+// before it, and only if another one is chosen behind it.
 static enum dh_status write_forced(struct writer *w)
 {
-    int32_t ids[64];
-    size_t n = dh_grammar_forced(w->grammar, ids, DH_COUNTOF(ids));
+    int32_t *ids = w->held + w->n_held;
+    size_t n = dh_grammar_forced(w->grammar, ids, FORCED);
     for (size_t i = 0; i < n; i++) {
         if (!dh_grammar_accept(w->grammar, ids[i]))
             return DH_ERR_FORMAT;
         take_token(w, ids[i]);
     }
-    return n ? feed(w, ids, n) : DH_OK;
+    w->n_held += n;
+    w->forced += (int)n;
+    return DH_OK;
 }
 
 static enum dh_status write_one(struct writer *w)
 {
     struct local *b = w->b;
+    enum dh_status st = dh_session_feed_text(b->session, w->held, w->n_held);
+    if (st)
+        return st;
     int vocab = dh_model_get_info(b->model)->vocab_size;
     const uint64_t *allowed =
         w->grammar ? dh_grammar_allowed(w->grammar, vocab) : b->free;
@@ -389,7 +395,9 @@ static enum dh_status write_one(struct writer *w)
     if (w->grammar && !dh_grammar_accept(w->grammar, id))
         return DH_ERR_FORMAT;
     take_token(w, id);
-    return w->ended ? DH_OK : feed(w, &id, 1);
+    w->held[0] = id;
+    w->n_held = 1;
+    return DH_OK;
 }
 
 static bool is_cancelled(const struct writer *w)
@@ -436,11 +444,19 @@ static int64_t ns_of(double seconds)
     return (int64_t)(seconds * 1e9);
 }
 
+// An answer's tokens are fed one by one or, forced, together: all are decoded.
+static int64_t passes_ns(const struct dh_session_stats *from,
+                         const struct dh_session_stats *to)
+{
+    return ns_of(to->prefill_s - from->prefill_s + to->decode_s -
+                 from->decode_s);
+}
+
 static enum dh_status answer_question(struct local *b, struct question *q,
                                       const struct dh_brain_request *r,
                                       struct dh_brain_answer *out)
 {
-    struct dh_session_stats before, after;
+    struct dh_session_stats before, read, after;
     struct writer w = { .b = b, .r = r, .grammar = grammar_for(b, r) };
     size_t reused = 0;
     if (r->seed)
@@ -451,6 +467,7 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     dh_session_get_stats(b->session, &before);
     enum dh_status st = dh_session_set(b->session, q->ids.id, q->ids.n,
                                        q->media, q->n_media, &reused);
+    dh_session_get_stats(b->session, &read);
     if (!st)
         st = write_answer(&w, &out->end);
     dh_one_call_finish(&w.call);
@@ -459,12 +476,16 @@ static enum dh_status answer_question(struct local *b, struct question *q,
         return st;
     }
     dh_session_get_stats(b->session, &after);
-    out->times.vision = ns_of(after.vision_s - before.vision_s);
-    out->times.prefill = ns_of(after.prefill_s - before.prefill_s);
-    out->times.decode = ns_of(after.decode_s - before.decode_s);
+    out->times.vision = ns_of(read.vision_s - before.vision_s);
+    out->times.prefill = passes_ns(&before, &read);
+    out->times.decode = passes_ns(&read, &after);
+    out->passes = (int)(after.passes - read.passes);
+    out->forced = w.forced;
     out->usage.prompt_tokens = (int)q->ids.n;
     out->usage.cached_tokens = (int)reused;
     out->usage.answer_tokens = w.tokens;
+    dh_debug("%d tokens of an answer, %d of them forced, in %d passes",
+             w.tokens, out->forced, out->passes);
     out->text = dh_buf_take(&w.text);
     return DH_OK;
 }

@@ -455,6 +455,7 @@ static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
         enum dh_status st = dh_layer_run_all(w);
         if (st)
             return st;
+        s->stats.passes++;
         if (s->watch)
             show_logits(s);
     }

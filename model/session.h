@@ -127,6 +127,7 @@ void dh_session_watch_logits(struct dh_session *s,
 struct dh_session_stats {
     double vision_s, prefill_s, decode_s;
     uint64_t image_tokens, prefill_tokens, decode_tokens, reused_tokens;
+    uint64_t passes; /* through all layers, of one token or many */
 };
 void dh_session_get_stats(const struct dh_session *s,
                           struct dh_session_stats *out);

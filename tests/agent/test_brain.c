@@ -123,6 +123,33 @@ static void test_a_random_model_only_writes_legal_actions(void)
     dh_source_destroy(s);
 }
 
+/* The model runs for tokens that are chosen, and not for those that the grammar
+ * leaves no choice about. */
+static void test_forced_tokens_cost_no_pass(void)
+{
+    struct dh_source *s = pictures();
+    struct dh_brain *b = brain_of(PROFILE, 4, NULL);
+    struct dh_frame *f = picture(s);
+    int tokens = 0, forced = 0, passes = 0;
+    for (int i = 0; i < 20; i++) {
+        struct dh_brain_answer a;
+        enum dh_brain_form form = i % 2 ? DH_FORM_ACTION : DH_FORM_LOCATE;
+        CHECK_INT(ask(b, f, "Task: Click OK.", form, &a), DH_OK);
+        int chosen = a.usage.answer_tokens - a.forced;
+        // What the prompt ends with is enough for the first one.
+        CHECK(a.passes == chosen || a.passes == chosen - 1);
+        tokens += a.usage.answer_tokens;
+        forced += a.forced;
+        passes += a.passes;
+        dh_brain_answer_finish(&a);
+    }
+    printf("%d tokens, %d of them forced, %d passes\n", tokens, forced, passes);
+    CHECK(forced > 20 && passes + forced <= tokens);
+    dh_frame_unref(f);
+    dh_brain_destroy(b);
+    dh_source_destroy(s);
+}
+
 static void test_locate_only_writes_points(void)
 {
     struct dh_source *s = pictures();
@@ -558,6 +585,7 @@ static void test_a_model_without_a_tokenizer_is_refused(void)
 }
 
 DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
+         DH_TEST(forced_tokens_cost_no_pass),
          DH_TEST(locate_only_writes_points),
          DH_TEST(the_same_seed_gives_the_same_answers),
          DH_TEST(a_second_question_keeps_what_is_the_same),
