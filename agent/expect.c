@@ -13,6 +13,8 @@
 
 #define TILE      DH_EXPECT_TILE
 #define SPOT_PX   64            // a caret, a spinner, a clock's digits
+#define FRAME_PX  8             // at the sides of a window
+#define TITLE_PX  40            // above it
 #define FEW       4             // pixels of a tile that may differ
 #define SOON_NS   (600 * DH_MS) // the recorder looks ten times a second
 #define LIMIT_NS  (5 * DH_S)
@@ -234,7 +236,7 @@ static bool is_shown(const struct dh_window *stack, int n, unsigned long id)
 }
 
 // One that fits by its class alone may be another window of the program, so it
-// has to be new.
+// has to be new; so has a menu, since all menus of a program fit.
 static bool is_there(const struct dh_expect_now *now,
                      const struct dh_recorded_window *w, unsigned long id)
 {
@@ -244,7 +246,10 @@ static bool is_there(const struct dh_expect_now *now,
         // A menu often has the title of its program's window.
         if ((id && is->id != id) || is->menu != w->window.menu)
             continue;
-        if (fit >= 2 || (fit && !is_shown(now->old, now->n_old, is->id)))
+        bool is_new =
+            !is_shown(now->old, now->n_old, is->id) ||
+            (is->menu && is->id == now->stands_for(now->user, w->window.id));
+        if ((fit >= 2 && !is->menu) || (fit && is_new))
             return true;
     }
     return false;
@@ -276,12 +281,21 @@ static void say_missing(enum dh_expect_kind kind, const char *title, char *out,
     snprintf(out, size, "the window \"%.200s\" %s", title, text[kind]);
 }
 
+// With the manager's frame, of which nobody tells how large it is.
+static bool has(const struct dh_window *w, struct dh_point p)
+{
+    struct dh_rect box = { w->box.x - FRAME_PX, w->box.y - TITLE_PX,
+                           w->box.w + 2 * FRAME_PX,
+                           w->box.h + TITLE_PX + FRAME_PX };
+    return dh_rect_has(box, p);
+}
+
 // What changed in the step's window has moved with it.
 static struct dh_point place_now(const struct dh_expect_now *now,
                                  struct dh_point p)
 {
     const struct dh_window *was = now->then_window, *is = now->now_window;
-    if (was && is && was->id && is->id && dh_rect_has(was->box, p)) {
+    if (was && is && was->id && is->id && has(was, p)) {
         p.x += is->box.x - was->box.x;
         p.y += is->box.y - was->box.y;
     }
@@ -296,7 +310,7 @@ static struct dh_point place_then(const struct dh_expect_now *now,
     const struct dh_window *was = now->then_window, *is = now->now_window;
     p.x += now->now->screen.x;
     p.y += now->now->screen.y;
-    if (was && is && was->id && is->id && dh_rect_has(is->box, p)) {
+    if (was && is && was->id && is->id && has(is, p)) {
         p.x += was->box.x - is->box.x;
         p.y += was->box.y - is->box.y;
     }

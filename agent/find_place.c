@@ -30,6 +30,11 @@ static int scaled(int v, int from, int to)
     return from > 0 ? (int)((int64_t)v * to / from) : v;
 }
 
+static bool is_writable(const struct dh_recorded_target *t)
+{
+    return t->t.node.editable || !strcmp(t->t.node.role, "terminal");
+}
+
 struct dh_point dh_ladder_point(const struct dh_ladder *l, struct dh_rect rect)
 {
     struct dh_rect was = l->t->t.rect;
@@ -37,10 +42,13 @@ struct dh_point dh_ladder_point(const struct dh_ladder *l, struct dh_rect rect)
         was = l->tight;
     if (dh_rect_is_empty(was) || !dh_rect_has(was, l->t->t.at))
         return (struct dh_point){ rect.x + rect.w / 2, rect.y + rect.h / 2 };
-    return (struct dh_point){
-        rect.x + scaled(l->t->t.at.x - was.x, was.w, rect.w),
-        rect.y + scaled(l->t->t.at.y - was.y, was.h, rect.h)
-    };
+    struct dh_point off = { l->t->t.at.x - was.x, l->t->t.at.y - was.y };
+    // A text stays at its corner when there is more room for it.
+    if (is_writable(l->t))
+        return (struct dh_point){ rect.x + DH_MIN(off.x, rect.w - 1),
+                                  rect.y + DH_MIN(off.y, rect.h - 1) };
+    return (struct dh_point){ rect.x + scaled(off.x, was.w, rect.w),
+                              rect.y + scaled(off.y, was.h, rect.h) };
 }
 
 void dh_ladder_add(struct dh_ladder *l, enum dh_rung rung, struct dh_rect rect,
@@ -55,11 +63,6 @@ void dh_ladder_add(struct dh_ladder *l, enum dh_rung rung, struct dh_rect rect,
         .score = score,
         .rung = rung,
     };
-}
-
-static bool is_writable(const struct dh_recorded_target *t)
-{
-    return t->t.node.editable || !strcmp(t->t.node.role, "terminal");
 }
 
 bool dh_place_is_container(const struct dh_recorded_target *t)

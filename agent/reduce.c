@@ -581,6 +581,10 @@ static void feed_keyboard(struct dh_reduce *r, const struct dh_input_event *e,
 static void feed_window(struct dh_reduce *r, const struct dh_input_event *e)
 {
     bool covers = dh_rect_has(e->window.box, r->where);
+    // A menu's line opens a further menu at its end, which may be far away.
+    if (e->what == DH_WINDOW_MAP && e->window.menu &&
+        e->window.box.w >= HOVER_PX && e->window.box.h >= HOVER_PX)
+        r->rest.opened = true;
     if (e->what == DH_WINDOW_FOCUS && r->state == TYPED)
         dh_reduce_flush(r);
     if ((e->what == DH_WINDOW_MAP || e->what == DH_WINDOW_UNMAP) && covers &&

@@ -225,6 +225,7 @@ struct hunt {
     enum dh_rung from;
     int64_t began_ns, until_ns;
     bool no_window; /* it is the window that is missing */
+    bool unfit;     /* it is there, but the action would mean another */
 };
 
 static bool has_resized(const struct dh_window *was, const struct dh_window *is)
@@ -253,10 +254,17 @@ static bool try_target(struct hunt *h, struct dh_recorded_target *t,
     struct dh_frame *then = dh_recording_frame(r->rec, t->frame);
     struct dh_places places;
     dh_place_find(&now, t, then, first, last, &places);
+    const char *unfit = places.found
+                            ? dh_replay_unfit(&now, t, then, &h->s->action,
+                                              &places.candidate[0])
+                            : NULL;
     dh_frame_unref(then);
     if (places.n || !r->stop.places.n)
         r->stop.places = places;
-    if (!places.found)
+    h->unfit = unfit != NULL;
+    if (unfit)
+        dh_replay_why(r, "%s", unfit);
+    if (!places.found || unfit)
         return false;
     memset(h->out, 0, sizeof *h->out);
     h->out->at = places.candidate[0].at;
@@ -404,7 +412,7 @@ enum dh_status dh_replay_find(struct dh_replaying *r,
         if (!st)
             st = one_round(&h);
     }
-    if (st == DH_ERR_TIMEOUT)
+    if (st == DH_ERR_TIMEOUT && !h.unfit)
         st = ask_model(&h);
     if (st == DH_ERR_TIMEOUT) {
         say_missing(&h);

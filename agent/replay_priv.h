@@ -3,6 +3,7 @@
 #define DH_AGENT_REPLAY_PRIV_H
 
 #include "agent/expect.h"
+#include "agent/find_place.h"
 #include "agent/recording.h"
 #include "agent/replay.h"
 #include "capture/windows.h"
@@ -94,6 +95,16 @@ DH_MUST_USE enum dh_status dh_replay_focus(struct dh_replaying *r,
                                            struct dh_spot *out);
 /* How long a step's place is waited for. */
 int64_t dh_replay_patience(const struct dh_replaying *r, int64_t least);
+
+/* --- replay_fit --- */
+
+/* Why the action would do something else where the program says that the place
+ * is, though it is the right one; constant. NULL: it would not. */
+const char *dh_replay_unfit(const struct dh_scene *now,
+                            const struct dh_recorded_target *t,
+                            const struct dh_frame *then,
+                            const struct dh_action *a,
+                            const struct dh_candidate *is);
 
 /* --- replay_model: rungs 6 and 7 --- */
 

@@ -130,6 +130,14 @@ static void test_a_menu_is_expected_and_a_hint_is_not(void)
     CHECK_INT(expect.n, 1);
     dh_expect_check(&expect, r, &now, &f);
     CHECK(f.windows);
+    // One that is open already is not the one that should come out of it.
+    struct dh_window open[2] = { both[0], both[1] };
+    open[0].id = 107;
+    now.stack = now.old = open;
+    now.n_old = 2;
+    dh_expect_check(&expect, r, &now, &f);
+    CHECK_STR(f.missing, "the window \"Main\" has not come");
+    now.n_old = 0;
     now.stack = both + 1;
     now.n_stack = 1;
     dh_expect_check(&expect, r, &now, &f);

@@ -21,6 +21,7 @@
  *   ?       a dead key               *       a secret key
  *   rN      the last key has repeated N times
  *   f       the focus goes elsewhere  cX,Y,W,H  the screen changes there
+ *   pX,Y,W,H  a menu or a hint comes up there
  */
 struct play {
     struct dh_reduce *r;
@@ -160,6 +161,16 @@ static void play_word(struct play *p, const char *word)
                                       .what = DH_WINDOW_FOCUS },
              false);
         break;
+    case 'p':
+        numbers(word + 1, v, 4);
+        send(
+            p,
+            (struct dh_input_event){
+                .kind = DH_INPUT_WINDOW,
+                .what = DH_WINDOW_MAP,
+                .window = { .menu = true, .box = { v[0], v[1], v[2], v[3] } } },
+            false);
+        break;
     case 'c':
         numbers(word + 1, v, 4);
         dh_reduce_changed(p->r, (struct dh_rect){ v[0], v[1], v[2], v[3] },
@@ -297,6 +308,9 @@ static void test_a_rest_that_opens_something_is_a_step(void)
 {
     static const struct row rows[] = {
         { "m50,50 @300 c60,40,150,200 @600 m200,60", "mouse_move 50 50; " },
+        // The end of a menu's line may be far from the hand.
+        { "m50,50 @300 p400,40,150,200 @600 m200,60", "mouse_move 50 50; " },
+        { "m50,50 @300 p60,60,100,20 @600 m200,60", "" },
         // It was too short, too far away, too small, or a click came of it.
         { "m50,50 @300 c60,40,150,200 @400 m200,60", "" },
         { "m50,50 @300 c400,400,150,200 @600 m200,60", "" },

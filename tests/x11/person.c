@@ -3,15 +3,18 @@
  * devices, each argument one thing that is done.
  *
  *   person 'move X Y' 'click X Y [BUTTON [COUNT]]' 'drag X Y TO_X TO_Y'
- *          'type TEXT' 'key KEYSYM[+KEYSYM...]' 'rest MS'
+ *          'wheel X Y NOTCHES' 'type TEXT' 'key KEYSYM[+KEYSYM...]' 'rest MS'
  *
- * Points are root pixels. The chord's last key is pressed under the others.
+ * Points are root pixels; notches below 0 go up. The chord's last key is
+ * pressed under the others.
  */
 #include "tests/x11/person.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <X11/extensions/XTest.h>
 
 #include "base/clock.h"
 #include "tests/dh_test.h"
@@ -85,6 +88,20 @@ static void drag(struct dh_person *p, const long v[NUMBERS])
     dh_person_button(p, 1, false);
 }
 
+static void wheel(struct dh_person *p, const long v[NUMBERS])
+{
+    unsigned button = v[2] < 0 ? 4 : 5;
+    // Xvfb's mouse has no wheel, XTest's has.
+    dh_person_moves(p, (int)v[0], (int)v[1]);
+    dh_sleep_for(100 * DH_MS);
+    for (long i = labs(v[2]); i > 0; i--) {
+        XTestFakeButtonEvent(p->dpy, button, True, 0);
+        XTestFakeButtonEvent(p->dpy, button, False, 0);
+        XFlush(p->dpy);
+        dh_sleep_for(30 * DH_MS);
+    }
+}
+
 static bool does(struct dh_person *p, const char *what, const char *with)
 {
     long v[NUMBERS] = { 0, 0, 1, 1 };
@@ -111,6 +128,8 @@ static bool does(struct dh_person *p, const char *what, const char *with)
             }
     } else if (!strcmp(what, "drag") && n == 4) {
         drag(p, v);
+    } else if (!strcmp(what, "wheel") && n == 3) {
+        wheel(p, v);
     } else {
         return false;
     }

@@ -67,6 +67,10 @@ click() {
     shift 2
     hand "click $x $y $*"
 }
+drag() { hand "drag $((x0 + $1)) $((y0 + $2)) $((x0 + $3)) $((y0 + $4))"; }
+wheel() { hand "wheel $((x0 + $1)) $((y0 + $2)) $3"; }
+# Rests there, until what opens under the pointer is open.
+hover() { hand "move $((x0 + $1)) $((y0 + $2))" && sleep 1; }
 type() { hand "type $1"; }
 key() { hand "key $1"; }
 clip_is() { [ "$(xclip -o -selection clipboard)" = "$1" ]; }
@@ -171,7 +175,8 @@ outcome() { # exit status of the tool
 picture() { "$program" grab "$1" >/dev/null 2>&1 || :; }
 
 record() {
-    "$program" record "$OUT/session" >"$OUT/record.log" 2>&1 &
+    # Xvfb's mouse has no wheel.
+    "$program" record --include-xtest "$OUT/session" >"$OUT/record.log" 2>&1 &
     recorder=$!
     if [ "$BESIDE" = 0 ]; then
         echo none >"$OUT/cnee.xnl"
