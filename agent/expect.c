@@ -11,15 +11,16 @@
 #include "vision/motion.h"
 #include "vision/region.h"
 
-#define TILE      DH_EXPECT_TILE
-#define SPOT_PX   64            // a caret, a spinner, a clock's digits
-#define FRAME_PX  8             // at the sides of a window
-#define TITLE_PX  40            // above it
-#define FEW       4             // pixels of a tile that may differ
-#define SOON_NS   (600 * DH_MS) // the recorder looks ten times a second
-#define LIMIT_NS  (5 * DH_S)
-#define LONGEST   (60 * DH_S)
-#define TILES_MAX 65536
+#define TILE       DH_EXPECT_TILE
+#define SPOT_PX    64            // a caret, a spinner, a clock's digits
+#define POINTER_PX 32            // the picture of it
+#define FRAME_PX   8             // at the sides of a window
+#define TITLE_PX   40            // above it
+#define FEW        4             // pixels of a tile that may differ
+#define SOON_NS    (600 * DH_MS) // the recorder looks ten times a second
+#define LIMIT_NS   (5 * DH_S)
+#define LONGEST    (60 * DH_S)
+#define TILES_MAX  65536
 
 // ---- what changes by itself -------------------------------------------------
 
@@ -126,6 +127,41 @@ static bool has_more(const struct dh_expect *e, struct dh_rect own)
     return rest.w > SPOT_PX || rest.h > SPOT_PX;
 }
 
+// Where the pointer is drawn after a step; false: nobody knows.
+static bool pointer_at(const struct dh_recording *r, int step,
+                       struct dh_rect *out)
+{
+    for (; step >= 0; step--) {
+        const struct dh_action *a = &r->step[step].action;
+        if (!dh_action_is_pointer(a) || !a->has_at)
+            continue;
+        *out = (struct dh_rect){ a->at.x - POINTER_PX / 2,
+                                 a->at.y - POINTER_PX / 2, 2 * POINTER_PX,
+                                 2 * POINTER_PX };
+        return true;
+    }
+    return false;
+}
+
+// That the pointer is drawn elsewhere is nothing that changed: a replay sees
+// none.
+static void drop_pointer(struct dh_expect *e, const struct dh_recording *r,
+                         int step)
+{
+    struct dh_rect was = { 0 }, is = { 0 }, rest = { 0 };
+    bool known = pointer_at(r, step - 1, &was);
+    int n = 0;
+    if (!pointer_at(r, step, &is))
+        return;
+    for (int i = 0; i < e->n_tiles; i++)
+        if (!overlaps(was, e->tile[i]) && !overlaps(is, e->tile[i])) {
+            rest = dh_rect_union(rest, tile_box(e->tile[i]));
+            e->tile[n++] = e->tile[i];
+        }
+    bool small = rest.w <= 2 * POINTER_PX && rest.h <= 2 * POINTER_PX;
+    e->n_tiles = known || !small ? n : 0;
+}
+
 // `next`: where the hand may have been on its way to already.
 static void find_tiles(struct dh_expect *e, const struct dh_restless *x,
                        struct dh_rect own, struct dh_rect next)
@@ -215,6 +251,8 @@ void dh_expect_init(struct dh_expect *e, struct dh_recording *r, int step,
     e->after = dh_recording_frame(r, s->after);
     find_tiles(e, x, place_of(s),
                next ? place_of(next) : (struct dh_rect){ 0 });
+    if (r->pointer)
+        drop_pointer(e, r, step);
 }
 
 void dh_expect_finish(struct dh_expect *e)
@@ -290,31 +328,33 @@ static bool has(const struct dh_window *w, struct dh_point p)
     return dh_rect_has(box, p);
 }
 
-// What changed in the step's window has moved with it.
+// What changed in the step's window has moved with it; `p` is in one of them.
+static struct dh_point moved_by(const struct dh_expect_now *now,
+                                struct dh_point p, bool then)
+{
+    const struct dh_window *was = now->then_window, *is = now->now_window;
+    if (!was || !is || !was->id || !is->id)
+        return now->by;
+    if (!has(then ? was : is, p))
+        return (struct dh_point){ 0 };
+    return (struct dh_point){ is->box.x - was->box.x, is->box.y - was->box.y };
+}
+
 static struct dh_point place_now(const struct dh_expect_now *now,
                                  struct dh_point p)
 {
-    const struct dh_window *was = now->then_window, *is = now->now_window;
-    if (was && is && was->id && is->id && has(was, p)) {
-        p.x += is->box.x - was->box.x;
-        p.y += is->box.y - was->box.y;
-    }
-    p.x -= now->now->screen.x;
-    p.y -= now->now->screen.y;
-    return p;
+    struct dh_point by = moved_by(now, p, true);
+    return (struct dh_point){ p.x + by.x - now->now->screen.x,
+                              p.y + by.y - now->now->screen.y };
 }
 
 static struct dh_point place_then(const struct dh_expect_now *now,
                                   struct dh_point p)
 {
-    const struct dh_window *was = now->then_window, *is = now->now_window;
     p.x += now->now->screen.x;
     p.y += now->now->screen.y;
-    if (was && is && was->id && is->id && has(is, p)) {
-        p.x += was->box.x - is->box.x;
-        p.y += was->box.y - is->box.y;
-    }
-    return p;
+    struct dh_point by = moved_by(now, p, false);
+    return (struct dh_point){ p.x - by.x, p.y - by.y };
 }
 
 bool dh_expect_is_still(const struct dh_restless *x,

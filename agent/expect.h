@@ -74,6 +74,8 @@ struct dh_expect_now {
     /* The window of the step, then and now: what changed moved with it. NULL:
      * the screen. */
     const struct dh_window *then_window, *now_window;
+    /* Without them: how far what was acted on is from where it was. */
+    struct dh_point by;
     /* The window that stands for a recorded one; 0: none has been met. */
     unsigned long (*stands_for)(void *user, unsigned long recorded);
     void *user;

@@ -347,6 +347,8 @@ static enum dh_status read_head(struct dh_recording *r, struct dh_diag *diag)
         return DH_OK; // cut short; what is there can be played
     }
     const struct dh_json *desktop = dh_json_find(head, "desktop");
+    r->pointer = !strcmp(dh_json_text(dh_json_find(head, "kind")), "agent") ||
+                 dh_json_find(head, "source");
     text_of(desktop, "locale", r->locale, sizeof r->locale);
     text_of(desktop, "theme", r->theme, sizeof r->theme);
     text_of(desktop, "font", r->font, sizeof r->font);

@@ -61,6 +61,7 @@ struct dh_recording {
     char *dir;
     struct dh_session_params params;
     struct dh_size screen;
+    bool pointer; /* it is, or may be, in the pictures */
     char layout[64], locale[64], theme[64], font[64]; /* "" where not known */
     double dpi; /* of fonts, else of the screen; 0 where not known */
     struct dh_recorded_step *step;

@@ -17,6 +17,7 @@
 #define LOOK_NS    (50 * DH_MS) // windows are told of by nobody
 #define LONGEST_NS (60 * DH_S)  // an effect is waited for
 #define HOPE_NS    (400 * DH_MS)
+#define SEE_NS     (150 * DH_MS)
 #define REST_NS    (10 * DH_S)
 #define AROUND_PX  24
 #define OTHER_PX   12
@@ -65,6 +66,7 @@ static void aim(struct dh_play *p)
     if (!dh_play_needs_place(a))
         return;
     struct dh_point by = { p->spot.at.x - t->t.at.x, p->spot.at.y - t->t.at.y };
+    p->r->by = by;
     if (!a->has_start) {
         a->at = plus(a->at, by);
         return;
@@ -197,6 +199,7 @@ static struct dh_expect_now state_now(struct dh_play *p)
         .focus = r->focus.id,
         .then_window = t && t->t.window.id ? &t->t.window : NULL,
         .now_window = p->spot.window.id ? &p->spot.window : NULL,
+        .by = r->rec->n_windows ? (struct dh_point){ 0 } : r->by,
         .stands_for = dh_replay_stands_for,
         .user = r,
     };
@@ -246,6 +249,26 @@ static bool may_hope(const struct dh_play *p)
             (p->spot.rung != DH_RUNG_TEMPLATE && !types));
 }
 
+static bool is_still(struct dh_play *p)
+{
+    struct dh_expect_now now = state_now(p);
+    return p->before && dh_expect_is_still(&p->r->restless, &now);
+}
+
+// Nothing is known of what should be seen: what comes soon is in the picture
+// after it.
+static enum dh_status see_any(struct dh_play *p)
+{
+    enum dh_status st = DH_OK;
+    int64_t until = dh_now_ns() + SEE_NS;
+    while (!st && is_still(p) && dh_now_ns() < until) {
+        st = dh_replay_wait(p->r, until);
+        if (!st)
+            st = check_once(p);
+    }
+    return st;
+}
+
 // DH_ERR_TIMEOUT: it had not the effect that it should have.
 static enum dh_status await_effect(struct dh_play *p)
 {
@@ -270,6 +293,8 @@ static enum dh_status await_effect(struct dh_play *p)
         if (!st)
             st = check_once(p);
     }
+    if (!st && p->found.picture == DH_PICTURE_ANY)
+        st = see_any(p);
     int64_t took = dh_now_ns() - start;
     p->check_ns += took;
     if (!st)
@@ -358,18 +383,13 @@ static void tell_done(struct dh_play *p, enum dh_status st)
                           .status = st,
                           .times = { .act = p->act_ns, .settle = p->check_ns },
                           .changed = p->found.picture == DH_PICTURE_SAME ||
-                                     p->found.picture == DH_PICTURE_CHANGED };
+                                     p->found.picture == DH_PICTURE_CHANGED ||
+                                     (p->before && !is_still(p)) };
     char *why = st ? dh_strdup(p->r->stop.why) : NULL;
     e.text = why;
     dh_replay_tell(p->r, &e);
     dh_free(why);
     dh_replay_tell_frame(p->r, "after");
-}
-
-static bool is_still(struct dh_play *p)
-{
-    struct dh_expect_now now = state_now(p);
-    return p->before && dh_expect_is_still(&p->r->restless, &now);
 }
 
 // Nothing at all happened: once more where that does no harm, then the place

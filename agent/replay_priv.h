@@ -42,6 +42,7 @@ struct dh_replaying {
     int64_t acted_ns,
         clicked_ns; /* when the last action, the last click ended */
     struct dh_point clicked;
+    struct dh_point by; /* the last place, from where it was */
     int64_t slowest_ns; /* so long an effect was waited for until it came */
     int64_t unknown_ns; /* since when a window is there that is not known */
     unsigned long unknown, raised;

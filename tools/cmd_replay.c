@@ -445,14 +445,21 @@ const struct dh_command dh_cmd_replay = {
     "  deskhand replay invoice --csv customers.csv\n"
     "  deskhand replay invoice --dry-run\n"
     "\n"
-    "NAME is a session of `deskhand record`, or of a run. Each place is found\n"
-    "again by the program's own names, by its look, and by what is around it;\n"
-    "a model is asked last, and only with --model or --endpoint. What each\n"
-    "step led to is waited for, pauses are not. Where a place cannot be told,\n"
-    "or a window is in front that the recording does not know, it stops with\n"
-    "exit status 3 and clicks nothing; pictures of what was seen and what was\n"
-    "looked for are left in the folder of the replay. `deskhand mark` makes\n"
-    "parameters of what was typed.",
+    "NAME is a session of `deskhand record`, of a run, or an imported one; "
+    "the\n"
+    "last two know places by their look alone. Each place is found again by "
+    "the\n"
+    "program's own names, by its look, and by what is around it; a model is\n"
+    "asked last, and only with --model or --endpoint. What each step led to "
+    "is\n"
+    "waited for, pauses are not. Where a place cannot be told, or a window is\n"
+    "in front that the recording does not know, it stops with exit status 3 "
+    "and\n"
+    "clicks nothing; pictures of what was seen and what was looked for are "
+    "left\n"
+    "in the folder of the replay. `deskhand mark` makes parameters of what "
+    "was\n"
+    "typed.",
     { replay_opts, dh_desk_opts, dh_model_opt_table, dh_app_opts },
     run,
 };
