@@ -411,6 +411,7 @@ static enum dh_status open_session(struct dh_demo *d)
                                     .more_screen = dh_demo_write_screen,
                                     .user = d };
     d->file = d->o->into;
+    dh_page_init(&d->page, d->o->task, "shown by a person", d->o->video);
     return d->file ? DH_OK : dh_session_file_create(&d->file, d->o->dir, &head);
 }
 
@@ -461,6 +462,7 @@ static void close_all(struct dh_demo *d)
         dh_input_record_destroy(d->input);
     if (!d->o->into)
         dh_session_file_destroy(d->file);
+    dh_page_finish(&d->page);
     dh_windows_destroy(d->windows);
     dh_reduce_destroy(d->reduce);
     moment_finish(&d->pending);
@@ -513,9 +515,16 @@ static void finish_session(struct dh_demo *d)
     if (d->o->into)
         return;
     dh_demo_write_text(d, "end", "reason", reason);
-    enum dh_status st = dh_session_file_finish(
+    dh_page_shown_end(&d->page, "The end", d->frame);
+    dh_page_end(&d->page);
+    enum dh_status st =
+        d->page.html.overflow
+            ? DH_OK
+            : dh_session_file_put(d->file, "index.html", d->page.html.data,
+                                  d->page.html.len);
+    enum dh_status ended = dh_session_file_finish(
         d->file, dh_now_ns(), reason, (uint64_t)d->result.dropped, NULL);
-    if (st)
+    if (st || ended)
         d->result.end = DH_DEMO_FAILED;
     d->result.took_ns = dh_now_ns() - d->began_ns;
 }

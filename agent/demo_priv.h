@@ -3,6 +3,7 @@
 #define DH_AGENT_DEMO_PRIV_H
 
 #include "agent/demo.h"
+#include "agent/page_priv.h"
 #include "agent/reduce.h"
 #include "agent/session_file.h"
 #include "agent/target.h"
@@ -88,6 +89,7 @@ struct dh_demo {
     int n_acts;
     struct dh_demo_wait wait;
     int frame; /* number of the last `frame` line */
+    struct dh_page page;
     char layout[64];
     struct dh_input_setup setup;
     struct dh_screen_info screen;

@@ -234,6 +234,22 @@ static const char *doubt_of(const struct dh_demo_act *a)
     return dh_target_doubt(&a->moment.target);
 }
 
+static void put_in_page(struct dh_demo *d, const struct dh_demo_act *a,
+                        int before)
+{
+    const struct dh_frame *f = a->moment.before;
+    const struct dh_target *t = &a->moment.target;
+    const char *what = t->node.name[0] ? t->node.name : t->node.role;
+    bool named = a->moment.has_target && t->has_node && what[0];
+    bool in = a->moment.has_target && t->window.title[0];
+    char where[600] = "";
+    snprintf(where, sizeof where, "%s%s%.255s", named ? what : "",
+             named && in ? " in " : "", in ? t->window.title : "");
+    dh_page_shown(&d->page, d->result.steps, &a->what.action, where, before,
+                  f ? (struct dh_size){ f->width, f->height }
+                    : (struct dh_size){ 0 });
+}
+
 static void tell_step(struct dh_demo *d, const struct dh_demo_act *a,
                       int before)
 {
@@ -286,6 +302,8 @@ static void write_act(struct dh_demo *d, struct dh_demo_act *a)
     d->wait.before = hash;
     d->wait.changed = false;
     d->result.steps++;
+    if (!d->o->into)
+        put_in_page(d, a, before);
     tell_step(d, a, before);
     dh_session_file_sync(d->file);
 }

@@ -170,8 +170,12 @@ static void put_action(struct dh_page *p, const struct dh_action *a,
     dh_page_escape(&p->html, label);
     dh_buf_puts(&p->html, "</b> <code>");
     dh_page_escape(&p->html, dh_buf_text(&text));
+    dh_buf_puts(&p->html, "</code></p>");
+    dh_buf_finish(&text);
+    if (!p->frame)
+        return;
     dh_buf_printf(&p->html,
-                  "</code></p><div class=\"shot\"><img loading=\"lazy\" "
+                  "<div class=\"shot\"><img loading=\"lazy\" "
                   "src=\"frames/%06d.png\" alt=\"the screen before\">",
                   p->frame);
     put_grid(p);
@@ -180,7 +184,6 @@ static void put_action(struct dh_page *p, const struct dh_action *a,
     if (a->has_at)
         put_dot(p, a->at);
     dh_buf_puts(&p->html, "</div>");
-    dh_buf_finish(&text);
 }
 
 static double ms(int64_t ns)
@@ -202,11 +205,11 @@ static void put_answer(struct dh_page *p, const struct dh_event *e)
     dh_buf_puts(&p->html, "</pre>");
 }
 
-static void put_end(struct dh_page *p, const struct dh_event *e)
+static void put_end(struct dh_page *p, const char *how)
 {
     close_step(p);
     dh_buf_puts(&p->html, "<section><h2>");
-    dh_page_escape(&p->html, e->text);
+    dh_page_escape(&p->html, how);
     dh_buf_puts(&p->html, "</h2>");
     if (p->frame)
         dh_buf_printf(&p->html,
@@ -250,7 +253,7 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
         dh_page_escape(&p->html, e->text);
         dh_buf_puts(&p->html, "</p>");
         break;
-    case DH_EVENT_END: put_end(p, e); break;
+    case DH_EVENT_END: put_end(p, e->text); break;
     }
 }
 
@@ -262,6 +265,21 @@ void dh_page_by_hand(struct dh_page *p, const struct dh_action *a, int frame)
     if (frame)
         p->frame = frame;
     put_action(p, a, "");
+}
+
+void dh_page_shown(struct dh_page *p, int step, const struct dh_action *a,
+                   const char *where, int frame, struct dh_size size)
+{
+    open_step(p, step);
+    p->frame = frame;
+    p->size = size;
+    put_action(p, a, where);
+}
+
+void dh_page_shown_end(struct dh_page *p, const char *how, int frame)
+{
+    p->frame = frame;
+    put_end(p, how);
 }
 
 void dh_page_end(struct dh_page *p)

@@ -22,6 +22,11 @@ void dh_page_event(struct dh_page *p, const struct dh_event *e, int frame,
                    struct dh_size size);
 /* A step that a person did while the run waited. */
 void dh_page_by_hand(struct dh_page *p, const struct dh_action *a, int frame);
+/* A step of a demonstration; `where` in words, or NULL. */
+void dh_page_shown(struct dh_page *p, int step, const struct dh_action *a,
+                   const char *where, int frame, struct dh_size size);
+/* The last section: how it ended, and the last picture. */
+void dh_page_shown_end(struct dh_page *p, const char *how, int frame);
 /* Text as text, also within quotes; NULL is "". */
 void dh_page_escape(struct dh_buf *out, const char *text);
 /* Closes the document; the text is in `html`. */

@@ -160,6 +160,23 @@ static void show_finish(struct show *s, struct said *said)
     dh_person_finish(&s->person);
 }
 
+// The page has each of so many steps, with its picture and what was done.
+static void check_page(const char *dir, int steps, const char *has)
+{
+    char *text, *path = dh_path_join(dir, "index.html"), last[40];
+    size_t len;
+    int shots = 0;
+    CHECK_INT(dh_file_read(path, 16 << 20, &text, &len), DH_OK);
+    snprintf(last, sizeof last, "<h2>Step %d</h2>", steps);
+    CHECK(strstr(text, "shown by a person") && strstr(text, last));
+    CHECK(strstr(text, has) && strstr(text, "</body></html>"));
+    for (const char *p = text; (p = strstr(p, "src=\"frames/")); p++)
+        shots++;
+    CHECK_INT(shots, steps + 1); // and the last one
+    dh_big_free(text);
+    dh_free(path);
+}
+
 static void test_what_a_person_does_becomes_actions(void)
 {
     static const KeySym ctrl[] = { XK_Control_L, 0 }, none[] = { 0 };
@@ -182,6 +199,7 @@ static void test_what_a_person_does_becomes_actions(void)
     read_acts(&acts);
     CHECK_STR(dh_buf_text(&acts), "left_click\ntype Hello, World\nkey ctrl+s\n"
                                   "key BackSpace x2\nkey Return\n");
+    check_page(s.dir, 5, "<code>type &quot;Hello, World&quot;</code>");
     dh_buf_finish(&acts);
     said_finish(&said);
     dh_free(s.dir);
