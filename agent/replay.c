@@ -8,10 +8,12 @@
 #include "agent/a11y.h"
 #include "agent/hand.h"
 #include "agent/replay_priv.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "capture/frame.h"
+#include "vision/view.h"
 
 #define DH_LOG_TAG "replay"
 #include "base/log.h"
@@ -143,7 +145,17 @@ static void point_at(struct dh_play *p, struct dh_point at)
     p->pointed = p->spot.target != NULL;
 }
 
-// True: it was handed back, and the step is tried anew.
+static void tell_hand(struct dh_replaying *r, const struct dh_hand *did)
+{
+    struct dh_buf text;
+    struct dh_view view = { r->frame->screen };
+    dh_buf_init(&text, 1 << 16);
+    dh_hand_text(did, &view, &text);
+    dh_replay_tell_text(r, DH_EVENT_NOTE, dh_buf_text(&text));
+    dh_buf_finish(&text);
+}
+
+// True: it was handed back.
 static bool hand_over(struct dh_replaying *r)
 {
     dh_sink_release(r->o->sink);
@@ -152,6 +164,7 @@ static bool hand_over(struct dh_replaying *r)
     struct dh_hand did = { 0 };
     bool back =
         r->o->wait_back && r->o->wait_back(r->o->wait_user, r->o->cancel, &did);
+    tell_hand(r, &did);
     dh_hand_finish(&did);
     if (!back)
         return end_with(r, DH_REPLAY_CANCELLED, DH_ERR_CANCELLED);
@@ -179,6 +192,11 @@ static bool one_try(struct dh_play *p, bool *again)
     }
     if (st == DH_ERR_TAKEN && !hand_over(r))
         return false;
+    // What was done whole need not be done again, if it led to what it should.
+    if (st == DH_ERR_TAKEN && r->stop.performed && !dh_play_go_on(p)) {
+        report(p, true);
+        return true;
+    }
     switch (stop_here(p, &at)) {
     case DH_REPLAY_END:
         return dh_cancel_is_set(r->o->cancel)

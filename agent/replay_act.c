@@ -426,6 +426,20 @@ static enum dh_status try_again(struct dh_play *p)
     return st ? st : await_effect(p);
 }
 
+static enum dh_status conclude(struct dh_play *p, enum dh_status st)
+{
+    if (st == DH_ERR_TAKEN)
+        dh_replay_why(p->r, "a person took the desktop again");
+    if (st == DH_ERR_TIMEOUT) {
+        dh_replay_why(p->r, "it was done, but %s", p->found.missing);
+        st = DH_ERR_NOTFOUND;
+    }
+    tell_done(p, st);
+    if (!st)
+        bind_windows(p);
+    return st;
+}
+
 enum dh_status dh_play_do(struct dh_play *p, enum dh_rung from)
 {
     enum dh_status st = find_and_act(p, from);
@@ -435,14 +449,12 @@ enum dh_status dh_play_do(struct dh_play *p, enum dh_rung from)
     st = await_effect(p);
     if (st == DH_ERR_TIMEOUT)
         st = try_again(p);
-    if (st == DH_ERR_TIMEOUT) {
-        dh_replay_why(p->r, "it was done, but %s", p->found.missing);
-        st = DH_ERR_NOTFOUND;
-    }
-    tell_done(p, st);
-    if (!st)
-        bind_windows(p);
-    return st;
+    return st == DH_ERR_TAKEN ? st : conclude(p, st);
+}
+
+enum dh_status dh_play_go_on(struct dh_play *p)
+{
+    return conclude(p, await_effect(p));
 }
 
 void dh_play_repair(struct dh_play *p)

@@ -135,6 +135,8 @@ void dh_play_aim(struct dh_play *p);
 /* Find, act, and wait for the effect. DH_ERR_NOTFOUND and others: the stop says
  * why; p->before is set where something was done. */
 DH_MUST_USE enum dh_status dh_play_do(struct dh_play *p, enum dh_rung from);
+/* The same for what was done when a person took the desktop, from there on. */
+DH_MUST_USE enum dh_status dh_play_go_on(struct dh_play *p);
 /* A place that was found by help is kept in the recording, where that was asked
  * for. */
 void dh_play_repair(struct dh_play *p);

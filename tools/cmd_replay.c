@@ -81,6 +81,7 @@ struct replay {
     struct dh_recording *recording;
     struct dh_replay_params params;
     struct dh_desk desk;
+    struct dh_screen_options screen;
     struct dh_source *source;
     struct dh_sink *sink;
     struct dh_brain *brain;
@@ -166,6 +167,16 @@ on_stop(void *user, const struct dh_replay_stop *stop, struct dh_point *at)
     return c;
 }
 
+static bool wait_back(void *user, struct dh_cancel *cancel, struct dh_hand *did)
+{
+    struct replay *r = user;
+    dh_replay_print_note(&r->printer, "a person has the desktop");
+    bool back = dh_desk_wait_back(&r->desk, cancel, did);
+    if (back)
+        dh_replay_print_note(&r->printer, "the desktop was handed back");
+    return back;
+}
+
 // ---- open and close ---------------------------------------------------------
 
 static enum dh_status open_recording(struct replay *r)
@@ -196,14 +207,14 @@ static enum dh_status open_desktop(struct replay *r)
 {
     struct dh_xtest_options hands = { .taken = &r->desk.taken,
                                       .secrets = r->params.secrets };
-    struct dh_screen_options screen = DH_SCREEN_DEFAULTS;
     struct dh_rect anywhere = { 0 };
     struct dh_sink *inner;
     struct dh_buf audit;
-    screen.display = r->o.display;
+    r->screen = (struct dh_screen_options)DH_SCREEN_DEFAULTS;
+    r->screen.display = r->o.display;
     // As in the recording: it would cover what it points at.
-    screen.cursor = false;
-    enum dh_status st = dh_screen_create(&r->source, &screen);
+    r->screen.cursor = false;
+    enum dh_status st = dh_screen_create(&r->source, &r->screen);
     if (!st)
         st = dh_xtest_create(&inner, r->o.display, &hands);
     if (st)
@@ -321,7 +332,12 @@ static enum dh_status open_recorder(struct replay *r, struct dh_recorder **out)
         .display = r->o.display,
         .video = r->o.video,
     };
-    return dh_recorder_create(out, &o);
+    enum dh_status st = dh_recorder_create(out, &o);
+    // Of many rows each has a folder of its own, which view does not follow.
+    if (!st)
+        dh_desk_record(&r->desk, *out, r->session, &r->screen,
+                       r->o.csv ? NULL : dh_app_runtime_dir());
+    return st;
 }
 
 static int exit_of(const struct dh_replay_result *result)
@@ -358,8 +374,8 @@ static int replay_once(struct replay *r)
         .value = value_of,
         .step = on_step,
         .stop = on_stop,
-        .wait_back = dh_desk_wait_back,
-        .wait_user = &r->desk,
+        .wait_back = wait_back,
+        .wait_user = r,
         .watch = { dh_desk_event, recorder ? dh_recorder_event : NULL },
         .watch_user = { &r->desk, recorder },
         .user = r,

@@ -353,7 +353,7 @@ void dh_desk_record(struct dh_desk *d, struct dh_recorder *recorder,
         return;
     d->recorder = recorder;
     d->screen = screen;
-    if (dh_input_record_create(&d->input, &o))
+    if (!d->input && dh_input_record_create(&d->input, &o))
         dh_warn("what you do by hand is not recorded");
     struct dh_control *control = NULL;
     if (runtime && dh_control_create(&control, runtime, dir, &ops, d))

@@ -80,7 +80,8 @@ void dh_desk_event(void *user, const struct dh_event *e);
  * From here on what a person does while they have the desktop goes into the
  * run's session, as a demonstration does, and `view` in another process may
  * take and hand back through a socket under `runtime` (NULL: it may not). `dir`
- * is the session's folder. All outlive the desk's use.
+ * is the session's folder. All outlive the desk's use, or until it is called
+ * again for the next session, which only who gave no `runtime` may do.
  */
 void dh_desk_record(struct dh_desk *d, struct dh_recorder *recorder,
                     const char *dir, const struct dh_screen_options *screen,

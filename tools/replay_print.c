@@ -46,11 +46,12 @@ void dh_replay_print_note(const struct dh_replay_printer *p, const char *text)
     struct dh_buf out;
     if (!p->json) {
         print_field("! ", text, "\n");
-        return;
+    } else {
+        struct dh_json_writer w = begin(&out, p, "note");
+        dh_jw_text(&w, "text", text);
+        end(&out, &w);
     }
-    struct dh_json_writer w = begin(&out, p, "note");
-    dh_jw_text(&w, "text", text);
-    end(&out, &w);
+    fflush(stdout);
 }
 
 // ---- a step -----------------------------------------------------------------

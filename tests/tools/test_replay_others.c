@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <X11/keysym.h>
+
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "tests/dh_test.h"
@@ -132,5 +135,70 @@ static void test_what_was_imported_is_played(void)
     dh_free(dir);
 }
 
-DH_TESTS(DH_TEST(what_a_run_did_is_played),
+/* --- a person takes over --- */
+
+// Waits for a button that is not there, and is played by hand meanwhile. The
+// person brings the button, or not.
+static void check_taken(const char *dir, bool brings, int status,
+                        const char *says, const char *does)
+{
+    struct form_options gone = { .no_save = true }, whole = { 0 };
+    struct dh_person person;
+    struct form f;
+    struct said said;
+    static const KeySym none[] = { 0 };
+    char *out = dh_test_path(brings ? "brought" : "not-brought");
+    char *audit = dh_test_path("audit.jsonl"), *text;
+    char *events = dh_path_join(out, "events.jsonl");
+    size_t len;
+    const char *const args[] = { "replay",  dir,   "-s",        out,
+                                 "--audit", audit, "--no-sign", NULL };
+    dh_person_init(&person);
+    form_start(&f, &gone);
+    pid_t pid = program_start(args);
+    CHECK(program_saw("2/4"));
+    dh_person_chord(&person, XK_Scroll_Lock, none);
+    CHECK(program_saw("a person has the desktop"));
+    dh_person_clicks(&person, 60 + FORM_CLEAR_X, 40 + FORM_CLEAR_Y, 1);
+    dh_person_types(&person, "Bo");
+    // What was typed is looked at before the program is another one.
+    dh_sleep_for(500 * DH_MS);
+    if (brings) {
+        form_stop(&f);
+        form_start(&f, &whole);
+    }
+    dh_person_chord(&person, XK_Scroll_Lock, none);
+    CHECK(program_saw("the desktop was handed back"));
+    program_wait(&said, pid);
+    printf("%s%s", said.out, said.err);
+    CHECK_SAID(&said, status, says, NULL);
+    CHECK_STR(form_told(&f), does);
+    CHECK_INT(dh_file_read(events, 1 << 20, &text, &len), DH_OK);
+    const char *click = strstr(text, "\"p\":[[130,212]],\"by\":\"human\"");
+    const char *typed = strstr(text, "\"text\":\"Bo\",\"by\":\"human\"");
+    CHECK(click && typed && click < typed);
+    CHECK(strstr(typed, "by hand, the user did: left_click") != NULL);
+    dh_big_free(text);
+    RUN(&said, "view", "--list", out);
+    CHECK_SAID(&said, 0, "type \"Bo\"", "");
+    said_finish(&said);
+    form_stop(&f);
+    dh_person_finish(&person);
+    dh_free(events);
+    dh_free(audit);
+    dh_free(out);
+}
+
+static void test_a_person_takes_over_and_hands_back(void)
+{
+    char *dir = run_once();
+    check_taken(dir, true, 0, "done: 4 of 4 steps",
+                "press Save\npress Clear\n");
+    check_taken(dir, false, 3, "stuck: 2 of 4 steps",
+                "field \nkey A\nkey d\nkey a\npress Clear\nkey B\nkey o\n");
+    dh_free(dir);
+}
+
+DH_TESTS(DH_TEST(a_person_takes_over_and_hands_back),
+         DH_TEST(what_a_run_did_is_played),
          DH_TEST(what_was_imported_is_played));
