@@ -172,6 +172,7 @@ static void check_taken(const char *dir, bool brings, int status,
     program_wait(&said, pid);
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, status, says, NULL);
+    said_finish(&said);
     CHECK_STR(form_told(&f), does);
     CHECK_INT(dh_file_read(events, 1 << 20, &text, &len), DH_OK);
     const char *click = strstr(text, "\"p\":[[130,212]],\"by\":\"human\"");
