@@ -17,8 +17,9 @@
 
 /* Connect to `name`, NULL: $DISPLAY. Logs why not. Up to 16 connections. */
 DH_MUST_USE enum dh_status dh_x11_open(Display **out, const char *name);
-/* Errors on connections that a library opens by itself are logged too, where
- * Xlib would end the process. Before the library connects. */
+/* Errors on connections that a library opens by itself are its own business and
+ * logged for who asks (info), where Xlib would end the process. Before the
+ * library connects. */
 void dh_x11_forgive_others(void);
 /* NULL is allowed; also for a lost display. */
 void dh_x11_close(Display *dpy);
