@@ -340,6 +340,9 @@ static void test_what_is_set_up_otherwise_is_said_before(void)
                NULL);
     said_finish(&said);
     form_stop(&f);
+    // The tests that follow have the same server.
+    XDeleteProperty(dpy, DefaultRootWindow(dpy), XA_RESOURCE_MANAGER);
+    XSync(dpy, False);
     dh_x11_close(dpy);
     dh_free(dir);
 }

@@ -152,7 +152,7 @@ static char *record(void)
 /* --- what thinks --- */
 
 struct mind {
-    int x, y;         // where in the dialog it points, of 1000
+    int x, y; // where in the dialog it points, of 1000; y 0: the buttons
     const char *text; // said in place of a point; NULL: the point
     const char *reads;
     bool silent;
@@ -188,7 +188,11 @@ static bool think(struct peer *p, int fd, const struct peer_request *r)
                       "<tool_call>\n{\"name\":\"computer\",\"arguments\":{"
                       "\"action\":\"left_click\",\"coordinate\":[%d,%d]}}",
                       of_screen(m->dialog.x, m->dialog.w, m->x, 1024),
-                      of_screen(m->dialog.y, m->dialog.h, m->y, 768));
+                      of_screen(m->dialog.y, m->dialog.h,
+                                m->y ? m->y
+                                     : (m->dialog.h - 24) * 1000 /
+                                           (m->dialog.h + !m->dialog.h),
+                                768));
     dh_buf_puts(&event, "{\"choices\":[{\"delta\":{\"content\":");
     dh_json_quote(&event, dh_str_of(dh_buf_text(&answer)));
     dh_buf_puts(&event, "},\"finish_reason\":\"stop\"}]}");
@@ -200,8 +204,8 @@ static bool think(struct peer *p, int fd, const struct peer_request *r)
     return false;
 }
 
-#define OK_AT     750, 850
-#define CANCEL_AT 250, 850
+#define OK_AT     750, 0
+#define CANCEL_AT 250, 0
 
 static void check_replay(const char *dir, struct mind *m, int status,
                          const char *has, const char *typed)
@@ -380,7 +384,7 @@ static void test_what_a_person_points_at_is_known_from_then_on(void)
     terminal_tells(&t, PROMPT);
     dh_person_init(&person);
     dh_person_moves(&person, d.is.box.x + d.is.box.w * 3 / 4,
-                    d.is.box.y + d.is.box.h * 17 / 20);
+                    d.is.box.y + d.is.box.h - 24);
     XSync(person.dpy, False);
     terminal_types(&t, "p\n");
     terminal_tells(&t, "1 repaired");

@@ -11,7 +11,12 @@
 #include "tests/dh_test.h"
 #include "vision/match.h"
 
-#define N 16
+// Each takes long where every access is checked.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#    define N 3
+#else
+#    define N 16
+#endif
 
 static const struct {
     const char *file;
