@@ -170,10 +170,8 @@ static void on_signal(int sig)
         return;
     }
     // SIGTERM comes from a program, which presses nothing.
-    static const char key[] = "\nstopping; press again to stop at once\n";
-    static const char term[] = "stopping\n";
-    ssize_t n = sig == SIGINT ? write(STDERR_FILENO, key, sizeof key - 1)
-                              : write(STDERR_FILENO, term, sizeof term - 1);
+    static const char text[] = "\nstopping; press again to stop at once\n";
+    ssize_t n = sig == SIGINT ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
     (void)n;
     dh_cancel_set(&cancel);
 }
