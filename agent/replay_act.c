@@ -20,11 +20,8 @@
 #define HOPE_NS    (400 * DH_MS)
 #define SEE_NS     (150 * DH_MS)
 #define REST_NS    (10 * DH_S)
-#define LIKE_NS    DH_S       // what looks otherwise may become what it was
-#define READY_NS   (5 * DH_S) // and what cannot be pressed yet
+#define READY_NS   (5 * DH_S) // what cannot be pressed yet may be soon
 #define READY_LOOK (200 * DH_MS)
-#define SHADE      24
-#define OTHER      0.02
 #define AROUND_PX  24
 #define OTHER_PX   12
 
@@ -363,66 +360,21 @@ void dh_play_aim(struct dh_play *p)
     aim(p);
 }
 
-static bool is_within(const struct dh_frame *f, struct dh_rect r)
-{
-    return r.x >= 0 && r.y >= 0 && r.w > 0 && r.h > 0 &&
-           r.x + r.w <= f->width && r.y + r.h <= f->height;
-}
-
-// How much of the place is drawn otherwise than in the recording, of 1.
-static double otherness(const struct dh_frame *then, const struct dh_frame *now,
-                        struct dh_rect was, struct dh_point by)
-{
-    struct dh_rect is = { was.x + by.x - now->screen.x,
-                          was.y + by.y - now->screen.y, was.w, was.h };
-    was.x -= then->screen.x;
-    was.y -= then->screen.y;
-    int n = 0;
-    if (!is_within(then, was) || !is_within(now, is))
-        return 0;
-    for (int y = 0; y < was.h; y++)
-        for (int x = 0; x < was.w; x++) {
-            const uint8_t *a = dh_frame_at(then, was.x + x, was.y + y);
-            const uint8_t *b = dh_frame_at(now, is.x + x, is.y + y);
-            n += abs(a[0] - b[0]) > SHADE || abs(a[1] - b[1]) > SHADE ||
-                 abs(a[2] - b[2]) > SHADE;
-        }
-    return (double)n / ((double)was.w * was.h);
-}
-
-static bool looks_as_then(struct dh_play *p, const struct dh_recorded_target *t)
-{
-    struct dh_frame *then = dh_recording_frame(p->r->rec, t->frame);
-    struct dh_point by = { p->spot.at.x - t->t.at.x, p->spot.at.y - t->t.at.y };
-    bool same = !then || dh_rect_is_empty(t->t.tight) ||
-                otherness(then, p->r->frame, t->t.tight, by) <= OTHER;
-    dh_frame_unref(then);
-    return same;
-}
-
-static bool is_refused(struct dh_play *p, const struct dh_recorded_target *t)
+// A button that is gray until the program has read what was typed is found by
+// its name, but cannot be pressed yet. What looks as it did can be.
+static bool is_refused(struct dh_play *p)
 {
     static const char able[] = "sensitive";
+    const struct dh_recorded_target *t = p->spot.target;
     struct dh_a11y_node node;
     struct dh_a11y_place place;
-    return t->t.has_node && strstr(t->t.place.states, able) &&
+    return !p->pointed && t && p->spot.rung != DH_RUNG_NONE &&
+           p->spot.rung != DH_RUNG_PLACE && t->t.has_node &&
+           strstr(t->t.place.states, able) &&
            dh_a11y_place(p->r->o->a11y, p->spot.window.pid, p->spot.at, &node,
                          &place) &&
            !strcmp(node.role, t->t.node.role) &&
            !strcmp(node.name, t->t.node.name) && !strstr(place.states, able);
-}
-
-// A button that is gray until the program has read what was typed is at its
-// place, and may look much like itself, but cannot be pressed yet. Returns how
-// long that is waited for.
-static int64_t unready_ns(struct dh_play *p)
-{
-    const struct dh_recorded_target *t = p->spot.target;
-    if (p->pointed || !t || p->spot.rung == DH_RUNG_NONE)
-        return 0;
-    if (p->spot.rung == DH_RUNG_PLACE)
-        return looks_as_then(p, t) ? 0 : LIKE_NS;
-    return is_refused(p, t) ? READY_NS : 0;
 }
 
 static enum dh_status find_and_act(struct dh_play *p, enum dh_rung from)
@@ -433,8 +385,8 @@ static enum dh_status find_and_act(struct dh_play *p, enum dh_rung from)
         enum dh_status st = p->pointed ? DH_OK : dh_play_find(p, from);
         if (st)
             return st;
-        int64_t ready = start + unready_ns(p);
-        if (dh_now_ns() < ready) {
+        int64_t ready = start + READY_NS;
+        if (is_refused(p) && dh_now_ns() < ready) {
             st = dh_replay_wait(p->r, DH_MIN(ready, dh_now_ns() + READY_LOOK));
             if (st)
                 return st;
