@@ -354,25 +354,4 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
     }
 }
 
-INLINE void dot_type(const struct dh_dot *d, const struct dh_ints_x *x,
-                     const enum dh_dtype type)
-{
-    for (int row = 0; row < d->rows; row += W) {
-        switch (d->m) {
-        case 1: dot_rows(d, x, 1, row, type); break;
-        case 2: dot_rows(d, x, 2, row, type); break;
-        case 3: dot_rows(d, x, 3, row, type); break;
-        default: dot_rows(d, x, 4, row, type); break;
-        }
-    }
-}
-
-static void dot(const struct dh_dot *d, const struct dh_ints_x *x)
-{
-    if (d->w->dtype == DH_Q8_0)
-        dot_type(d, x, DH_Q8_0);
-    else if (d->w->dtype == DH_Q4_0)
-        dot_type(d, x, DH_Q4_0);
-    else
-        dot_type(d, x, DH_MXFP4);
-}
+#include "model/cpu/ints_dot_priv.h"
