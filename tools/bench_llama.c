@@ -15,78 +15,42 @@
 
 #define LINE_SIZE 262144
 
-// Arguments: folder, model, context, decode, threads. Prints a line of JSON.
-// The first token's time is the prompt's; those behind it are decoded.
-static const char script[] =
-    "import path from 'node:path';\n"
-    "process.execArgv = [];\n" // what it forks is not to run this
-    "const [dir, file, c, d, t] = process.argv.slice(1);\n"
-    "const {getLlama, LlamaLogLevel} = await import(path.resolve(dir,\n"
-    "  'node_modules/node-llama-cpp/dist/index.js'));\n"
-    "const llama = await getLlama({gpu: false, build: 'never',\n"
-    "  logLevel: LlamaLogLevel.error, maxThreads: +t});\n"
-    "const now = () => performance.now() / 1e3, start = now();\n"
-    "const model = await llama.loadModel({modelPath: path.resolve(file)});\n"
-    "const load = now() - start, n = +c, most = +d;\n"
-    "const context = await model.createContext({contextSize: n + most + 16,\n"
-    "  batchSize: 512, threads: +t, flashAttention: true});\n"
-    "const vocab = model.tokens?.size ?? model.fileInfo.metadata\n"
-    "  .tokenizer.ggml.tokens.length, ids = [];\n"
-    "const first = vocab > 540 ? 270 : 0;\n"
-    "for (let i = 0, s = 12345; i < n; i++) {\n"
-    "  s = (Math.imul(s, 1664525) + 1013904223) >>> 0;\n"
-    "  ids.push(first + (s >>> 8) % (vocab - first));\n"
-    "}\n"
-    "const times = [];\n"
-    "let last = now(), prefill = 0, seen = 0;\n"
-    "for await (const x of context.getSequence().evaluate(ids,\n"
-    "    {temperature: 0, yieldEogToken: true})) {\n"
-    "  const at = now();\n"
-    "  if (seen++ == 0) prefill = at - last; else times.push(at - last);\n"
-    "  last = at;\n"
-    "  if (seen > most) break;\n"
-    "}\n"
-    "console.log(JSON.stringify({load, prefill, decode: times}));\n"
-    "process.exit(0);\n";
-
-static enum dh_status read_answer(const char *line, int decode, double *load_s,
-                                  double *prefill_s, double *decode_s,
-                                  int *n_decode)
+static enum dh_status read_answer(const char *line, int decode,
+                                  struct dh_bench_llama_times *out)
 {
     struct dh_diag diag = { 0 };
     struct dh_json *o = dh_json_parse(line, strlen(line), &diag);
     const struct dh_json *list = o ? dh_json_find(o, "decode") : NULL;
-    bool good = list && dh_json_get_double(o, "load", load_s, &diag) &&
-                dh_json_get_double(o, "prefill", prefill_s, &diag);
-    *n_decode = 0;
+    bool good = list && dh_json_get_double(o, "load", &out->load_s, &diag) &&
+                dh_json_get_double(o, "prefill", &out->prefill_s, &diag) &&
+                dh_json_get_double(o, "memory", &out->memory_mb, &diag);
+    out->n_decode = 0;
     const struct dh_json *e = good ? dh_json_first(list) : NULL;
-    for (; e && *n_decode < decode; e = dh_json_next(e))
-        decode_s[(*n_decode)++] = dh_json_number(e);
+    for (; e && out->n_decode < decode; e = dh_json_next(e))
+        out->decode_s[out->n_decode++] = dh_json_number(e);
     dh_json_free(o);
-    if (good && *n_decode > 0)
+    if (good && out->n_decode > 0)
         return DH_OK;
-    dh_error("node-llama-cpp said no times: %.200s", line);
+    dh_error("llama.cpp said no times: %.200s", line);
     return DH_ERR_FORMAT;
 }
 
-enum dh_status dh_bench_llama_run(const struct dh_bench_llama *l, int context,
-                                  int decode, double *load_s, double *prefill_s,
-                                  double *decode_s, int *n_decode)
+enum dh_status dh_bench_llama_run(const struct dh_bench_llama *l,
+                                  struct dh_bench_llama_times *out)
 {
     char numbers[3][16];
     int pipes[2];
     pid_t pid = 0;
-    snprintf(numbers[0], sizeof numbers[0], "%d", context);
-    snprintf(numbers[1], sizeof numbers[1], "%d", decode);
+    snprintf(numbers[0], sizeof numbers[0], "%d", l->context);
+    snprintf(numbers[1], sizeof numbers[1], "%d", l->decode);
     snprintf(numbers[2], sizeof numbers[2], "%d", l->threads);
-    const char *argv[] = { "node",     "--input-type=module",
-                           "-e",       script,
-                           "--",       l->folder,
-                           l->model,   numbers[0],
-                           numbers[1], numbers[2],
-                           NULL };
+    const char *argv[] = {
+        "/proc/self/exe", "bench",     "llama",      "--peer",     l->folder,
+        "--model",        l->model,    "--contexts", numbers[0],   "--decode",
+        numbers[1],       "--threads", numbers[2],   (char *)NULL,
+    };
     if (pipe(pipes)) {
-        dh_error("no pipe for node");
+        dh_error("no pipe for llama.cpp");
         return DH_ERR_IO;
     }
     int64_t until = dh_now_ns() + (int64_t)l->seconds * 1000000000;
@@ -100,10 +64,10 @@ enum dh_status dh_bench_llama_run(const struct dh_bench_llama *l, int context,
              : dh_now_ns() >= until            ? DH_ERR_TIMEOUT
                                                : DH_ERR_IO;
         if (st == DH_ERR_IO)
-            dh_error("node-llama-cpp in %s ended without a word", l->folder);
+            dh_error("llama.cpp from %s gave no answer", l->folder);
     }
     if (!st)
-        st = read_answer(line, decode, load_s, prefill_s, decode_s, n_decode);
+        st = read_answer(line, l->decode, out);
     dh_bench_proc_kill(pid);
     close(pipes[0]);
     dh_free(line);

@@ -56,8 +56,9 @@ const struct dh_opt dh_bench_model_opts[] = {
       NULL },
     { "peer", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, peer),
       "DIR",
-      "Folder into which npm installed node-llama-cpp: llama.cpp answers the "
-      "same in turns, for which --model has to be a .gguf file",
+      "Folder with llama.cpp's library, or into which npm installed "
+      "node-llama-cpp: it answers the same in turns, for which --model has to "
+      "be a .gguf file",
       0, 0, NULL },
     { "peer-seconds", 0, DH_OPT_INT,
       offsetof(struct dh_bench_model_options, peer_seconds), "S",
@@ -87,7 +88,7 @@ struct bench {
     struct dh_model *model;
     struct dh_bench_peak peak;
     double disk_bytes; // a second; 0: not known
-    double load_s, peer_load_s;
+    double load_s, peer_load_s, peer_memory_mb;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
     struct dh_bench_picture picture;
@@ -165,19 +166,25 @@ static int32_t best_id(const float *logits, int vocab)
     return best;
 }
 
-static int32_t *prompt_of(const struct dh_model_info *info, int n)
+void dh_bench_ids(int vocab, int32_t *ids, int n)
 {
-    int32_t *ids;
     uint32_t s = 12345;
-    int vocab = info->vocab_size;
     int first = vocab > 2 * FIRST_ID ? FIRST_ID : 0;
-    dh_array(ids, (size_t)n);
     for (int i = 0; i < n; i++) {
         s = s * 1664525U + 1013904223U;
         ids[i] = first + (int32_t)((s >> 8) % (uint32_t)(vocab - first));
-        // A placeholder would ask for a picture.
+    }
+}
+
+static int32_t *prompt_of(const struct dh_model_info *info, int n)
+{
+    int32_t *ids;
+    dh_array(ids, (size_t)n);
+    dh_bench_ids(info->vocab_size, ids, n);
+    // A placeholder would ask for a picture.
+    for (int i = 0; i < n; i++) {
         if (ids[i] == info->image_token_id || ids[i] == info->video_token_id)
-            ids[i] = first;
+            ids[i] = 0;
     }
     return ids;
 }
@@ -229,22 +236,24 @@ static enum dh_status peer_round(struct bench *b, struct row *row)
 {
     struct dh_bench_llama l = { .folder = b->o->peer,
                                 .model = b->o->model,
+                                .context = row->context,
+                                .decode = b->o->decode,
                                 .threads = dh_pool_threads(b->pool),
                                 .seconds = b->o->peer_seconds };
     struct times *t = &row->peer;
-    int n;
+    struct dh_bench_llama_times now = { .decode_s = t->decode_s + t->n_decode };
     if (row->peer_late)
         return DH_OK;
-    enum dh_status st = dh_bench_llama_run(
-        &l, row->context, b->o->decode, &b->peer_load_s,
-        &t->prefill_s[t->n_prefill], t->decode_s + t->n_decode, &n);
+    enum dh_status st = dh_bench_llama_run(&l, &now);
     if (st == DH_ERR_TIMEOUT) {
         row->peer_late = true;
         return DH_OK;
     }
     if (!st) {
-        t->n_prefill++;
-        t->n_decode += n;
+        t->prefill_s[t->n_prefill++] = now.prefill_s;
+        t->n_decode += now.n_decode;
+        b->peer_load_s = now.load_s;
+        b->peer_memory_mb = DH_MAX(b->peer_memory_mb, now.memory_mb);
     }
     return st;
 }
@@ -480,6 +489,7 @@ static void put_row_json(const struct bench *b, struct row *r,
             &w, "llama_decode_s",
             dh_bench_quantile(r->peer.decode_s, r->peer.n_decode, 0.5));
         dh_jw_double(&w, "llama_load_s", b->peer_load_s);
+        dh_jw_double(&w, "llama_memory_mb", b->peer_memory_mb);
     }
     dh_jw_end_object(&w);
     dh_buf_putc(out, '\n');
@@ -501,12 +511,32 @@ static void report(struct bench *b, bool json)
     if (!json && dh_model_get_reads(b->model, &reads))
         dh_reads_text(&out, &reads);
     if (!json && b->peer_load_s > 0)
-        dh_buf_printf(&out,
-                      "llama.cpp through node, loaded in %.1f ms; %% is of the "
-                      "same limits\n",
-                      b->peer_load_s * 1e3);
+        dh_buf_printf(
+            &out,
+            "llama.cpp: loaded in %.1f ms, peak memory %.0f MB; %% is "
+            "of the same limits\n",
+            b->peer_load_s * 1e3, b->peer_memory_mb);
     fputs(dh_buf_text(&out), stdout);
     dh_buf_finish(&out);
+}
+
+enum dh_status dh_bench_model_peer(const struct dh_bench_model_options *o)
+{
+    int context[1], n;
+    if (!o->peer || !o->model || !o->contexts) {
+        dh_error("--peer, --model and --contexts are needed");
+        return DH_ERR_USAGE;
+    }
+    enum dh_status st = dh_bench_contexts(o->contexts, context, 1, &n);
+    if (st)
+        return st;
+    struct dh_bench_llama l = { .folder = o->peer,
+                                .model = o->model,
+                                .context = context[0],
+                                .decode = o->decode,
+                                .threads = o->threads ? o->threads
+                                                      : dh_thread_cores() };
+    return dh_bench_llama_child(&l);
 }
 
 enum dh_status dh_bench_model(const struct dh_bench_model_options *o,

@@ -15,7 +15,7 @@
 
 struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
-    const char *peer;    /* a folder with node-llama-cpp, or NULL */
+    const char *peer;    /* a folder with llama.cpp's library, or NULL */
     const char *picture; /* WxH, or NULL */
     int decode, threads, peer_seconds, cache_type;
     int64_t memory;
@@ -29,11 +29,19 @@ extern const struct dh_opt dh_bench_model_opts[];
 /* "N,N..." as up to `max` lengths of a prompt; logged. */
 DH_MUST_USE enum dh_status dh_bench_contexts(const char *text, int *out,
                                              int max, int *n);
+/* The ids of every prompt that is measured, none of which asks for a picture in
+ * a vocabulary of this size and more. */
+void dh_bench_ids(int vocab, int32_t *ids, int n);
 /* Sorts v[n], n >= 1. */
 double dh_bench_quantile(double *v, int n, double share);
 
 /* Prints the table or a JSON line for each length. rounds 0: 5. */
 DH_MUST_USE enum dh_status
 dh_bench_model(const struct dh_bench_model_options *o, int rounds, bool json);
+
+/* `bench llama`: one prompt by llama.cpp alone, which is how the above asks it.
+ */
+DH_MUST_USE enum dh_status
+dh_bench_model_peer(const struct dh_bench_model_options *o);
 
 #endif

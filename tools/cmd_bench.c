@@ -440,9 +440,12 @@ static int run(int argc, char **argv)
             status = dh_app_exit(dh_bench_model(&model, b->o.rounds, app.json));
         else if (n == 1 && strcmp(argv[1], "msa") == 0)
             status = dh_app_exit(dh_bench_msa(&model, b->o.rounds, app.json));
+        else if (n == 1 && strcmp(argv[1], "llama") == 0)
+            status = dh_app_exit(dh_bench_model_peer(&model));
         else
-            status = dh_app_usage(&dh_cmd_bench,
-                                  "io, film, model, msa or frame is expected");
+            status = dh_app_usage(
+                &dh_cmd_bench,
+                "io, film, model, msa, llama or frame is expected");
     }
     dh_buf_finish(&command);
     dh_free(b);
@@ -451,7 +454,7 @@ static int run(int argc, char **argv)
 
 const struct dh_command dh_cmd_bench = {
     "bench",
-    "io|film|model|msa|frame",
+    "io|film|model|msa|llama|frame",
     "Measure seeing, acting and thinking",
     "io compares, in one interleaved run, deskhand with bare X calls, which "
     "are\n"
@@ -464,6 +467,8 @@ const struct dh_command dh_cmd_bench = {
     "run.\n"
     "msa decodes over contexts of up to a million tokens with sparse and with\n"
     "full attention, in one layer of the released model's size (8 GB).\n"
+    "llama has llama.cpp alone read and answer, which model --peer does in "
+    "turns.\n"
     "frame connects, takes one picture and ends: what io measures as start.",
     { bench_opts, dh_bench_model_opts, dh_app_opts },
     run,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,10 +112,10 @@ static void test_what_is_wrong_is_said(void)
 {
     struct said s;
     RUN(&s, "bench");
-    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa, llama or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "oi");
-    CHECK_SAID(&s, 2, "", "io, film, model, msa or frame is expected");
+    CHECK_SAID(&s, 2, "", "io, film, model, msa, llama or frame is expected");
     said_finish(&s);
     RUN(&s, "bench", "io", "--only=nothing");
     CHECK_SAID(&s, 2, "", "there is no stage \"nothing\"");
@@ -289,24 +290,14 @@ static void test_a_model_is_measured_against_the_limits(void)
     said_finish(&s);
 }
 
-// A package that never answers, by the name of the peer's.
+// A library that never opens.
 static void test_a_peer_that_takes_long_is_ended(void)
 {
-    static const char js[] =
-        "export const LlamaLogLevel = {};\n"
-        "export const getLlama = () => new Promise(() => setTimeout("
-        "() => {}, 60000));\n";
-    static const char package[] = "{\"type\":\"module\"}";
-    char *dir = dh_test_path("peer/node_modules/node-llama-cpp/dist");
-    char *file = dh_test_path("peer/node_modules/node-llama-cpp/dist/index.js");
-    char *json = dh_test_path("peer/node_modules/node-llama-cpp/package.json");
-    char *peer = dh_test_path("peer"), *model = dh_test_path("sprout.gguf");
+    char *peer = dh_test_path("peer"), *lib = dh_test_path("peer/libllama.so");
+    char *model = dh_test_path("sprout.gguf");
     struct said s;
-    if (!dh_bench_proc_exists("node"))
-        dh_test_skip("there is no node here");
-    CHECK_INT(dh_path_mkdirs(dir), DH_OK);
-    CHECK_INT(dh_file_write(file, js, sizeof js - 1), DH_OK);
-    CHECK_INT(dh_file_write(json, package, sizeof package - 1), DH_OK);
+    CHECK_INT(dh_path_mkdirs(peer), DH_OK);
+    CHECK_INT(mkfifo(lib, 0600), 0);
     RUN(&s, "quantize", "assets/models/sprout", model, "--to", "q4_0");
     CHECK_SAID(&s, 0, NULL, NULL);
     said_finish(&s);
@@ -314,14 +305,32 @@ static void test_a_peer_that_takes_long_is_ended(void)
         "--rounds=2", "--peer", peer, "--peer-seconds=1");
     CHECK_SAID(&s, 0, "\nllama.cpp @8: ended after 1 s\n", NULL);
     said_finish(&s);
-    dh_free(dir);
-    dh_free(file);
-    dh_free(json);
     dh_free(peer);
+    dh_free(lib);
     dh_free(model);
 }
 
+static void test_what_is_no_llama_is_said(void)
+{
+    char *peer = dh_test_path("peer"), *lib = dh_test_path("peer/libllama.so");
+    struct said s;
+    CHECK_INT(dh_path_mkdirs(peer), DH_OK);
+    RUN(&s, "bench", "llama", "--model=x.gguf", "--contexts=8", "--peer", peer);
+    CHECK_SAID(&s, 1, "", "there is no libllama.so in ");
+    said_finish(&s);
+    CHECK_INT(dh_file_write(lib, "not an object", 13), DH_OK);
+    RUN(&s, "bench", "llama", "--model=x.gguf", "--contexts=8", "--peer", peer);
+    CHECK_SAID(&s, 1, "", "cannot load llama.cpp: ");
+    said_finish(&s);
+    RUN(&s, "bench", "llama", "--contexts=8", "--peer", peer);
+    CHECK_SAID(&s, 2, "", "--peer, --model and --contexts are needed");
+    said_finish(&s);
+    dh_free(peer);
+    dh_free(lib);
+}
+
 DH_TESTS(DH_TEST(a_peer_that_takes_long_is_ended),
+         DH_TEST(what_is_no_llama_is_said),
          DH_TEST(a_stage_prints_rows_and_goals),
          DH_TEST(a_model_is_measured_against_the_limits),
          DH_TEST(json_has_a_line_for_each_row_and_goal),
