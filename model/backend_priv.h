@@ -195,7 +195,10 @@ struct dh_kernels {
 
 extern const struct dh_kernels dh_kernels_ref;
 extern const struct dh_ints dh_ints_ref;
-extern const struct dh_kernels dh_kernels_neon; /* 64-bit ARM only */
+/* 64-bit ARM only */
+extern const struct dh_kernels dh_kernels_neon, dh_kernels_neonint8;
+extern const struct dh_kernels dh_kernels_neondotprod;
+extern const struct dh_ints dh_ints_neon, dh_ints_dotprod_neon;
 /* x86-64 only */
 extern const struct dh_kernels dh_kernels_avx2, dh_kernels_avx2int8;
 extern const struct dh_kernels dh_kernels_avxvnni;

@@ -29,6 +29,18 @@ set -- tests/runner.c tests/model/test_kernels.c tests/model/test_quant.c \
 for f in $base; do
     set -- "$@" base/$f.c
 done
-$cc -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -I. -static \
-    -o "$dir/test" "$@" -lm -pthread
+flags='-std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -I.'
+objects=''
+for f in "$@"; do
+    case $f in
+    *_dotprod_neon.c) isa=-march=armv8.2-a+dotprod ;;
+    *) isa='' ;;
+    esac
+    o=$dir/$(echo "$f" | tr / -).o
+    # shellcheck disable=SC2086
+    $cc $flags $isa -c -o "$o" "$f"
+    objects="$objects $o"
+done
+# shellcheck disable=SC2086
+$cc -static -o "$dir/test" $objects -lm -pthread
 $run "$dir/test" ${TESTS:-}

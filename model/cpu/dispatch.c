@@ -51,6 +51,15 @@ static bool has_avxvnni(void)
 }
 #endif
 
+#if defined(__aarch64__)
+#    include <sys/auxv.h>
+
+static bool has_dotprod(void)
+{
+    return getauxval(AT_HWCAP) >> 20 & 1; // HWCAP_ASIMDDP
+}
+#endif
+
 static const struct choice choices[] = {
 #if defined(__x86_64__)
     { &dh_kernels_avx512bf16, has_avx512bf16 },
@@ -60,6 +69,8 @@ static const struct choice choices[] = {
     { &dh_kernels_avx2int8, has_avx2 },
     { &dh_kernels_avx2, has_avx2 },
 #elif defined(__aarch64__)
+    { &dh_kernels_neondotprod, has_dotprod },
+    { &dh_kernels_neonint8, always },
     { &dh_kernels_neon, always },
 #endif
     { &dh_kernels_ref, always },

@@ -135,7 +135,7 @@ INLINE void tile_rows(const struct dh_tile_ints *t, const int m, int row,
             _mm256_storeu_ps(c + (size_t)i * t->ldc + col + v * W, acc[i][v]);
 }
 
-INLINE void tile_all(const struct dh_tile_ints *t, const bool wide)
+INLINE void tile_type(const struct dh_tile_ints *t, const bool wide)
 {
     for (int col = 0; col < t->n; col += 2 * W) {
         int row = 0;
@@ -146,39 +146,21 @@ INLINE void tile_all(const struct dh_tile_ints *t, const bool wide)
     }
 }
 
-// The last columns of a matrix may be less than whole vectors: aside.
-static void tile_edge(const struct dh_tile_ints *t)
+static void tile_all(const struct dh_tile_ints *t)
 {
-    float aside[DH_PANEL], bias[DH_PANEL] = { 0 };
-    struct dh_tile_ints one = *t;
-    size_t bytes = (size_t)t->n * sizeof(float);
-    if (t->start == DH_TILE_BIAS)
-        memcpy(bias, t->bias, bytes);
-    one.bias = bias;
-    one.c = aside;
-    one.m = 1;
-    one.n = (t->n + 2 * W - 1) / (2 * W) * (2 * W);
-    for (int i = 0; i < t->m; i++) {
-        float *c = t->c + (size_t)i * t->ldc;
-        memset(aside, 0, sizeof(aside));
-        memcpy(aside, c, t->start == DH_TILE_ADD ? bytes : 0);
-        one.x.codes = t->x.codes + (size_t)i * t->x.ldc;
-        one.x.scales = t->x.scales + (size_t)i * t->x.lds;
-        one.x.sums = t->x.sums + (size_t)i * t->x.lds;
-        tile_all(&one, t->zero == 128);
-        memcpy(c, aside, bytes);
-    }
+    if (t->zero == 128)
+        tile_type(t, true);
+    else
+        tile_type(t, false);
 }
 
-static void tile(const struct dh_tile_ints *t)
+INLINE float half_of(uint16_t bits)
 {
-    if (t->n % (2 * W))
-        tile_edge(t);
-    else if (t->zero == 128)
-        tile_all(t, true);
-    else
-        tile_all(t, false);
+    return _cvtsh_ss(bits);
 }
+
+#define TILE_COLS (2 * W)
+#include "model/cpu/ints_edge_priv.h"
 
 // The 32 codes of a block as they are multiplied, and its scale.
 INLINE __m256i codes_of(const uint8_t *at, const enum dh_dtype type)
@@ -196,32 +178,6 @@ INLINE __m256i codes_of(const uint8_t *at, const enum dh_dtype type)
     const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
     return _mm256_shuffle_epi8(table, c);
-}
-
-INLINE float scale_of(const uint8_t *at, const enum dh_dtype type)
-{
-    if (type != DH_MXFP4) {
-        uint16_t half;
-        memcpy(&half, at, sizeof(half));
-        return _cvtsh_ss(half);
-    }
-    // Half of the power of two, since the codes are twice the numbers.
-    uint32_t bits = *at == 255 ? 0x7fc00000
-                    : *at < 2  ? (uint32_t)0x00200000 << *at
-                               : (uint32_t)(*at - 1) << 23;
-    float f;
-    memcpy(&f, &bits, sizeof(f));
-    return f;
-}
-
-// Eight rows of w that are read together; beyond the last, it is repeated.
-INLINE void rows_of(const uint8_t *at[W], const struct dh_mat *w, int row0,
-                    int rows)
-{
-    size_t bytes = dh_dtype_size(w->dtype, (size_t)w->cols);
-    for (int j = 0; j < W; j++)
-        at[j] = (const uint8_t *)w->data +
-                (size_t)(row0 + (j < rows ? j : rows - 1)) * bytes;
 }
 
 // Eight words of eight rows: a vector for each word.
@@ -256,7 +212,7 @@ INLINE void pack_type(uint32_t *words, float *scales, const struct dh_mat *w,
         const uint8_t *at[W];
         int some = rows - j0 < W ? rows - j0 : W;
         if (some > 0)
-            rows_of(at, w, row0 + j0, some);
+            rows_of(at, W, w, row0 + j0, some);
         for (int b = 0; b < blocks; b++) {
             __m256i v[W];
 #pragma GCC unroll 8
@@ -276,17 +232,6 @@ INLINE void pack_type(uint32_t *words, float *scales, const struct dh_mat *w,
                     v[k]);
         }
     }
-}
-
-static void pack(uint32_t *words, float *scales, const struct dh_mat *w,
-                 int row0, int rows, int b0, int blocks)
-{
-    if (w->dtype == DH_Q8_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q8_0);
-    else if (w->dtype == DH_Q4_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q4_0);
-    else
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_MXFP4);
 }
 
 // The sums of eight vectors, a lane for each.
@@ -309,7 +254,7 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
     size_t bytes = dh_dtype_bytes(type);
     float lanes[W] = { 0 };
     __m256 acc[4];
-    rows_of(at, d->w, d->row0 + row, rows);
+    rows_of(at, W, d->w, d->row0 + row, rows);
 #pragma GCC unroll 4
     for (int i = 0; i < m; i++) {
         if (d->start)

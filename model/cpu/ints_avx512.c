@@ -276,17 +276,6 @@ INLINE void pack_type(uint32_t *words, float *scales, const struct dh_mat *w,
                             _mm512_setzero_si512());
 }
 
-static void pack(uint32_t *words, float *scales, const struct dh_mat *w,
-                 int row0, int rows, int b0, int blocks)
-{
-    if (w->dtype == DH_Q8_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q8_0);
-    else if (w->dtype == DH_Q4_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q4_0);
-    else
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_MXFP4);
-}
-
 // One block of m rows of x against 16 rows of w: acc becomes fma(whole, by).
 INLINE void dot_block(vec acc[4], const struct dh_ints_x *x, int b, const int m,
                       const vec v[W], int i, vec by, const enum dh_dtype type)

@@ -1,8 +1,20 @@
 /*
- * model/cpu/ints_dot_priv.h - products of few rows, by type and number of rows.
- * Included by a file that has defined `dot_rows`, for W rows of weights, and
- * INLINE: each of its calls here is compiled for its constants.
+ * model/cpu/ints_dot_priv.h - packing by type, and products of few rows by type
+ * and number of rows. Included by a file that has defined `pack_type`,
+ * `dot_rows`, for W rows of weights, and INLINE: each of their calls here is
+ * compiled for its constants.
  */
+
+static void pack(uint32_t *words, float *scales, const struct dh_mat *w,
+                 int row0, int rows, int b0, int blocks)
+{
+    if (w->dtype == DH_Q8_0)
+        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q8_0);
+    else if (w->dtype == DH_Q4_0)
+        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q4_0);
+    else
+        pack_type(words, scales, w, row0, rows, b0, blocks, DH_MXFP4);
+}
 
 INLINE void dot_type(const struct dh_dot *d, const struct dh_ints_x *x,
                      const enum dh_dtype type)

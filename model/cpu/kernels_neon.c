@@ -78,22 +78,21 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 // With the same numbers in plain C.
 #    include "model/cpu/expand_priv.h"
 
-const struct dh_kernels dh_kernels_neon = {
-    .name = "neon",
-    .tile = tile,
-    .pack = pack,
-    .dot = dot,
-    .expand = expand,
-    .widen = widen_codes,
-    .weigh = weigh,
-    .soften = soften,
-    .scale = scale,
-    .add_scaled = add_scaled,
-    .rmsnorm = rmsnorm,
-    .layernorm = layernorm,
-    .gelu = gelu,
-    .swiglu = swiglu,
-    .rope = rope,
+// clang-format off
+#    define COMMON                                                     \
+        .tile = tile, .pack = pack, .dot = dot, .expand = expand,      \
+        .widen = widen_codes, .weigh = weigh, .soften = soften,        \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm,  \
+        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu,        \
+        .rope = rope
+// clang-format on
+
+const struct dh_kernels dh_kernels_neon = { .name = "neon", COMMON };
+const struct dh_kernels dh_kernels_neonint8 = { .name = "neonint8",
+                                                COMMON,
+                                                .ints = &dh_ints_neon };
+const struct dh_kernels dh_kernels_neondotprod = {
+    .name = "neondotprod", COMMON, .ints = &dh_ints_dotprod_neon
 };
 
 #else

@@ -28,9 +28,10 @@ static float *noises(size_t n, float by)
 // Calls fn for each set of kernels that this machine has, save the reference.
 static void each_fast(void (*fn)(const struct dh_kernels *k))
 {
-    static const char *const names[] = { "avx2",   "avx2int8",   "avxvnni",
-                                         "avx512", "avx512vnni", "avx512bf16",
-                                         "neon" };
+    static const char *const names[] = {
+        "avx2",       "avx2int8", "avxvnni",  "avx512",     "avx512vnni",
+        "avx512bf16", "neon",     "neonint8", "neondotprod"
+    };
     int n = 0;
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
         const struct dh_kernels *k = dh_kernels_find(names[i]);

@@ -91,7 +91,8 @@ static void each_set(void (*fn)(const struct dh_kernels *k))
 {
     static const char *const names[] = { "ref",        "avx2",   "avx2int8",
                                          "avxvnni",    "avx512", "avx512vnni",
-                                         "avx512bf16", "neon" };
+                                         "avx512bf16", "neon",   "neonint8",
+                                         "neondotprod" };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
     fn(&whole);
