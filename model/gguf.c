@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/gguf_priv.h"
 #include "model/tensor_priv.h"
 
 #define DH_LOG_TAG "gguf"
@@ -159,22 +160,43 @@ static void take_metadata(struct cursor *c, struct dh_gguf *g, uint64_t n,
 
 // ------------------------------------------------------------------- tensors
 
-static bool dtype_of(uint64_t type, enum dh_dtype *out)
+// By their number in the files; those that only have a name here are not read.
+static const struct {
+    uint8_t type;
+    enum dh_dtype dtype;
+    const char *name;
+} types[] = {
+    { 0, DH_F32, NULL },    { 1, DH_F16, NULL },     { 2, DH_Q4_0, NULL },
+    { 3, DH_Q4_1, NULL },   { 6, DH_Q5_0, NULL },    { 7, DH_Q5_1, NULL },
+    { 8, DH_Q8_0, NULL },   { 10, DH_Q2_K, NULL },   { 11, DH_Q3_K, NULL },
+    { 12, DH_Q4_K, NULL },  { 13, DH_Q5_K, NULL },   { 14, DH_Q6_K, NULL },
+    { 16, 0, "IQ2_XXS" },   { 17, 0, "IQ2_XS" },     { 18, 0, "IQ3_XXS" },
+    { 19, 0, "IQ1_S" },     { 20, DH_IQ4_NL, NULL }, { 21, 0, "IQ3_S" },
+    { 22, 0, "IQ2_S" },     { 23, DH_IQ4_XS, NULL }, { 24, DH_I8, NULL },
+    { 26, DH_I32, NULL },   { 27, DH_I64, NULL },    { 29, 0, "IQ1_M" },
+    { 30, DH_BF16, NULL },  { 34, 0, "TQ1_0" },      { 35, 0, "TQ2_0" },
+    { 39, DH_MXFP4, NULL }, { 40, 0, "NVFP4" },
+};
+
+uint32_t dh_gguf_type_of(enum dh_dtype t)
 {
-    static const struct {
-        uint8_t type;
-        enum dh_dtype dtype;
-    } types[] = {
-        { 0, DH_F32 },   { 1, DH_F16 },   { 2, DH_Q4_0 },  { 8, DH_Q8_0 },
-        { 12, DH_Q4_K }, { 13, DH_Q5_K }, { 14, DH_Q6_K }, { 24, DH_I8 },
-        { 26, DH_I32 },  { 27, DH_I64 },  { 30, DH_BF16 }, { 39, DH_MXFP4 },
-    };
     for (size_t i = 0; i < DH_COUNTOF(types); i++)
-        if (types[i].type == type) {
-            *out = types[i].dtype;
-            return true;
-        }
-    return false;
+        if (!types[i].name && types[i].dtype == t)
+            return types[i].type;
+    dh_assert(!"a type that such files have");
+    return 0;
+}
+
+static bool dtype_of(uint64_t type, enum dh_dtype *out, const char **name)
+{
+    *name = "";
+    for (size_t i = 0; i < DH_COUNTOF(types); i++) {
+        if (types[i].type != type)
+            continue;
+        *name = types[i].name;
+        *out = types[i].dtype;
+    }
+    return !*name;
 }
 
 static void check_size(struct cursor *c, struct dh_tensor *t)
@@ -213,10 +235,12 @@ static void take_tensor(struct cursor *c, struct dh_tensor *t, uint64_t *offset)
     *offset = take_uint(c, 8);
     if (c->st)
         return;
-    if (!dtype_of(type, &t->dtype)) {
+    const char *other;
+    if (!dtype_of(type, &t->dtype, &other)) {
         fail(c, DH_ERR_UNSUPPORTED,
-             "%.*s: the type %" PRIu64 " is not supported",
-             (int)DH_MIN(name.n, 80), name.p, type);
+             "%.*s: the type %" PRIu64 "%s%s is not supported: take a file of "
+             "Q4_K, IQ4_XS, Q3_K or another type that `deskhand inspect` knows",
+             (int)DH_MIN(name.n, 60), name.p, type, *other ? ", " : "", other);
         return;
     }
     char *own = dh_strndup(name.p, name.n);

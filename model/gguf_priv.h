@@ -9,6 +9,9 @@
 #include "model/config_priv.h"
 #include "model/gguf.h"
 
+/* The number of a type that such files have. */
+uint32_t dh_gguf_type_of(enum dh_dtype t);
+
 /* The tensors by their released names, experts one by one. A name that is not
  * known stays. Owned; the views are the file's. */
 struct dh_gguf_tensors {

@@ -4,7 +4,8 @@
  * F8_E4M3 with E8M0 scales beside it, one for 32 elements (MXFP8); NVFP4, two
  * E2M1 codes a byte, the even element low, with E4M3 scales beside it, one for
  * 16, and one factor for all. The others are llama.cpp's blocks, in which the
- * scales lie inside: Q8_0, Q4_0, MXFP4 of 32 elements, Q4_K, Q5_K, Q6_K of 256.
+ * scales lie inside: Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, MXFP4 of 32
+ * elements, Q2_K to Q6_K and IQ4_XS of 256.
  */
 #ifndef DH_MODEL_QUANT_PRIV_H
 #define DH_MODEL_QUANT_PRIV_H

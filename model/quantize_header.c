@@ -332,30 +332,6 @@ static void copy_metadata(struct meta *m, const struct dh_gguf *g)
 
 // ---- the tensors
 
-static uint32_t gguf_type(enum dh_dtype t)
-{
-    switch (t) {
-    case DH_F32: return 0;
-    case DH_F16: return 1;
-    case DH_Q4_0: return 2;
-    case DH_Q8_0: return 8;
-    case DH_Q4_K: return 12;
-    case DH_Q5_K: return 13;
-    case DH_Q6_K: return 14;
-    case DH_MXFP4: return 39;
-    case DH_F8_E4M3:
-    case DH_F8_E8M0:
-    case DH_U8:
-    case DH_I8:
-    case DH_I32:
-    case DH_I64:
-    case DH_NVFP4:
-    case DH_DTYPE_COUNT:
-    case DH_BF16: break;
-    }
-    return 30;
-}
-
 static void put_infos(const struct dh_quantize_plan *p, struct dh_buf *out)
 {
     uint64_t at = 0;
@@ -367,7 +343,7 @@ static void put_infos(const struct dh_quantize_plan *p, struct dh_buf *out)
         put_uint(out, (uint64_t)n, 4);
         for (int d = n - 1; d >= 0; d--)
             put_uint(out, (uint64_t)shape[d], 8);
-        put_uint(out, gguf_type(part->dtype), 4);
+        put_uint(out, dh_gguf_type_of(part->dtype), 4);
         put_uint(out, at, 8);
         at += (part->bytes + DH_QUANTIZE_ALIGN - 1) / DH_QUANTIZE_ALIGN *
               DH_QUANTIZE_ALIGN;

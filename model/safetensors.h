@@ -29,9 +29,16 @@ enum dh_dtype {
     /* Blocks of elements with their scales (m3.md 2.4, 2.5; quant_priv.h). */
     DH_Q8_0,
     DH_Q4_0,
+    DH_Q4_1,
+    DH_Q5_0,
+    DH_Q5_1,
+    DH_Q2_K,
+    DH_Q3_K,
     DH_Q4_K,
     DH_Q5_K,
     DH_Q6_K,
+    DH_IQ4_NL,
+    DH_IQ4_XS,
     DH_MXFP4,
     DH_NVFP4, /* codes alone: a U8 tensor whose scales lie elsewhere */
     DH_DTYPE_COUNT

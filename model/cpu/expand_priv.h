@@ -185,6 +185,70 @@ static void expand_q4_0(float *restrict out, const uint8_t *b)
     put_codes(out, codes, 32, half_at(b), 0);
 }
 
+static void expand_q4_1(float *restrict out, const uint8_t *b)
+{
+    int8_t codes[32];
+    take_bits(codes, b + 4, 16, 0, 15);
+    take_bits(codes + 16, b + 4, 16, 4, 15);
+    put_codes(out, codes, 32, half_at(b), -half_at(b + 2));
+}
+
+// 32 codes: 16 bytes of low halves behind four that hold the fifth bits.
+static void take_fives(int8_t codes[32], const uint8_t *in, int zero)
+{
+    uint32_t high;
+    memcpy(&high, in, sizeof(high));
+    take_bits(codes, in + 4, 16, 0, 15);
+    take_bits(codes + 16, in + 4, 16, 4, 15);
+    for (int i = 0; i < 32; i++)
+        codes[i] = (int8_t)((codes[i] | (int)(high >> i & 1) << 4) - zero);
+}
+
+static void expand_q5_0(float *restrict out, const uint8_t *b)
+{
+    int8_t codes[32];
+    take_fives(codes, b + 2, 16);
+    put_codes(out, codes, 32, half_at(b), 0);
+}
+
+static void expand_q5_1(float *restrict out, const uint8_t *b)
+{
+    int8_t codes[32];
+    take_fives(codes, b + 4, 0);
+    put_codes(out, codes, 32, half_at(b), -half_at(b + 2));
+}
+
+// 32 codes that stand for the numbers of a table.
+static inline void take_iq4(int8_t codes[32], const uint8_t *in)
+{
+    static const int8_t table[16] = {
+        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
+    };
+    for (int i = 0; i < 16; i++) {
+        codes[i] = table[in[i] & 15];
+        codes[16 + i] = table[in[i] >> 4];
+    }
+}
+
+static void expand_iq4_nl(float *restrict out, const uint8_t *b)
+{
+    int8_t codes[32];
+    take_iq4(codes, b + 2);
+    put_codes(out, codes, 32, half_at(b), 0);
+}
+
+static void expand_iq4_xs(float *restrict out, const uint8_t *b)
+{
+    for (int g = 0; g < 8; g++) { // of 32, each with a scale of 6 bits
+        int low = b[4 + g / 2] >> g % 2 * 4 & 15;
+        int high = b[2 + g / 4] >> g % 4 * 2 & 3;
+        int8_t codes[32];
+        take_iq4(codes, b + 8 + g * 16);
+        put_codes(out + g * 32, codes, 32,
+                  half_at(b) * (float)((low | high << 4) - 32), 0);
+    }
+}
+
 static void expand_mxfp4(float *restrict out, const uint8_t *b)
 {
     float by = e8m0_of(b[0]) * 0.5f;
@@ -208,6 +272,38 @@ static void group_of(const uint8_t *s, int i, float d, float dmin, float *scale,
     }
     *scale = d * (float)sc;
     *min = dmin * (float)m;
+}
+
+// Groups of 16, each with a scale and a minimum of 4 bits; two halves of eight
+// groups share their bytes.
+static void expand_q2_k(float *restrict out, const uint8_t *b)
+{
+    float d = half_at(b + 80), dmin = half_at(b + 82);
+    for (int g = 0; g < 16; g++) {
+        int8_t codes[16];
+        take_bits(codes, b + 16 + g / 8 * 32 + g % 2 * 16, 16, g % 8 / 2 * 2,
+                  3);
+        put_codes(out + g * 16, codes, 16, d * (float)(b[g] & 15),
+                  dmin * (float)(b[g] >> 4));
+    }
+}
+
+// The same with a third bit in bytes of their own and scales of 6 bits.
+static void expand_q3_k(float *restrict out, const uint8_t *b)
+{
+    const uint8_t *s = b + 96;
+    float d = half_at(b + 108);
+    for (int g = 0; g < 16; g++) {
+        int low = s[g % 8] >> g / 8 * 4 & 15, high = s[8 + g % 4] >> g / 4 * 2;
+        int8_t codes[16], top[16];
+        take_bits(codes, b + 32 + g / 8 * 32 + g % 2 * 16, 16, g % 8 / 2 * 2,
+                  3);
+        take_bits(top, b + g % 2 * 16, 16, g / 2, 1);
+        for (int i = 0; i < 16; i++)
+            codes[i] = (int8_t)((codes[i] | top[i] << 2) - 4);
+        put_codes(out + g * 16, codes, 16,
+                  d * (float)((low | (high & 3) << 4) - 32), 0);
+    }
 }
 
 static void expand_q4_k(float *restrict out, const uint8_t *b)
@@ -256,35 +352,27 @@ static void expand_q6_k(float *restrict out, const uint8_t *b)
 
 static void expand(float *out, const struct dh_mat *w, int row, int k0, int n)
 {
+    static void (*const of[DH_DTYPE_COUNT])(float *, const uint8_t *) = {
+        [DH_Q8_0] = expand_q8_0,     [DH_Q4_0] = expand_q4_0,
+        [DH_Q4_1] = expand_q4_1,     [DH_Q5_0] = expand_q5_0,
+        [DH_Q5_1] = expand_q5_1,     [DH_Q2_K] = expand_q2_k,
+        [DH_Q3_K] = expand_q3_k,     [DH_Q4_K] = expand_q4_k,
+        [DH_Q5_K] = expand_q5_k,     [DH_Q6_K] = expand_q6_k,
+        [DH_IQ4_NL] = expand_iq4_nl, [DH_IQ4_XS] = expand_iq4_xs,
+        [DH_MXFP4] = expand_mxfp4,
+    };
     int block = dh_quant_block(w->dtype);
     dh_debug_assert(k0 % block == 0 && n % block == 0);
     size_t at = (size_t)row * (size_t)w->cols + (size_t)k0;
     const uint8_t *in = w->data, *s = w->scales;
     in += dh_dtype_size(w->dtype, at);
-    void (*one)(float *, const uint8_t *) = NULL;
-    switch (w->dtype) {
-    case DH_F8_E4M3:
+    if (w->dtype == DH_F8_E4M3)
         expand_mxfp8(out, in, s + at / DH_QUANT_MX_BLOCK, n);
-        return;
-    case DH_NVFP4:
+    else if (w->dtype == DH_NVFP4)
         expand_nvfp4(out, in, s + at / DH_QUANT_NV_BLOCK, w->scale, n);
-        return;
-    case DH_Q8_0: one = expand_q8_0; break;
-    case DH_Q4_0: one = expand_q4_0; break;
-    case DH_MXFP4: one = expand_mxfp4; break;
-    case DH_Q4_K: one = expand_q4_k; break;
-    case DH_Q5_K: one = expand_q5_k; break;
-    case DH_Q6_K: one = expand_q6_k; break;
-    case DH_F32:
-    case DH_F16:
-    case DH_BF16:
-    case DH_F8_E8M0:
-    case DH_U8:
-    case DH_I8:
-    case DH_I32:
-    case DH_I64:
-    case DH_DTYPE_COUNT: dh_tensor_to_f32(w->dtype, in, (size_t)n, out); return;
-    }
-    for (int i = 0; i < n; i += block, in += dh_dtype_bytes(w->dtype))
-        one(out + i, in);
+    else if (!of[w->dtype])
+        dh_tensor_to_f32(w->dtype, in, (size_t)n, out);
+    else
+        for (int i = 0; i < n; i += block, in += dh_dtype_bytes(w->dtype))
+            of[w->dtype](out + i, in);
 }

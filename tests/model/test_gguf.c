@@ -191,8 +191,12 @@ static void test_lies_are_refused(void)
     refused(&m, "general.alignment");
 
     begin(&m, 1, 0);
-    put_tensor(&m, "a", 1, 32, 10, 0);
-    refused(&m, "a: the type 10 is not supported");
+    put_tensor(&m, "a", 1, 32, 21, 0);
+    refused(&m, "a: the type 21, IQ3_S is not supported: take a file of Q4_K");
+
+    begin(&m, 1, 0);
+    put_tensor(&m, "a", 1, 32, 4000000000, 0);
+    refused(&m, "a: the type 4000000000 is not supported");
 
     begin(&m, 1, 0);
     put_tensor(&m, "a", 1, 33, 8, 0);

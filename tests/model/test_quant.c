@@ -1,12 +1,14 @@
 #include "model/quant_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "model/backend_priv.h"
+#include "model/gguf.h"
 #include "model/tensor_priv.h"
 #include "tests/dh_test.h"
 #include "tests/model/diff.h"
@@ -14,7 +16,22 @@
 static struct dh_rng rng = { { 5, 6, 7, 8 } };
 
 static const enum dh_dtype types[] = {
-    DH_F8_E4M3, DH_NVFP4, DH_Q8_0, DH_Q4_0, DH_MXFP4, DH_Q4_K, DH_Q5_K, DH_Q6_K,
+    DH_F8_E4M3, DH_NVFP4, DH_Q8_0,   DH_Q4_0,   DH_Q4_1,
+    DH_Q5_0,    DH_Q5_1,  DH_Q2_K,   DH_Q3_K,   DH_Q4_K,
+    DH_Q5_K,    DH_Q6_K,  DH_IQ4_NL, DH_IQ4_XS, DH_MXFP4,
+};
+
+// Where a block's scale is and what makes numbers of about one of it; where the
+// factor of its minima is, if it has any.
+static const struct {
+    int scale, by, min;
+} parts[DH_DTYPE_COUNT] = {
+    [DH_Q8_0] = { 0, 127, 0 },   [DH_Q4_0] = { 0, 8, 0 },
+    [DH_Q4_1] = { 0, 8, 2 },     [DH_Q5_0] = { 0, 16, 0 },
+    [DH_Q5_1] = { 0, 16, 2 },    [DH_Q2_K] = { 80, 30, 82 },
+    [DH_Q3_K] = { 108, 100, 0 }, [DH_Q4_K] = { 0, 1000, 2 },
+    [DH_Q5_K] = { 0, 1000, 2 },  [DH_Q6_K] = { 208, 4000, 0 },
+    [DH_IQ4_NL] = { 0, 127, 0 }, [DH_IQ4_XS] = { 0, 4000, 0 },
 };
 
 static uint8_t byte(void)
@@ -58,13 +75,9 @@ static struct dh_mat matrix(enum dh_dtype type, int rows, int cols)
         if (type == DH_MXFP4)
             b[0] = (uint8_t)(124 + byte() % 3);
         else
-            put_half(type == DH_Q6_K ? b + 208 : b,
-                     some / (type == DH_Q8_0   ? 127
-                             : type == DH_Q4_0 ? 8
-                             : type == DH_Q6_K ? 4000
-                                               : 1000));
-        if (type == DH_Q4_K || type == DH_Q5_K)
-            put_half(b + 2, some / 100);
+            put_half(b + parts[type].scale, some / (float)parts[type].by);
+        if (parts[type].min)
+            put_half(b + parts[type].min, some / 100);
     }
     m.data = data;
     m.scales = scales;
@@ -228,6 +241,38 @@ static void test_blocks_are_as_the_formats_say(void)
     w = (struct dh_mat){ codes, DH_NVFP4, 1, 16, &scale, 0.25f };
     dh_quant_expand(out, &w, 0, 0, 16);
     CHECK(out[0] == 0.25f && out[1] == 0.5f && out[14] == 0 && out[15] == -3);
+}
+
+/* Blocks of ggml's, and the floats that it makes of them (tests/vectors/gguf):
+ * to the last bit, on every set. */
+static void reads_ggml(const struct dh_kernels *k)
+{
+    struct dh_gguf *g;
+    int n = 0;
+    CHECK_INT(dh_gguf_open(&g, "tests/vectors/gguf/types.gguf"), DH_OK);
+    for (size_t i = 0; i < dh_gguf_list(g)->n; i++) {
+        const struct dh_tensor *t = &dh_gguf_list(g)->at[i];
+        char name[64];
+        snprintf(name, sizeof(name), "%s.floats", t->name);
+        const struct dh_tensor *want = dh_tensors_find(dh_gguf_list(g), name);
+        if (!want)
+            continue;
+        int rows = (int)t->shape[0], cols = (int)t->shape[1];
+        struct dh_mat w = { t->data, t->dtype, rows, cols, NULL, 0 };
+        float got[512];
+        for (int r = 0; r < rows; r++) {
+            k->expand(got, &w, r, 0, cols);
+            CHECK_MEM(got, want->data + (size_t)r * sizeof(got), sizeof(got));
+        }
+        n++;
+    }
+    CHECK_INT(n, 15);
+    dh_gguf_close(g);
+}
+
+static void test_blocks_are_as_ggml_reads_them(void)
+{
+    each_set(reads_ggml);
 }
 
 /* What the kernels make of x, as the contract of each way says. */
@@ -428,6 +473,7 @@ static void test_ints_like_the_plain_ones(void)
 }
 
 DH_TESTS(DH_TEST(every_set_reads_the_same), DH_TEST(every_code_and_scale),
-         DH_TEST(blocks_are_as_the_formats_say), DH_TEST(products),
+         DH_TEST(blocks_are_as_the_formats_say),
+         DH_TEST(blocks_are_as_ggml_reads_them), DH_TEST(products),
          DH_TEST(a_row_is_the_same_in_any_company), DH_TEST(extreme_scales),
          DH_TEST(ints_like_the_plain_ones));
