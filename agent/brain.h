@@ -46,8 +46,8 @@ DH_MUST_USE enum dh_status dh_brain_create(struct dh_brain **out,
 /*
  * Another timeline of the same checkpoint, which must be one in this process:
  * the weights are there once, and so is what timelines begin with alike. Its
- * context, seed and cancel are o's. Each belongs to a thread of its own; they
- * compute in turns.
+ * context, seed and cancel are o's. Each belongs to a thread of its own; what
+ * they compute at the same time they compute together.
  */
 DH_MUST_USE enum dh_status dh_brain_join(struct dh_brain **out,
                                          struct dh_brain *other,

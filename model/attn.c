@@ -5,6 +5,9 @@
 #include "base/pool.h"
 #include "model/layer_priv.h"
 
+// Below so many multiply-adds waking a thread costs more than it brings.
+#define SMALL ((size_t)1 << 18)
+
 void dh_attn_angles(const struct dh_text_config *t, size_t from, int n,
                     float *cos, float *sin)
 {
@@ -135,12 +138,84 @@ static void run_attend(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
-void dh_attn_run(struct dh_work *w, int layer)
+// Keys that a part's rows see, times what each is multiplied with.
+static size_t work_of(const struct dh_work *w)
 {
+    const struct dh_text_config *t = &w->model->config.text;
+    return (w->from + (size_t)w->n) * (size_t)w->n *
+           (size_t)t->num_attention_heads * (size_t)t->head_dim;
+}
+
+// What one timeline does with its own cache.
+static void attend(struct attn *a)
+{
+    struct dh_work *w = a->w;
+    struct dh_pool *pool = w->n > 4 ? w->backend.pool : NULL;
+    for (int i = 0; i < w->n; i++) {
+        if ((w->from + (size_t)i) % DH_PANEL == 0)
+            dh_kvcache_open_panel(&w->cache, a->layer, w->from + (size_t)i);
+    }
+    dh_pool_run(pool, (size_t)w->n, 16, run_tokens, a);
+    if (a->sparse)
+        dh_sparse_select(w, a->layer);
+    size_t pieces = (size_t)(w->n + a->tokens_each - 1) /
+                    (size_t)a->tokens_each * (size_t)a->head_pieces *
+                    (size_t)w->model->config.text.num_key_value_heads;
+    pool = work_of(w) < SMALL ? NULL : w->backend.pool;
+    dh_pool_run(pool, pieces, 1, run_attend, a);
+}
+
+// Parts by one thread each.
+struct parts {
+    const struct dh_pass *p;
+    const struct attn *a;
+};
+
+static void run_parts(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct parts *all = arg;
+    int first = 0;
+    (void)worker;
+    for (size_t i = 0; i < end; i++) {
+        struct dh_work w = dh_pass_part(all->p, (int)i, first);
+        struct attn a = *all->a;
+        first += w.n;
+        w.backend.pool = NULL;
+        a.w = &w;
+        if (i >= begin)
+            attend(&a);
+    }
+}
+
+static void attend_all(struct dh_pass *p, struct attn *a)
+{
+    size_t most = 0, sum = 0;
+    int first = 0;
+    for (int i = 0; i < p->n_parts; i++) {
+        size_t work = work_of(p->part[i]);
+        most = DH_MAX(most, work);
+        sum += work;
+    }
+    if (p->n_parts > 1 && most < SMALL) {
+        struct parts all = { p, a };
+        dh_pool_run(sum < SMALL ? NULL : p->all.backend.pool,
+                    (size_t)p->n_parts, 1, run_parts, &all);
+        return;
+    }
+    for (int i = 0; i < p->n_parts; i++) {
+        struct dh_work w = dh_pass_part(p, i, first);
+        first += w.n;
+        a->w = &w;
+        attend(a);
+    }
+}
+
+void dh_attn_run(struct dh_pass *p, int layer)
+{
+    struct dh_work *w = &p->all;
     const struct dh_text_config *t = &w->model->config.text;
     const struct dh_backend *b = &w->backend;
     struct attn a = {
-        .w = w,
         .l = &w->model->weights.layers[layer],
         .layer = layer,
         .sparse = t->layer_sparse[layer],
@@ -160,23 +235,10 @@ void dh_attn_run(struct dh_work *w, int layer)
         { w->index_k, x, NULL, &a.l->index_k_proj, di, hidden, w->n },
     };
     dh_backend_products(b, in, a.sparse ? 5 : 3);
-    for (int i = 0; i < w->n; i++) {
-        if ((w->from + (size_t)i) % DH_PANEL == 0)
-            dh_kvcache_open_panel(&w->cache, layer, w->from + (size_t)i);
-    }
-    struct dh_pool *pool = w->n > 4 ? b->pool : NULL;
-    dh_pool_run(pool, (size_t)w->n, 16, run_tokens, &a);
-    if (a.sparse)
-        dh_sparse_select(w, layer);
-
     a.heads_each = DH_MIN(a.group, DH_ATTEND_ROWS);
     a.tokens_each = DH_ATTEND_ROWS / a.heads_each;
     a.head_pieces = (a.group + a.heads_each - 1) / a.heads_each;
-    size_t pieces = (size_t)(w->n + a.tokens_each - 1) / (size_t)a.tokens_each *
-                    (size_t)a.head_pieces * (size_t)t->num_key_value_heads;
-    size_t seen = w->from + (size_t)w->n;
-    pool = seen * (size_t)w->n * qs < (size_t)1 << 18 ? NULL : b->pool;
-    dh_pool_run(pool, pieces, 1, run_attend, &a);
+    attend_all(p, &a);
     dh_backend_matmul(b, w->side, hidden, w->heads, qs, w->n, &a.l->o_proj,
                       NULL);
 }

@@ -1,4 +1,6 @@
 // What a token costs by the shapes: m3.md 11.
+#include <math.h>
+
 #include "base/mem.h"
 #include "model/layer_priv.h"
 #include "model/quant_priv.h"
@@ -8,20 +10,29 @@ struct sum {
     double bytes, flops;
 };
 
-static void add_mat(struct sum *s, const struct dh_mat *m, int times)
+static void add_mat(struct sum *s, const struct dh_mat *m, double times)
 {
     s->bytes += (double)dh_quant_mat_bytes(m) * times;
     s->flops += 2.0 * m->rows * m->cols * times;
 }
 
-static void add_mlp(struct sum *s, const struct dh_mlp_weights *w, int times)
+static void add_mlp(struct sum *s, const struct dh_mlp_weights *w, double times)
 {
     add_mat(s, &w->gate, times);
     add_mat(s, &w->up, times);
     add_mat(s, &w->down, times);
 }
 
-static void add_layer(struct sum *s, const struct dh_model *m, int i)
+// Different experts that `tokens` choose which know nothing of each other.
+static double experts_of(const struct dh_text_config *t, int tokens)
+{
+    double n = t->num_local_experts;
+    return n * (1 - pow(1 - t->num_experts_per_tok / n, tokens));
+}
+
+// What a pass of so many tokens reads; where it is one, its operations too.
+static void add_layer(struct sum *s, const struct dh_model *m, int i,
+                      int tokens)
 {
     const struct dh_text_config *t = &m->config.text;
     const struct dh_layer_weights *l = &m->weights.layers[i];
@@ -38,8 +49,17 @@ static void add_layer(struct sum *s, const struct dh_model *m, int i)
         return;
     }
     add_mat(s, &l->router, 1);
-    add_mlp(s, &l->experts[0], t->num_experts_per_tok);
+    add_mlp(s, &l->experts[0], experts_of(t, tokens));
     add_mlp(s, &l->shared, 1);
+}
+
+double dh_model_get_pass_bytes(const struct dh_model *m, int tokens)
+{
+    struct sum s = { 0 };
+    for (int i = 0; i < m->config.text.num_hidden_layers; i++)
+        add_layer(&s, m, i, tokens);
+    add_mat(&s, &m->weights.lm_head, 1);
+    return s.bytes;
 }
 
 // Attention of one token that sees n tokens, itself among them.
@@ -75,7 +95,7 @@ void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
 {
     struct sum linear = { 0 }, head = { 0 };
     for (int i = 0; i < m->config.text.num_hidden_layers; i++)
-        add_layer(&linear, m, i);
+        add_layer(&linear, m, i, 1);
     add_mat(&head, &m->weights.lm_head, 1);
     struct sum seen = attention(m, cache, (double)context);
     out->weight_bytes = linear.bytes + head.bytes;

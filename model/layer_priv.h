@@ -2,6 +2,9 @@
  * model/layer_priv.h - one pass of some tokens through the decoder.
  *
  * All buffers are made once for the largest pass; a pass allocates nothing.
+ * Tokens of several timelines can go together: products, norms and experts do
+ * not care whose a row is, and what looks at the cache goes part by part. A row
+ * so comes out as it does alone, to the last bit.
  */
 #ifndef DH_MODEL_LAYER_PRIV_H
 #define DH_MODEL_LAYER_PRIV_H
@@ -35,10 +38,11 @@ struct dh_work {
     struct dh_cancel *cancel; /* may be NULL */
     const struct dh_probe *probe;
     int chunk;   /* tokens of the largest pass */
+    int rows;    /* that the buffers hold: those, and some of others */
     int n;       /* tokens of this pass */
     size_t from; /* position of the first */
 
-    /* [n][..] each; see layer.c for the widths */
+    /* [rows][..] each; see layer.c for the widths */
     float *x, *norm, *side;
     float *q, *k, *v, *heads;
     float *index_q, *index_k;
@@ -62,6 +66,22 @@ struct dh_work {
     void *memory;
 };
 
+/* Timelines that go together at most, and rows of others that every buffer has
+ * room for beyond a whole chunk. */
+#define DH_PASS_PARTS 64
+#define DH_PASS_SPARE 16
+
+/* What goes together: the rows of its parts one after the other. */
+struct dh_pass {
+    struct dh_work all; /* the first part's buffers, with all the rows */
+    struct dh_work *part[DH_PASS_PARTS];
+    int n_parts;
+    /* Called for a part that was cancelled: it is no longer one, and not looked
+     * at again, but for the buffers of the first. May be NULL. */
+    void (*left)(void *user, struct dh_work *part);
+    void *user;
+};
+
 /* `beside`: of the same model, to share the cache's pages with, whose type is
  * then the same; or NULL. */
 DH_MUST_USE enum dh_status
@@ -74,12 +94,23 @@ void dh_work_finish(struct dh_work *w);
 void dh_attn_angles(const struct dh_text_config *t, size_t from, int n,
                     float *cos, float *sin);
 
-/* w->x through all layers; keys and values go to the cache at w->from.
- * DH_ERR_CANCELLED between layers. */
-DH_MUST_USE enum dh_status dh_layer_run_all(struct dh_work *w);
+/* Gather the parts, which have n, from and x[n] each and fit the rows of the
+ * first. `left` and `user` stay what they are. */
+void dh_pass_init(struct dh_pass *p, struct dh_work *const *parts, int n);
+/* Part i, from row `first` on, as a pass of its own behind the products: its
+ * cache and scratch memory with the rows of all. */
+struct dh_work dh_pass_part(const struct dh_pass *p, int i, int first);
+/*
+ * x of all parts through all layers; keys and values go to their caches. Parts
+ * that are cancelled leave between layers; DH_ERR_CANCELLED where none is left.
+ */
+DH_MUST_USE enum dh_status dh_layer_run_all(struct dh_pass *p);
+/* The final norm of the last `n` rows of a part, whose rows are at x. */
+void dh_layer_norm_last(const struct dh_work *part, const float *x, int n,
+                        float *out);
 
 /* side = attention(norm) of layer i. */
-void dh_attn_run(struct dh_work *w, int layer);
+void dh_attn_run(struct dh_pass *p, int layer);
 
 /* Blocks for all tokens of the pass that cannot see everything. */
 void dh_sparse_select(struct dh_work *w, int layer);
@@ -97,7 +128,8 @@ int dh_sparse_panels(const struct dh_work *w, int i, int head,
 void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
                     int32_t *out);
 
-/* side = mlp(norm) of layer i. Fails where experts are read on demand only. */
+/* side = mlp(norm) of layer i, w->chosen and w->shares where it is a mixture.
+ * Fails where experts are read on demand only. */
 DH_MUST_USE enum dh_status dh_moe_run(struct dh_work *w, int layer);
 /*
  * The router of one token: logits[n] become scores; experts[k] rising and

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/batch_priv.h"
 #include "model/experts_priv.h"
 
 #define DH_LOG_TAG "model"
@@ -246,6 +247,7 @@ enum dh_status dh_model_create(struct dh_model **out, const char *dir,
     struct dh_model *m;
     dh_new(m);
     m->pool = o ? o->pool : NULL;
+    m->batch = dh_batch_create();
     enum dh_status st =
         load(m, dir, o ? o->kernels : NULL, o ? o->memory_bytes : 0);
     if (st) {
@@ -260,6 +262,7 @@ void dh_model_destroy(struct dh_model *m)
 {
     if (!m)
         return;
+    dh_batch_destroy(m->batch);
     dh_experts_destroy(m->experts);
     dh_weights_finish(&m->weights);
     dh_safetensors_close(m->files);

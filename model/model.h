@@ -82,6 +82,10 @@ struct dh_model_cost {
 void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
                        int64_t context, struct dh_model_cost *out);
 
+/* The weights that a pass of one token each of `tokens` timelines must read.
+ * Experts are counted as if each token chose its own by chance. */
+double dh_model_get_pass_bytes(const struct dh_model *m, int tokens);
+
 /* The arithmetic of a picture or video in the vision tower and the projector,
  * counted as there. */
 double dh_model_get_picture_flops(const struct dh_model *m,

@@ -11,6 +11,7 @@
 #include "model/tensor_priv.h"
 #include "model/weights_priv.h"
 
+struct dh_batch;
 struct dh_experts;
 
 struct dh_model {
@@ -21,6 +22,7 @@ struct dh_model {
     const struct dh_tensors *tensors;
     struct dh_weights weights;
     struct dh_experts *experts; /* NULL: all weights are mapped */
+    struct dh_batch *batch;     /* of the sessions' passes */
     const struct dh_kernels *kernels;
     struct dh_pool *pool;
     struct dh_model_info info;

@@ -90,9 +90,6 @@ static void choose(struct dh_work *w, int layer)
         float *shares = w->shares + (size_t)i * (size_t)k;
         dh_moe_pick(w->router + (size_t)i * (size_t)experts,
                     l->e_score_correction_bias, experts, k, chosen, shares);
-        if (w->probe && w->probe->experts)
-            w->probe->experts(w->probe->user, layer, w->from + (size_t)i,
-                              chosen, shares, k);
     }
 }
 
@@ -226,7 +223,7 @@ static enum dh_status run_mixture(struct dh_work *w, int layer)
     }
     for (int i = 0; i < n; i++) {
         int members = count(w, w->active[i]);
-        if (x.n && (x.n > AT_ONCE || rows + members > w->chunk)) {
+        if (x.n && (x.n > AT_ONCE || rows + members > w->rows)) {
             run_some(&x);
             rows = 0;
         }

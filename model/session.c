@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/thread.h"
+#include "model/batch_priv.h"
 #include "model/quant_priv.h"
 #include "model/snapshot_priv.h"
 #include "vision/patches.h"
@@ -19,8 +20,6 @@
 #define DEFAULT_CHUNK  512
 // Pictures whose tokens are kept for the case that they are fed again.
 #define KEPT_PICTURES  8
-// Rows of logits that are made at a time for a watcher.
-#define WATCH_ROWS     16
 
 // An encoded picture.
 struct picture {
@@ -39,11 +38,13 @@ struct place {
 struct dh_session {
     struct dh_model *model;
     struct dh_work work;
+    struct dh_share share; // of the pass that is under way
+    bool joined;
     struct dh_cancel *cancel;
     size_t max_tokens, len;
     int32_t *ids;   // [max_tokens]
     uint64_t *tags; // [max_tokens]: 0, or which row of which picture
-    float *logits;  // [WATCH_ROWS][vocab]; the first row is the public one
+    float *logits;  // [DH_SHARE_LOGITS][vocab]; the first row is the public one
     bool has_logits;
     void (*watch)(void *user, size_t position, const float *logits);
     void *watch_user;
@@ -69,11 +70,14 @@ static enum dh_status session_alloc(struct dh_session *s, int chunk,
     s->ids = dh_big_alloc(s->max_tokens * sizeof(*s->ids));
     s->tags = dh_big_alloc(s->max_tokens * sizeof(*s->tags));
     s->logits =
-        dh_big_alloc(WATCH_ROWS * (size_t)t->vocab_size * sizeof(float));
-    if (s->ids && s->tags && s->logits)
-        return DH_OK;
-    dh_error("no memory for a session of %zu tokens", s->max_tokens);
-    return DH_ERR_NOMEM;
+        dh_big_alloc(DH_SHARE_LOGITS * (size_t)t->vocab_size * sizeof(float));
+    if (!s->ids || !s->tags || !s->logits) {
+        dh_error("no memory for a session of %zu tokens", s->max_tokens);
+        return DH_ERR_NOMEM;
+    }
+    st = dh_batch_join(s->model->batch, t);
+    s->joined = !st;
+    return st;
 }
 
 enum dh_status dh_session_create(struct dh_session **out,
@@ -133,6 +137,8 @@ void dh_session_destroy(struct dh_session *s)
         return;
     for (int i = 0; i < KEPT_PICTURES; i++)
         dh_big_free(s->pictures[i].rows);
+    if (s->joined)
+        dh_batch_leave(s->model->batch);
     dh_work_finish(&s->work);
     dh_big_free(s->ids);
     dh_big_free(s->tags);
@@ -416,63 +422,105 @@ static void embed(struct dh_session *s, const int32_t *ids,
     }
 }
 
-// Logits of rows [first, first + n) of the pass into s->logits.
-static void head(struct dh_session *s, int first, int n)
+// Logits of the n rows before row `end` of the pass into s->logits.
+static void make_logits(struct dh_session *s, int end, int n)
 {
-    struct dh_work *w = &s->work;
-    const struct dh_text_config *t = &s->model->config.text;
-    size_t hidden = (size_t)t->hidden_size;
-    dh_backend_rmsnorm(&w->backend, w->norm, w->x + (size_t)first * hidden,
-                       s->model->weights.norm, n, t->hidden_size,
-                       t->rms_norm_eps);
-    if (w->probe && w->probe->hidden)
-        w->probe->hidden(w->probe->user, t->num_hidden_layers,
-                         w->from + (size_t)first, n, w->norm);
-    dh_backend_matmul(&w->backend, s->logits, (size_t)t->vocab_size, w->norm,
-                      hidden, n, &s->model->weights.lm_head, NULL);
+    struct dh_work part = s->work;
+    const struct dh_mat *m = &s->model->weights.lm_head;
+    part.n = end;
+    dh_layer_norm_last(&part, part.x, n, part.norm);
+    dh_backend_matmul(&part.backend, s->logits, (size_t)m->rows, part.norm,
+                      (size_t)m->cols, n, m, NULL);
 }
 
 static void show_logits(struct dh_session *s)
 {
     size_t vocab = (size_t)s->model->config.text.vocab_size;
-    for (int i = 0; i < s->work.n; i += WATCH_ROWS) {
-        int n = DH_MIN(WATCH_ROWS, s->work.n - i);
-        head(s, i, n);
+    for (int i = 0; i < s->work.n; i += DH_SHARE_LOGITS) {
+        int n = DH_MIN(DH_SHARE_LOGITS, s->work.n - i);
+        make_logits(s, i + n, n);
         for (int j = 0; j < n; j++)
             s->watch(s->watch_user, s->work.from + (size_t)(i + j),
                      s->logits + (size_t)j * vocab);
     }
+    if (s->share.wanted)
+        make_logits(s, s->work.n, s->share.wanted);
+}
+
+// One pass; of its last rows the logits of `wanted` will be there.
+static void begin_pass(struct dh_session *s, const int32_t *ids,
+                       const struct place *places, int n, size_t from,
+                       int wanted)
+{
+    s->work.n = n;
+    s->work.from = from;
+    embed(s, ids, places, n);
+    s->share = (struct dh_share){ .work = &s->work,
+                                  .wanted = wanted,
+                                  .logits = s->logits };
+    dh_batch_post(s->model->batch, &s->share);
+}
+
+static enum dh_status end_pass(struct dh_session *s)
+{
+    enum dh_status st = dh_batch_wait(s->model->batch, &s->share);
+    if (st)
+        return st;
+    s->stats.passes++;
+    s->stats.shared_passes += s->share.parts > 1;
+    if (s->watch)
+        show_logits(s);
+    return DH_OK;
 }
 
 static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
                                  const struct place *places, size_t n)
 {
-    struct dh_work *w = &s->work;
-    for (size_t done = 0; done < n; done += (size_t)w->n) {
-        w->n = (int)DH_MIN((size_t)w->chunk, n - done);
-        w->from = s->len + done;
-        embed(s, ids + done, places ? places + done : NULL, w->n);
-        enum dh_status st = dh_layer_run_all(w);
+    for (size_t done = 0; done < n; done += (size_t)s->work.n) {
+        size_t more = DH_MIN((size_t)s->work.chunk, n - done);
+        begin_pass(s, ids + done, places ? places + done : NULL, (int)more,
+                   s->len + done, done + more == n);
+        enum dh_status st = end_pass(s);
         if (st)
             return st;
-        s->stats.passes++;
-        if (s->watch)
-            show_logits(s);
     }
-    head(s, w->n - 1, 1);
     return dh_tensors_check(s->model->tensors);
 }
 
-static void count(struct dh_session *s, size_t n, int64_t ns)
+static enum dh_status check_room(const struct dh_session *s, size_t more)
 {
-    double seconds = (double)ns / 1e9;
-    if (n == 1) {
-        s->stats.decode_s += seconds;
-        s->stats.decode_tokens++;
-    } else {
-        s->stats.prefill_s += seconds;
-        s->stats.prefill_tokens += n;
+    if (more <= s->max_tokens - s->len)
+        return DH_OK;
+    dh_error("%zu tokens and %zu more: the cache holds %zu", s->len, more,
+             s->max_tokens);
+    return DH_ERR_RANGE;
+}
+
+static void open_cache(struct dh_session *s, size_t more)
+{
+    s->has_logits = false;
+    dh_kvcache_open(&s->work.cache, s->len, s->len + more);
+}
+
+// What came of n tokens since `start`: they are the timeline's, or forgotten.
+static void keep(struct dh_session *s, const int32_t *ids,
+                 const struct place *places, size_t n, int64_t start,
+                 enum dh_status st)
+{
+    if (st) {
+        dh_kvcache_trim(&s->work.cache, s->len);
+        return;
     }
+    double seconds = (double)(dh_now_ns() - start) / 1e9;
+    *(n == 1 ? &s->stats.decode_s : &s->stats.prefill_s) += seconds;
+    *(n == 1 ? &s->stats.decode_tokens : &s->stats.prefill_tokens) += n;
+    for (size_t i = 0; i < n; i++) {
+        s->ids[s->len + i] = ids[i];
+        s->tags[s->len + i] = places ? places[i].tag : 0;
+    }
+    s->len += n;
+    s->has_logits = true;
+    dh_kvcache_show(&s->work.cache, s->ids, s->tags, s->len);
 }
 
 // Append ids[from..n), the plan being for all of ids[0..n).
@@ -480,38 +528,21 @@ static enum dh_status append(struct dh_session *s, struct plan *p,
                              const int32_t *ids, size_t n, size_t from,
                              const struct dh_session_image *images)
 {
-    size_t more = n - from;
-    if (more > s->max_tokens - s->len) {
-        dh_error("%zu tokens and %zu more: the cache holds %zu", s->len, more,
-                 s->max_tokens);
-        return DH_ERR_RANGE;
-    }
-    enum dh_status st = plan_rows(s, p, n, from, images);
+    const struct place *places = p->places ? p->places + from : NULL;
+    enum dh_status st = check_room(s, n - from);
+    if (!st)
+        st = plan_rows(s, p, n, from, images);
     if (st)
         return st;
-    s->has_logits = false;
-    const struct place *places = p->places ? p->places + from : NULL;
     int64_t start = dh_now_ns();
-    struct dh_kvcache *c = &s->work.cache;
     dh_mem_forbid(true);
-    dh_kvcache_open(c, s->len, s->len + more);
-    st = run_passes(s, ids + from, places, more);
+    open_cache(s, n - from);
+    st = run_passes(s, ids + from, places, n - from);
     dh_mem_forbid(false);
-    if (st) {
-        dh_kvcache_trim(c, s->len);
-        return st;
-    }
-    count(s, more, dh_now_ns() - start);
-    for (size_t i = 0; i < more; i++) {
-        s->ids[s->len + i] = ids[from + i];
-        s->tags[s->len + i] = places ? places[i].tag : 0;
-    }
-    s->len += more;
-    s->has_logits = true;
-    dh_kvcache_show(c, s->ids, s->tags, s->len);
-    if (p->places)
+    keep(s, ids + from, places, n - from, start, st);
+    if (!st && p->places)
         plan_keep(s, p);
-    return DH_OK;
+    return st;
 }
 
 // --- the public side --------------------------------------------------------
@@ -535,6 +566,43 @@ enum dh_status dh_session_feed_text(struct dh_session *s, const int32_t *ids,
     bool any;
     enum dh_status st = check_ids(s, ids, n, &any);
     return st || n == 0 ? st : append(s, &p, ids, n, 0, NULL);
+}
+
+static enum dh_status begin_turn(const struct dh_session_turn *t)
+{
+    struct dh_session *s = t->session;
+    bool any;
+    enum dh_status st = check_ids(s, t->ids, t->n, &any);
+    if (!st && (t->n < 1 || t->n > (size_t)s->work.chunk)) {
+        dh_error("%zu tokens in one pass: 1 to %d are possible", t->n,
+                 s->work.chunk);
+        st = DH_ERR_RANGE;
+    }
+    if (!st)
+        st = check_room(s, t->n);
+    if (st)
+        return st;
+    open_cache(s, t->n);
+    begin_pass(s, t->ids, NULL, (int)t->n, s->len, 1);
+    return DH_OK;
+}
+
+void dh_session_feed_together(struct dh_session_turn *turns, int n)
+{
+    int64_t start = dh_now_ns();
+    dh_mem_forbid(true);
+    for (int i = 0; i < n; i++)
+        turns[i].status = begin_turn(&turns[i]);
+    for (int i = 0; i < n; i++) {
+        struct dh_session_turn *t = &turns[i];
+        if (t->status)
+            continue;
+        t->status = end_pass(t->session);
+        if (!t->status)
+            t->status = dh_tensors_check(t->session->model->tensors);
+        keep(t->session, t->ids, NULL, t->n, start, t->status);
+    }
+    dh_mem_forbid(false);
 }
 
 // Go on with pages of other timelines, and of what was rewound, from where this

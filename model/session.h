@@ -5,6 +5,10 @@
  * last fed token can be sampled. Rewinding is exact: the same tokens fed again
  * give the same logits. Keys, values and index keys live and die together
  * (m3.md 10.8).
+ *
+ * Sessions of one model that are fed by several threads at the same time go
+ * through the layers together, so that the weights are read once for all; each
+ * gets what it would get alone, to the last bit.
  */
 #ifndef DH_MODEL_SESSION_H
 #define DH_MODEL_SESSION_H
@@ -73,6 +77,21 @@ dh_session_feed(struct dh_session *s, const int32_t *ids, size_t n,
 DH_MUST_USE enum dh_status dh_session_feed_text(struct dh_session *s,
                                                 const int32_t *ids, size_t n);
 
+/* What one of several sessions is fed. */
+struct dh_session_turn {
+    struct dh_session *session;
+    const int32_t *ids;    /* text, as of dh_session_feed_text */
+    size_t n;              /* 1 to the chunk of the session */
+    enum dh_status status; /* out: as of dh_session_feed_text */
+};
+
+/*
+ * Feed n sessions of one model, each of them once, in one pass as far as their
+ * tokens fit one; for a thread that has several of them. What fails or is
+ * cancelled does so alone, but for weights that cannot be read.
+ */
+void dh_session_feed_together(struct dh_session_turn *turns, int n);
+
 /*
  * Make the timeline equal to ids[0..n): keep the longest common prefix that
  * ends outside a picture or holds the same picture (by hash), rewind to it,
@@ -127,7 +146,8 @@ void dh_session_watch_logits(struct dh_session *s,
 struct dh_session_stats {
     double vision_s, prefill_s, decode_s;
     uint64_t image_tokens, prefill_tokens, decode_tokens, reused_tokens;
-    uint64_t passes; /* through all layers, of one token or many */
+    uint64_t passes;        /* through all layers, of one token or many */
+    uint64_t shared_passes; /* of them, with other sessions */
 };
 void dh_session_get_stats(const struct dh_session *s,
                           struct dh_session_stats *out);

@@ -297,6 +297,50 @@ static void test_a_session_outlives_a_failing_disk(void)
     dh_free(dir);
 }
 
+/* One disk for all that go together: it fails for all of them, and the experts
+ * that they chose are read once. */
+static void test_sessions_of_a_pass_share_the_disk(void)
+{
+    struct dh_tiny t;
+    char *dir = open_least(&t, 2);
+    char *path = dh_path_join(dir, "model.safetensors");
+    static const int32_t ids[][3] = { { 9, 8, 7 }, { 5, 6, 9 }, { 1, 2, 3 } };
+    struct dh_session *s[3];
+    struct dh_session_turn turns[3];
+    size_t bytes = (size_t)t.vocab * sizeof(float);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(dh_session_create(&s[i], t.model, NULL), DH_OK);
+        turns[i] = (struct dh_session_turn){ s[i], ids[i], 3, DH_OK };
+    }
+    int fd = descriptor_of(path), kept = dup(fd);
+    int bad = open("/proc/self/mem", O_RDONLY);
+    CHECK(kept >= 0 && bad >= 0);
+    CHECK_INT(dup2(bad, fd), fd);
+    said[0] = '\0';
+    dh_log_set_hook(remember, NULL);
+    dh_session_feed_together(turns, 3);
+    dh_log_set_hook(NULL, NULL);
+    CHECK(strstr(said, path));
+    CHECK_INT(dup2(kept, fd), fd);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(turns[i].status, DH_ERR_IO);
+        CHECK_INT(dh_session_len(s[i]), 0);
+    }
+    dh_session_feed_together(turns, 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(turns[i].status, DH_OK);
+        dh_session_rewind(t.session, 0);
+        CHECK_INT(dh_session_feed(t.session, ids[i], 3, NULL, 0), DH_OK);
+        CHECK_MEM(dh_session_logits(s[i]), dh_session_logits(t.session), bytes);
+        dh_session_destroy(s[i]);
+    }
+    close(bad);
+    close(kept);
+    dh_tiny_close(&t);
+    dh_free(path);
+    dh_free(dir);
+}
+
 static void test_a_stop_is_heeded_at_once(void)
 {
     static const int32_t ids[] = { 9, 8, 7 };
@@ -371,5 +415,6 @@ DH_TESTS(DH_TEST(numbers_are_those_of_the_map),
          DH_TEST(numbers_of_quantised_weights_are_too),
          DH_TEST(sessions_share_two_rooms),
          DH_TEST(a_session_outlives_a_failing_disk),
+         DH_TEST(sessions_of_a_pass_share_the_disk),
          DH_TEST(a_stop_is_heeded_at_once),
          DH_TEST(memory_is_not_more_than_was_given));
