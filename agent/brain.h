@@ -119,8 +119,9 @@ struct dh_brain_answer {
     struct dh_usage usage;
     struct dh_times times;
     /* Of a model in this process: tokens that the grammar left no choice about,
-     * and how often the weights were read behind the prompt. */
-    int forced, passes;
+     * how often the weights were read behind the prompt, and how often of that
+     * for other brains too. */
+    int forced, passes, shared_passes;
 };
 
 /* On failure nothing is set. DH_ERR_RANGE: the prompt does not fit. */

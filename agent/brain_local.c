@@ -480,6 +480,7 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     out->times.prefill = passes_ns(&before, &read);
     out->times.decode = passes_ns(&read, &after);
     out->passes = (int)(after.passes - read.passes);
+    out->shared_passes = (int)(after.shared_passes - read.shared_passes);
     out->forced = w.forced;
     out->usage.prompt_tokens = (int)q->ids.n;
     out->usage.cached_tokens = (int)reused;

@@ -167,16 +167,6 @@ static bool feed(struct llama *l, void *context, int32_t *ids, int n)
     return true;
 }
 
-static int32_t best(const float *logits, int n)
-{
-    int32_t best = 0;
-    for (int32_t i = 1; i < n; i++) {
-        if (logits[i] > logits[best])
-            best = i;
-    }
-    return best;
-}
-
 static bool answer(struct llama *l, void *context, int vocab,
                    const struct dh_bench_llama *o,
                    struct dh_bench_llama_times *t)
@@ -192,7 +182,7 @@ static bool answer(struct llama *l, void *context, int vocab,
     t->prefill_s = seconds_since(start);
     for (t->n_decode = 0; ok && t->n_decode < o->decode; t->n_decode++) {
         start = dh_now_ns();
-        int32_t id = best(l->logits(context, -1), vocab);
+        int32_t id = dh_bench_best_id(l->logits(context, -1), vocab);
         ok = feed(l, context, &id, 1);
         t->decode_s[t->n_decode] = seconds_since(start);
     }

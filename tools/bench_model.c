@@ -19,6 +19,7 @@
 #include "tools/bench_llama.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_picture.h"
+#include "tools/bench_sessions.h"
 #include "tools/bench_shape.h"
 #include "tools/cache_type.h"
 #include "tools/reads.h"
@@ -54,6 +55,12 @@ const struct dh_opt dh_bench_model_opts[] = {
       offsetof(struct dh_bench_model_options, picture), "WxH",
       "Look at a screen of this size too, with a model that has vision", 0, 0,
       NULL },
+    { "sessions", 0, DH_OPT_INT,
+      offsetof(struct dh_bench_model_options, sessions), "N",
+      "Decode 1, 2, 4 ... N conversations together too, each behind a prompt "
+      "of "
+      "its own",
+      0, DH_BENCH_MAX_SESSIONS, NULL },
     { "peer", 0, DH_OPT_TEXT, offsetof(struct dh_bench_model_options, peer),
       "DIR",
       "Folder with llama.cpp's library, or into which npm installed "
@@ -79,6 +86,7 @@ struct row {
     int context;
     struct dh_model_cost cost;
     struct times ours, peer;
+    struct dh_bench_sessions sessions;
     bool peer_late; // it was ended; it is not asked again
 };
 
@@ -149,6 +157,7 @@ static void bench_finish(struct bench *b)
     for (int i = 0; i < b->n_rows; i++) {
         dh_free(b->rows[i].ours.decode_s);
         dh_free(b->rows[i].peer.decode_s);
+        dh_bench_sessions_finish(&b->rows[i].sessions);
     }
     dh_bench_picture_finish(&b->picture);
     dh_model_destroy(b->model);
@@ -158,7 +167,7 @@ static void bench_finish(struct bench *b)
 
 // ---- the rounds ------------------------------------------------------------
 
-static int32_t best_id(const float *logits, int vocab)
+int32_t dh_bench_best_id(const float *logits, int vocab)
 {
     int32_t best = 0;
     for (int32_t i = 1; i < vocab; i++)
@@ -176,6 +185,7 @@ void dh_bench_ids(int vocab, int32_t *ids, int n)
     }
 }
 
+// A prompt of n ids.
 static int32_t *prompt_of(const struct dh_model_info *info, int n)
 {
     int32_t *ids;
@@ -205,7 +215,7 @@ static enum dh_status measure(struct bench *b, struct row *row,
         row->ours.prefill_s[row->ours.n_prefill++] = seconds_since(start);
     row->ours.read_bytes -= bytes_read(b);
     for (int i = 0; i < b->o->decode && !st; i++) {
-        int32_t id = best_id(dh_session_logits(s), vocab);
+        int32_t id = dh_bench_best_id(dh_session_logits(s), vocab);
         start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
         row->ours.decode_s[row->ours.n_decode++] = seconds_since(start);
@@ -230,6 +240,27 @@ static enum dh_status one_round(struct bench *b, struct row *row)
     dh_free(ids);
     dh_session_destroy(s);
     return st;
+}
+
+// They keep their prompts from round to round.
+static enum dh_status sessions_round(struct bench *b, struct row *row,
+                                     int round)
+{
+    struct dh_bench_sessions *s = &row->sessions;
+    if (s->model)
+        return dh_bench_sessions_run(s, round);
+    *s = (struct dh_bench_sessions){
+        .model = b->model,
+        .cache_type = (enum dh_cache_type)b->o->cache_type,
+        .context = row->context,
+        .decode = b->o->decode,
+        .most = b->o->sessions,
+        .rounds = b->rounds,
+    };
+    int32_t *ids = prompt_of(dh_model_get_info(b->model), s->context * s->most);
+    enum dh_status st = dh_bench_sessions_init(s, ids);
+    dh_free(ids);
+    return st ? st : dh_bench_sessions_run(s, round);
 }
 
 static enum dh_status peer_round(struct bench *b, struct row *row)
@@ -295,6 +326,8 @@ static enum dh_status run_rounds(struct bench *b)
             enum dh_status st = one_round(b, row);
             if (!st && b->o->peer)
                 st = peer_round(b, row);
+            if (!st && b->o->sessions)
+                st = sessions_round(b, row, r);
             if (st)
                 return st;
         }
@@ -503,6 +536,9 @@ static void report(struct bench *b, bool json)
         put_head(b, &out);
     for (int i = 0; i < b->n_rows; i++)
         (json ? put_row_json : put_row)(b, &b->rows[i], &out);
+    for (int i = 0; i < b->n_rows && b->o->sessions; i++)
+        dh_bench_sessions_put(&b->rows[i].sessions, b->peak.read_bytes, json,
+                              &out);
     if (b->o->picture)
         (json ? put_picture_json : put_picture)(b, &out);
     if (!json)

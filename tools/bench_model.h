@@ -17,7 +17,7 @@ struct dh_bench_model_options {
     const char *model, *shape, *contexts, *kernels;
     const char *peer;    /* a folder with llama.cpp's library, or NULL */
     const char *picture; /* WxH, or NULL */
-    int decode, threads, peer_seconds, cache_type;
+    int decode, threads, peer_seconds, cache_type, sessions;
     int64_t memory;
 };
 
@@ -29,9 +29,10 @@ extern const struct dh_opt dh_bench_model_opts[];
 /* "N,N..." as up to `max` lengths of a prompt; logged. */
 DH_MUST_USE enum dh_status dh_bench_contexts(const char *text, int *out,
                                              int max, int *n);
-/* The ids of every prompt that is measured, none of which asks for a picture in
- * a vocabulary of this size and more. */
+/* The ids of every prompt that is measured. */
 void dh_bench_ids(int vocab, int32_t *ids, int n);
+/* The first of the largest. */
+int32_t dh_bench_best_id(const float *logits, int vocab);
 /* Sorts v[n], n >= 1. */
 double dh_bench_quantile(double *v, int n, double share);
 

@@ -394,6 +394,12 @@ static enum MHD_Result answer_metrics(struct visit *v)
                "Of them, known from before", (double)t.cached_tokens);
     put_metric(&out, "answer_tokens_total", "counter", "Tokens of answers",
                (double)t.answer_tokens);
+    put_metric(&out, "answer_passes_total", "counter",
+               "Passes over the weights for them, by question",
+               (double)t.passes);
+    put_metric(&out, "answer_passes_shared_total", "counter",
+               "Of them, with those of other questions",
+               (double)t.shared_passes);
     put_stages(&out, &t);
     put_metric(&out, "slots", "gauge", "Timelines", t.slots);
     put_metric(&out, "slots_busy", "gauge", "Timelines at work", t.busy);

@@ -187,8 +187,11 @@ static double seconds(int64_t ns)
     return (double)ns / 1e9;
 }
 
-static void count(struct dh_slots_stats *t, const struct dh_serve_job *job)
+static void count(struct dh_slots_stats *t, const struct dh_serve_job *job,
+                  const struct dh_brain_answer *a)
 {
+    t->passes += (uint64_t)a->passes;
+    t->shared_passes += (uint64_t)a->shared_passes;
     t->questions++;
     t->failed += job->status != DH_OK && !job->abandoned;
     t->abandoned += job->abandoned;
@@ -230,7 +233,7 @@ static void slot_main(void *arg)
         dh_mutex_lock(&all->lock);
         job_end(job, st, &answer);
         remember(s, job);
-        count(&all->stats, job);
+        count(&all->stats, job, &answer);
         all->stats.busy--;
         s->job = NULL;
         job->cancel = NULL;

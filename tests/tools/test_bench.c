@@ -255,6 +255,18 @@ static void test_a_model_is_measured_against_the_limits(void)
     CHECK_SAID(&s, 0, "\"cache_bytes\":9830400,", "");
     CHECK_INT(json_lines(s.out), 1);
     said_finish(&s);
+    RUN(&s, "bench", "model", "--rounds=2", "--contexts=40", "--decode=2",
+        "--sessions=3");
+    CHECK_SAID(&s, 0, "\n2 together @40 ", "");
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--rounds=1", "--contexts=40", "--decode=2",
+        "--sessions=4", "--json");
+    CHECK_SAID(&s, 0, "{\"sessions\":4,\"context\":40,", "");
+    CHECK_INT(json_lines(s.out), 4);
+    said_finish(&s);
+    RUN(&s, "bench", "model", "--sessions=65");
+    CHECK_SAID(&s, 2, "", "sessions");
+    said_finish(&s);
     // A byte each, and a scale for 128 of them.
     RUN(&s, "bench", "model", "--rounds=1", "--contexts=600", "--decode=2",
         "--cache-type=int8", "--json");

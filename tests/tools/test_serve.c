@@ -423,6 +423,8 @@ static void test_several_clients_get_what_they_get_alone(void)
                  i);
         alone[i] = content(&s, c[i].body);
     }
+    CHECK(metric(&s, "answer_passes_total") > 0);
+    CHECK_NEAR(metric(&s, "answer_passes_shared_total"), 0, 0);
     for (int i = 0; i < 4; i++)
         CHECK_INT(dh_thread_start(&t[i], "client", be_client, &c[i]), DH_OK);
     for (int i = 0; i < 4; i++)
@@ -433,6 +435,8 @@ static void test_several_clients_get_what_they_get_alone(void)
         dh_free(alone[i]);
     }
     CHECK_NEAR(metric(&s, "questions_total"), 8, 0);
+    // They did go together.
+    CHECK(metric(&s, "answer_passes_shared_total") > 0);
     serve_end(&s);
 }
 
