@@ -1,7 +1,10 @@
 // A timeline in a file: whole, damaged, of another model.
 #include "model/session.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,6 +160,48 @@ static void test_no_file_changes_nothing(void)
     dh_tiny_close(&t);
 }
 
-DH_TESTS(DH_TEST(another_process_goes_on_where_it_was),
+static int entries(void)
+{
+    DIR *d = opendir(dh_test_dir());
+    int n = 0;
+    CHECK(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+// The disk is full: the cache of before stays, and so does the session.
+static void test_no_space_for_it_loses_nothing(void)
+{
+    struct dh_tiny a, b;
+    struct dh_patches p;
+    struct stat info;
+    dh_tiny_open(&a, &(struct dh_tiny_spec){ 0 });
+    dh_tiny_open(&b, &(struct dh_tiny_spec){ 0 });
+    char *path = saved(&a, 40, &p);
+    CHECK_INT(stat(path, &info), 0);
+    int before = entries();
+    const struct rlimit little = { (rlim_t)info.st_size / 2, RLIM_INFINITY };
+    const struct rlimit enough = { RLIM_INFINITY, RLIM_INFINITY };
+    CHECK_INT(dh_session_feed(a.session, ids + 40, 20, NULL, 0), DH_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &little), 0);
+    dh_log_set_hook(quiet, NULL);
+    CHECK_INT(dh_session_save(a.session, path), DH_ERR_IO);
+    dh_log_set_hook(NULL, NULL);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &enough), 0);
+    CHECK_INT(dh_session_len(a.session), 60);
+    CHECK_INT(dh_session_load(b.session, path), DH_OK);
+    CHECK_INT(dh_session_len(b.session), 40);
+    CHECK_INT(entries(), before); // nothing half-written beside it
+    dh_patches_finish(&p);
+    dh_free(path);
+    dh_tiny_close(&a);
+    dh_tiny_close(&b);
+}
+
+DH_TESTS(DH_TEST(no_space_for_it_loses_nothing),
+         DH_TEST(another_process_goes_on_where_it_was),
          DH_TEST(a_smaller_cache_takes_the_beginning), DH_TEST(damage_is_found),
          DH_TEST(another_model_is_refused), DH_TEST(no_file_changes_nothing));
