@@ -80,6 +80,9 @@ struct dh_replay_options {
     struct dh_cancel *cancel, *taken; /* taken may be NULL */
     bool dry_run, repair, arrange;
     bool scaled; /* fonts may be of another size than they were */
+    /* So long a place may take to appear, and twice as long a window; more in
+     * proportion where the recording paused there. 0: 5 */
+    double patience_s;
     /* The model, when it is needed first; NULL: there is none. */
     struct dh_brain *(*brain)(void *user);
     /* What stands in a parameter's place; NULL: what was recorded. */

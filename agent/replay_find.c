@@ -11,8 +11,9 @@
 #define DH_LOG_TAG "replay"
 #include "base/log.h"
 
-#define WINDOW_NS  (10 * DH_S) // so long a window is waited for at least
-#define PLACE_NS   (5 * DH_S)  // and a place in it
+#define USUAL_S    5.0
+#define PLACE_NS   (5 * DH_S)  // so long a place is waited for at least
+#define WINDOW_NS  (10 * DH_S) // and a window
 #define LONGEST_NS (60 * DH_S)
 #define QUIET_NS   (120 * DH_MS)
 #define SETTLE_NS  (600 * DH_MS)
@@ -185,7 +186,10 @@ int64_t dh_replay_patience(const struct dh_replaying *r, int64_t least)
 {
     const struct dh_recorded_step *s = &r->rec->step[r->step];
     int64_t then = r->step ? s->began_ns - s[-1].ended_ns : s->began_ns;
-    return DH_CLAMP(4 * then, least, LONGEST_NS);
+    int64_t usual = DH_CLAMP(4 * then, least, LONGEST_NS);
+    if (r->o->patience_s <= 0)
+        return usual;
+    return (int64_t)((double)usual * r->o->patience_s / USUAL_S);
 }
 
 // A source that cannot tell is looked at so often.
@@ -404,8 +408,9 @@ enum dh_status dh_replay_find(struct dh_replaying *r,
     h.until_ns = h.began_ns + dh_replay_patience(r, PLACE_NS);
     enum dh_status st = one_round(&h);
     while (st == DH_ERR_TIMEOUT && !r->o->dry_run) {
-        int64_t until = h.no_window ? DH_MAX(h.until_ns, h.began_ns + WINDOW_NS)
-                                    : h.until_ns;
+        int64_t until = h.no_window
+                            ? h.began_ns + dh_replay_patience(r, WINDOW_NS)
+                            : h.until_ns;
         if (dh_now_ns() >= until)
             break;
         st = wait_change(r, until);

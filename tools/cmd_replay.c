@@ -31,6 +31,7 @@
 struct replay_options {
     const char *display, *session, *csv, *secret_file;
     struct dh_opt_list set;
+    double patience_s;
     bool dry_run, repair, arrange, record, video;
 };
 
@@ -59,6 +60,11 @@ static const struct dh_opt replay_opts[] = {
       "Bring windows to their recorded places first (the default; "
       "--no-arrange does not)",
       0, 0, NULL },
+    { "patience", 0, DH_OPT_DOUBLE, MEMBER(patience_s), "S",
+      "Wait so many seconds for a place to appear, and twice as many for a "
+      "window, before stopping (default: 5; in proportion more where the "
+      "recording paused)",
+      0.1, 3600, NULL },
     { "session", 's', DH_OPT_TEXT, MEMBER(session), "DIR",
       "Where to leave the folder of this replay (default: a new one under "
       "$XDG_STATE_HOME/deskhand/sessions)",
@@ -370,6 +376,7 @@ static int replay_once(struct replay *r)
         .repair = r->o.repair,
         .arrange = r->o.arrange,
         .scaled = r->scaled,
+        .patience_s = r->o.patience_s,
         .brain = load_brain,
         .value = value_of,
         .step = on_step,

@@ -150,9 +150,11 @@ static void test_an_element_that_is_gone_stops_it_before_the_click(void)
     play_init();
     char *dir = record(&o, true, false);
     form_start(&f, &gone);
-    PLAY(&said, dir, NULL);
+    int64_t start = dh_now_ns();
+    PLAY(&said, dir, "--patience=7");
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, 3, "stuck: 0 of 2 steps", NULL);
+    CHECK(dh_now_ns() - start >= 7 * DH_S);
     CHECK_STR(form_told(&f), "");
     said_finish(&said);
     form_stop(&f);

@@ -119,11 +119,12 @@ static void stop(pid_t pid, struct said *said)
     CHECK_INT(said->status, 0);
 }
 
-static void play(struct said *said, const char *dir, const char *option)
+static void play(struct said *said, const char *dir, const char *option,
+                 const char *more)
 {
     char *audit = dh_test_path("audit.jsonl");
     RUN(said, "replay", dir, "--no-sign", "--no-record", "--mode", "free",
-        "--audit", audit, option);
+        "--audit", audit, option, more);
     printf("%s%s", said->out, said->err);
     dh_free(audit);
 }
@@ -168,7 +169,8 @@ static void test_a_slider_is_dragged_as_far_or_not_at_all(void)
         dh_person_moves(&person, 1000, 700);
         start(&p, SLIDER, "Level");
         place(&p, now[i]);
-        play(&said, dir, "--no-arrange");
+        play(&said, dir, "--no-arrange",
+             now[i].w == box.w ? NULL : "--patience=1");
         end(&p, out);
         if (now[i].w == box.w)
             CHECK_SAID(&said, 0, "done: 2 of 2 steps", NULL);
@@ -274,13 +276,13 @@ static void test_a_text_is_selected_changed_and_scrolled(void)
     CHECK_SAID(&said, 0, "down 3", NULL);
     said_finish(&said);
     editor_start(&p, box);
-    play(&said, dir, NULL);
+    play(&said, dir, NULL, NULL);
     CHECK_SAID(&said, 0, "done: 9 of 9 steps", NULL);
     CHECK(is_edited());
     end(&p, out);
     said_finish(&said);
     editor_start(&p, (struct dh_rect){ 211, 133, 640, 480 });
-    play(&said, dir, "--no-arrange");
+    play(&said, dir, "--no-arrange", NULL);
     CHECK_SAID(&said, 0, "done: 9 of 9 steps", NULL);
     CHECK(is_edited());
     end(&p, out);
@@ -288,7 +290,7 @@ static void test_a_text_is_selected_changed_and_scrolled(void)
     // It opens the file where it was left.
     forgets = false;
     editor_start(&p, box);
-    play(&said, dir, NULL);
+    play(&said, dir, "--patience=3", NULL);
     CHECK_SAID(&said, 3, "shows other lines there", NULL);
     CHECK(is_untouched());
     end(&p, out);
@@ -296,7 +298,7 @@ static void test_a_text_is_selected_changed_and_scrolled(void)
     forgets = true;
     // The wheel turns a taller page further.
     editor_start(&p, (struct dh_rect){ 30, 30, 770, 640 });
-    play(&said, dir, "--no-arrange");
+    play(&said, dir, "--no-arrange", "--patience=3");
     CHECK_SAID(&said, 3, "shows other lines there", NULL);
     CHECK(is_untouched());
     end(&p, out);

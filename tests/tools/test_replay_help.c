@@ -218,7 +218,7 @@ static void check_replay(const char *dir, struct mind *m, int status,
     m->dialog = d.is.box;
     peer_start(&p, think, m);
     RUN(&said, "replay", dir, "--no-sign", "--no-record", "--audit", audit,
-        "--mode", "free", "--model", p.url);
+        "--mode", "free", "--patience=1.5", "--model", p.url);
     printf("%s%s", said.out, said.err);
     CHECK_SAID(&said, status, has, NULL);
     said_finish(&said);
@@ -238,7 +238,7 @@ static void test_the_embedded_model_clicks_nothing_wrong(void)
     char out[64], *dir = record();
     dialog_start(&d, dpy);
     RUN(&said, "replay", dir, "--no-sign", "--no-record", "--mode", "free",
-        "--model", "assets/models/sprout");
+        "--patience=1.5", "--model", "assets/models/sprout");
     printf("%s%s", said.out, said.err);
     bool open = dialog_is_open(&d, out);
     CHECK_SAID(&said, open ? 3 : 0, open ? "stuck: 1 of 2" : "done: 2 of 2",
@@ -287,9 +287,11 @@ static void test_a_model_that_is_silent_is_not_waited_for_when_stopped(void)
     char out[64], *dir = record();
     peer_start(&p, think, &m);
     dialog_start(&d, dpy);
-    const char *const args[] = { "replay",      dir,      "--no-sign",
-                                 "--no-record", "--mode", "free",
-                                 "--model",     p.url,    NULL };
+    const char *const args[] = {
+        "replay", dir,    "--no-sign",      "--no-record",
+        "--mode", "free", "--patience=1.5", "--model",
+        p.url,    NULL
+    };
     pid_t pid = program_start(args);
     for (int i = 0; i < 1000 && !atomic_load(&m.asked); i++)
         dh_sleep_for(20 * DH_MS);
@@ -324,7 +326,7 @@ static void terminal_start(struct terminal *t, const char *dir)
     if (!t->pid) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         execl(program, program, "replay", dir, "--repair", "--no-sign",
-              "--no-record", "--mode", "free", (char *)NULL);
+              "--no-record", "--mode", "free", "--patience=1.5", (char *)NULL);
         _exit(127);
     }
     dh_buf_init(&t->said, 1 << 20);
