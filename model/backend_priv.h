@@ -110,6 +110,16 @@ struct dh_pairs {
     /* As dh_quant_expand, to the nearest BF16. */
     void (*expand)(uint16_t *out, const struct dh_mat *w, int row, int k0,
                    int n);
+    /*
+     * Where rows of w are multiplied as they lie there, by columns that are
+     * rows of x; then there is neither `pack` nor `dot`. Of m <= DH_PANEL rows
+     * of n floats, word k of row i at k * m + i: NULL: not so.
+     */
+    void (*gather)(uint32_t *dst, const float *x, size_t ldx, int m, int n);
+    /* y[i * ldy + r] = sums[r * DH_PANEL + i] + bias[r] for i < m <= DH_PANEL
+     * and r < rows; bias may be NULL. */
+    void (*scatter)(float *y, size_t ldy, const float *sums, const float *bias,
+                    int m, int rows);
 };
 
 /*
@@ -203,9 +213,16 @@ extern const struct dh_ints dh_ints_neon, dh_ints_dotprod_neon;
 extern const struct dh_kernels dh_kernels_avx2, dh_kernels_avx2int8;
 extern const struct dh_kernels dh_kernels_avxvnni;
 extern const struct dh_kernels dh_kernels_avx512, dh_kernels_avx512vnni;
-extern const struct dh_kernels dh_kernels_avx512bf16;
-extern const struct dh_pairs dh_pairs_avx512;
+extern const struct dh_kernels dh_kernels_avx512bf16, dh_kernels_amx;
+extern const struct dh_pairs dh_pairs_avx512, dh_pairs_amx;
 extern const struct dh_ints dh_ints_avx2, dh_ints_vnni_avx2, dh_ints_avx512;
+void dh_pairs_tile_amx(const struct dh_tile_pairs *t);
+void dh_pairs_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
+                         int n);
+void dh_pairs_scatter_amx(float *y, size_t ldy, const float *sums,
+                          const float *bias, int m, int rows);
+void dh_pairs_expand_amx(uint16_t *out, const struct dh_mat *w, int row, int k0,
+                         int n);
 void dh_pairs_dot_mxfp8(const struct dh_dot *d, const uint32_t *x, size_t ldx);
 /* `expand` of struct dh_pairs for some types; false: not for this one. */
 bool dh_pairs_expand_blocks(uint16_t *out, const struct dh_mat *w, int row,
@@ -223,7 +240,7 @@ struct dh_backend {
     int threads;
     float *pack; /* packed panels of weights, or words of them */
     size_t pack_floats;
-    uint32_t *narrow; /* a few rows of activations as words */
+    uint32_t *narrow; /* rows of activations as words */
     size_t narrow_words;
     float *scratch; /* threads pieces of scratch_floats */
     size_t scratch_floats;

@@ -13,6 +13,8 @@
 // Columns of quantised weights that are expanded at once: with DOT_COLS rows
 // they stay in the second cache. A multiple of every block.
 #define EXPAND     256
+// Rows of w whose sums with up to DH_GATHER_ROWS rows of x are kept at once.
+#define SUM_ROWS   128
 // Depth of one pass in whole numbers; DH_PIECE_ROWS rows of it fit where floats
 // do.
 #define INTS_DEPTH 768
@@ -21,7 +23,8 @@ size_t dh_backend_product_floats(void)
 {
     _Static_assert(DOT_COLS * EXPAND <= DH_PIECE_ROWS * DEPTH, "expanded rows");
     _Static_assert(INTS_DEPTH * 5 / 16 <= DEPTH, "codes, scales and sums");
-    return (size_t)DH_PIECE_ROWS * DEPTH;
+    return DH_MAX((size_t)DH_PIECE_ROWS * DEPTH,
+                  (size_t)DH_PANEL * DEPTH + (size_t)SUM_ROWS * DH_GATHER_ROWS);
 }
 
 // Both hold floats, or words where pairs of bfloat16 are multiplied.
@@ -60,8 +63,8 @@ static bool has_pairs(const struct dh_backend *b, const struct dh_mat *w)
            (w->dtype == DH_BF16 || is_quantised(w));
 }
 
-// Rows and columns of a quantised matrix in the scratch of this worker, as the
-// kernels take them.
+// Rows and columns of a matrix in the scratch of this worker, as the kernels
+// take them.
 static struct dh_mat expand(const struct dh_part *p, int row0, int rows, int k0,
                             int n, int worker)
 {
@@ -78,9 +81,14 @@ static struct dh_mat expand(const struct dh_part *p, int row0, int rows, int k0,
         // that lie apart as streams.
         for (size_t i = 0; i < bytes; i += 64)
             __builtin_prefetch(next + (size_t)r * row_bytes + i, 0, 2);
-        if (pairs)
-            k->pairs->expand((uint16_t *)(void *)wide + (size_t)r * n, p->w,
-                             row0 + r, k0, n);
+        uint16_t *halves = (uint16_t *)(void *)wide + (size_t)r * n;
+        if (p->w->dtype == DH_BF16)
+            memcpy(halves,
+                   (const uint8_t *)p->w->data +
+                       (size_t)(row0 + r) * row_bytes + (size_t)k0 * 2,
+                   bytes);
+        else if (pairs)
+            k->pairs->expand(halves, p->w, row0 + r, k0, n);
         else
             k->expand(wide + (size_t)r * n, p->w, row0 + r, k0, n);
     }
@@ -131,6 +139,57 @@ static void run_dot(const struct dh_part *p, int begin, int end, int worker)
     for (; begin < end; begin += DOT_COLS)
         dot_expanded(p, dot_of(p, begin, DH_MIN(begin + DOT_COLS, end)),
                      worker);
+}
+
+// x panel by panel: rows of w, as they lie there, times its columns.
+static void multiply_columns(const struct dh_part *p, struct dh_tile_pairs t,
+                             int k0)
+{
+    for (int i = 0; i < p->m; i += DH_PANEL) {
+        t.n = DH_MIN(DH_PANEL, p->m - i);
+        t.ldb = (size_t)t.n;
+        t.b = p->narrow + (size_t)i * p->way.depth + (size_t)k0 * t.ldb;
+        p->b->k->pairs->tile(&t);
+        t.c += SUM_ROWS * DH_PANEL;
+    }
+}
+
+// The sums of some rows of w with all rows of x; few of these are multiplied by
+// what lies in place, many by what was brought near.
+static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
+{
+    int words = p->w->cols / 2;
+    bool in_place = p->m <= DH_PANEL && !is_quantised(p->w);
+    float *sums = p->b->scratch + (size_t)worker * p->b->scratch_floats +
+                  (size_t)DH_PANEL * DEPTH;
+    struct dh_tile_pairs t = { .ldc = DH_PANEL };
+    for (int k0 = 0; k0 < words; k0 += t.k) {
+        t.k = in_place ? words : DH_MIN(DEPTH, words - k0);
+        t.lda = (size_t)t.k;
+        t.start = k0 ? DH_TILE_ADD : DH_TILE_ZERO;
+        for (int row = begin; row < end; row += DH_PANEL) {
+            struct dh_mat some = *p->w;
+            t.m = DH_MIN(DH_PANEL, end - row);
+            if (!in_place)
+                some = expand(p, row, t.m, 2 * k0, 2 * t.k, worker);
+            t.a = some.data;
+            t.a += in_place ? (size_t)row * (size_t)words : 0;
+            t.c = sums + (row - begin) * DH_PANEL;
+            multiply_columns(p, t, k0);
+        }
+    }
+    for (int i = 0; i < p->m; i += DH_PANEL)
+        p->b->k->pairs->scatter(p->y + (size_t)i * p->ldy + begin, p->ldy,
+                                sums + (size_t)i * SUM_ROWS,
+                                p->bias ? p->bias + begin : NULL,
+                                DH_MIN(DH_PANEL, p->m - i), end - begin);
+}
+
+static void run_dot_columns(const struct dh_part *p, int begin, int end,
+                            int worker)
+{
+    for (; begin < end; begin += SUM_ROWS)
+        sum_rows(p, begin, DH_MIN(begin + SUM_ROWS, end), worker);
 }
 
 // A panel, part by part where it has to be expanded.
@@ -383,22 +442,28 @@ struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w)
     if (b->k->ints && dh_ints_zero(w->dtype))
         return (struct dh_way){ run_dot_ints, run_pack_ints, run_piece_ints,
                                 cols / 4 + cols / DH_INTS_BLOCK };
+    if (has_pairs(b, w) && b->k->pairs->gather)
+        return (struct dh_way){ run_dot_columns, NULL, NULL, cols / 2 };
     return has_pairs(b, w)
                ? (struct dh_way){ run_dot, run_pack, run_piece_pairs, cols / 2 }
                : (struct dh_way){ run_dot, run_pack, run_piece, cols };
 }
 
-// The few rows of a dot product, once for all pieces.
-void dh_part_narrow(const struct dh_part *p)
+void dh_part_narrow(const struct dh_part *p, int i)
 {
-    if (p->way.dot == run_dot_ints) {
+    int row = i * DH_PANEL;
+    if (p->way.dot == run_dot_columns) {
+        p->b->k->pairs->gather(p->narrow + (size_t)row * p->way.depth,
+                               p->x + (size_t)row * p->ldx, p->ldx,
+                               DH_MIN(DH_PANEL, p->m - row), p->w->cols);
+    } else if (p->way.dot == run_dot_ints) {
         struct dh_ints_x x = ints_of(p->narrow, p->m, p->w->cols);
         narrow_ints(p, &x, 0, p->m, 0);
     } else if (has_pairs(p->b, p->w)) {
-        for (int i = 0; i < p->m; i++)
+        for (int r = 0; r < p->m; r++)
             p->b->k->pairs->narrow(
-                (uint16_t *)(p->narrow + (size_t)i * p->way.depth),
-                p->x + (size_t)i * p->ldx, (size_t)p->w->cols);
+                (uint16_t *)(p->narrow + (size_t)r * p->way.depth),
+                p->x + (size_t)r * p->ldx, (size_t)p->w->cols);
     }
 }
 

@@ -5,15 +5,15 @@
 #include "model/products_priv.h"
 
 // Below so many multiply-adds waking a thread costs more than it brings.
-#define SMALL       ((size_t)1 << 18)
-// Rows of the widest matrix that are rounded for dot products at once.
-#define NARROW_ROWS 32
+#define SMALL     ((size_t)1 << 18)
+// Words that are not worth waking a thread to be rounded.
+#define FEW_WORDS ((size_t)1 << 14)
 // Products, or parts of them, that are computed at once.
-#define PARTS       48
+#define PARTS     48
 
 size_t dh_backend_narrow_words(int max_depth)
 {
-    return NARROW_ROWS * ((size_t)max_depth / 2 + 16);
+    return DH_GATHER_ROWS * ((size_t)max_depth / 2 + 16);
 }
 
 // Parts whose pieces are numbered through.
@@ -48,6 +48,17 @@ static void run_dots(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
+static void run_narrows(void *arg, size_t begin, size_t end, int worker)
+{
+    const struct batch *t = arg;
+    (void)worker;
+    for (; begin < end; begin++) {
+        int i = (int)begin;
+        const struct dh_part *p = part_of(t, &i);
+        dh_part_narrow(p, i);
+    }
+}
+
 static void run_packs(void *arg, size_t begin, size_t end, int worker)
 {
     const struct batch *t = arg;
@@ -73,6 +84,12 @@ static int slices(const struct batch *t, const struct dh_part *p)
     return (p->w->rows + t->slice - 1) / t->slice;
 }
 
+static int narrows(const struct batch *t, const struct dh_part *p)
+{
+    (void)t;
+    return p->shared ? 0 : (p->m + DH_PANEL - 1) / DH_PANEL;
+}
+
 static int panels(const struct batch *t, const struct dh_part *p)
 {
     (void)t;
@@ -85,7 +102,7 @@ static int pieces(const struct batch *t, const struct dh_part *p)
     return dh_part_pieces(p);
 }
 
-static void run(struct batch *t, dh_pool_fn fn,
+static void run(struct batch *t, bool small, dh_pool_fn fn,
                 int (*number)(const struct batch *t, const struct dh_part *p))
 {
     int all = 0;
@@ -93,7 +110,7 @@ static void run(struct batch *t, dh_pool_fn fn,
         all += number(t, &t->parts[i]);
         t->ends[i] = all;
     }
-    dh_pool_run(t->work < SMALL ? NULL : t->b->pool, (size_t)all, 1, fn, t);
+    dh_pool_run(small ? NULL : t->b->pool, (size_t)all, 1, fn, t);
 }
 
 // Rows that are taken at once: few enough for all threads, many enough that
@@ -125,20 +142,22 @@ static void cut(struct batch *t)
 
 static void flush(struct batch *t, bool dots)
 {
+    bool small = t->n && t->work < SMALL;
     if (t->n && dots) {
         t->slice = fair_slice(t);
-        run(t, run_dots, slices);
+        run(t, t->used < FEW_WORDS, run_narrows, narrows);
+        run(t, small, run_dots, slices);
     } else if (t->n) {
         cut(t);
-        run(t, run_packs, panels);
-        run(t, run_pieces, pieces);
+        run(t, small, run_packs, panels);
+        run(t, small, run_pieces, pieces);
     }
     t->n = 0;
     t->used = 0;
     t->work = 0;
 }
 
-static void add_dot(struct batch *t, struct dh_part p)
+static void add_rows(struct batch *t, struct dh_part p)
 {
     size_t words = ((size_t)p.m * ((size_t)p.w->cols / 2) + 15) / 16 * 16;
     bool same = t->n && dh_part_has_same_rows(&t->parts[t->n - 1], &p);
@@ -151,10 +170,21 @@ static void add_dot(struct batch *t, struct dh_part p)
     } else {
         p.narrow = t->b->narrow + t->used;
         t->used += words;
-        dh_part_narrow(&p);
     }
+    p.shared = same;
     t->work += (size_t)p.m * (size_t)p.w->rows * (size_t)p.w->cols;
     t->parts[t->n++] = p;
+}
+
+// As many rows at a time as there is surely room for.
+static void add_dot(struct batch *t, struct dh_part p)
+{
+    for (int rest = p.m; rest > 0; rest -= p.m) {
+        p.m = DH_MIN(rest, DH_GATHER_ROWS);
+        add_rows(t, p);
+        p.x += (size_t)p.m * p.ldx;
+        p.y += (size_t)p.m * p.ldy;
+    }
 }
 
 // As many columns at a time as there is room for.
@@ -195,9 +225,9 @@ void dh_backend_products(const struct dh_backend *b, const struct dh_product *p,
                                .ldy = p[i].ldy,
                                .m = p[i].m,
                                .way = dh_part_way(b, p[i].w) };
-        if (one.m > DH_DOT_ROWS)
+        if (one.m > DH_DOT_ROWS && one.way.pack)
             add_packed(&packed, one);
-        else if (one.m > 0)
+        else
             add_dot(&dots, one);
     }
     flush(&dots, true);

@@ -68,7 +68,7 @@ const struct dh_opt dh_model_opt_table[] = {
       "NAME",
       "Arithmetic: auto (the fastest), float32 (rounds no activation to "
       "bfloat16), or ref, avx2, avx2int8, avxvnni, avx512, "
-      "avx512vnni, avx512bf16, neon, neonint8, neondotprod",
+      "avx512vnni, avx512bf16, amx, neon, neonint8, neondotprod",
       0, 0, NULL },
     DH_READS_OPT(struct dh_model_opts, memory),
     { "context", 0, DH_OPT_INT, offsetof(struct dh_model_opts, context), "N",

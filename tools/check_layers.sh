@@ -42,7 +42,7 @@ BEGIN {
     only["zlib.h"] = "^model/snapshot"
     only["cuda"] = "^model/cuda/"
     only["cublas"] = "^model/cuda/"
-    only["immintrin.h"] = "_(avx2|avx512)\\.c$|/avx512_priv\\.h$"
+    only["immintrin.h"] = "_(avx2|avx512|amx)\\.c$|/(avx512|amx)_priv\\.h$"
     only["arm_neon.h"] = "_neon\\.c$"
 }
 function bad(why) {

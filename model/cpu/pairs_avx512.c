@@ -412,6 +412,17 @@ const struct dh_pairs dh_pairs_avx512 = {
     .expand = expand,
 };
 
+// Products are those of pairs_amx.c.
+const struct dh_pairs dh_pairs_amx = {
+    .narrow = narrow,
+    .soften = soften,
+    .widen = widen_codes,
+    .tile = dh_pairs_tile_amx,
+    .expand = dh_pairs_expand_amx,
+    .gather = dh_pairs_gather_amx,
+    .scatter = dh_pairs_scatter_amx,
+};
+
 #else
 typedef int dh_pairs_avx512_unused;
 #endif

@@ -224,8 +224,8 @@ static void hold(const char *kernels, int dim, int rows,
 
 static void test_rows_over_all_keys(void)
 {
-    static const char *const kernels[] = { "ref", "avx2", "avx512",
-                                           "avx512bf16", "neon" };
+    static const char *const kernels[] = { "ref",        "avx2", "avx512",
+                                           "avx512bf16", "amx",  "neon" };
     static const int dims[] = { 16, 20, 64, 80, 128 };
     for (size_t k = 0; k < DH_COUNTOF(kernels); k++)
         for (size_t d = 0; d < DH_COUNTOF(dims); d++)
@@ -244,8 +244,8 @@ static void test_rows_over_chosen_keys(void)
         { 4, 2 },  { 6, UINT32_MAX }, { 7, 3 },          { 9, 0xff00ff },
         { 12, 7 }, { 13, 9 },         { 20, UINT32_MAX }
     };
-    static const char *const kernels[] = { "ref", "avx2", "avx512",
-                                           "avx512bf16", "neon" };
+    static const char *const kernels[] = { "ref",        "avx2", "avx512",
+                                           "avx512bf16", "amx",  "neon" };
     for (size_t k = 0; k < DH_COUNTOF(kernels); k++) {
         hold(kernels[k], 16, 3, few, DH_COUNTOF(few));
         hold(kernels[k], 64, 16, many, DH_COUNTOF(many));

@@ -29,8 +29,8 @@ static float *noises(size_t n, float by)
 static void each_fast(void (*fn)(const struct dh_kernels *k))
 {
     static const char *const names[] = {
-        "avx2",       "avx2int8", "avxvnni",  "avx512",     "avx512vnni",
-        "avx512bf16", "neon",     "neonint8", "neondotprod"
+        "avx2",       "avx2int8", "avxvnni", "avx512",   "avx512vnni",
+        "avx512bf16", "amx",      "neon",    "neonint8", "neondotprod"
     };
     int n = 0;
     for (size_t i = 0; i < DH_COUNTOF(names); i++) {
@@ -129,6 +129,39 @@ static void test_products(void)
 {
     matmuls(&dh_kernels_ref);
     each_fast(matmuls);
+}
+
+/* A row is the same among any number, to the last bit: however the words of
+ * its sum are cut, and whether weights are read in place. */
+static void rows_in_company(const struct dh_kernels *k)
+{
+    enum { M = 70, N = 75 };
+    static const enum dh_dtype types[] = { DH_F32, DH_BF16 };
+    static const int depths[] = { 6, 64, 588, 1100 };
+    for (size_t t = 0; t < DH_COUNTOF(types) * DH_COUNTOF(depths); t++) {
+        int depth = depths[t / 2];
+        struct dh_mat w = matrix(types[t % 2], N, depth);
+        float *x = noises((size_t)M * depth, 1), *bias = noises(N, 1);
+        float *all = noises(M * N, 1), *some = noises(M * N, 1);
+        struct dh_backend b;
+        CHECK_INT(dh_backend_init(&b, k, NULL, depth, 16), DH_OK);
+        dh_backend_matmul(&b, all, N, x, depth, M, &w, bias);
+        for (int m = 1; m < M; m++) {
+            dh_backend_matmul(&b, some, N, x, depth, m, &w, bias);
+            CHECK_MEM(some, all, (size_t)m * N * sizeof(*all));
+        }
+        dh_backend_finish(&b);
+        free_matrix(&w);
+        dh_big_free(x);
+        dh_big_free(bias);
+        dh_big_free(all);
+        dh_big_free(some);
+    }
+}
+
+static void test_rows_in_company(void)
+{
+    each_fast(rows_in_company);
 }
 
 /* Matrices that do not fit the packing buffer are taken in parts. */
@@ -450,7 +483,7 @@ static void test_names(void)
 }
 
 DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
-         DH_TEST(rows_like_the_plain_ones), DH_TEST(curves),
-         DH_TEST(softmax_in_pieces), DH_TEST(halves_together),
+         DH_TEST(rows_in_company), DH_TEST(rows_like_the_plain_ones),
+         DH_TEST(curves), DH_TEST(softmax_in_pieces), DH_TEST(halves_together),
          DH_TEST(codes_are_their_numbers), DH_TEST(products_together),
          DH_TEST(softmax_of_rounded_rows), DH_TEST(names));

@@ -102,10 +102,11 @@ static float *noises(size_t n)
 // Every set of this machine; the reference with whole numbers is one of them.
 static void each_set(void (*fn)(const struct dh_kernels *k))
 {
-    static const char *const names[] = { "ref",        "avx2",   "avx2int8",
-                                         "avxvnni",    "avx512", "avx512vnni",
-                                         "avx512bf16", "neon",   "neonint8",
-                                         "neondotprod" };
+    static const char *const names[] = {
+        "ref",    "avx2",       "avx2int8",   "avxvnni",
+        "avx512", "avx512vnni", "avx512bf16", "amx",
+        "neon",   "neonint8",   "neondotprod"
+    };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
     fn(&whole);
@@ -361,7 +362,8 @@ static void test_products(void)
  * with any number of threads. */
 static void rows_alone(const struct dh_kernels *k)
 {
-    enum { M = 23, N = 150, K = 1024 };
+    enum { M = 60, N = 150, K = 1024 };
+    static const int some[] = { 1, 2, 3, 4, 16, 34 };
     for (size_t t = 0; t < DH_COUNTOF(types); t++) {
         struct dh_mat w = matrix(types[t], N, K);
         float *x = noises(M * K), *all = noises(M * N), *one = noises(M * N);
@@ -372,9 +374,10 @@ static void rows_alone(const struct dh_kernels *k)
             CHECK_INT(dh_backend_init(&b, k, pool, K, 16), DH_OK);
             if (threads == 1)
                 dh_backend_matmul(&b, all, N, x, K, M, &w, NULL);
-            for (int i = 0; i < M; i += i % 4 + 1)
-                dh_backend_matmul(&b, one + (size_t)i * N, N, x + (size_t)i * K,
-                                  K, DH_MIN(i % 4 + 1, M - i), &w, NULL);
+            for (size_t i = 0, row = 0; i < DH_COUNTOF(some);
+                 row += (size_t)some[i++])
+                dh_backend_matmul(&b, one + row * N, N, x + row * K, K, some[i],
+                                  &w, NULL);
             CHECK_MEM(one, all, M * N * sizeof(*all));
             dh_backend_matmul(&b, one, N, x, K, M, &w, NULL);
             CHECK_MEM(one, all, M * N * sizeof(*all));
