@@ -184,6 +184,10 @@ struct dh_kernels {
      * which everything summed before must be multiplied is returned. n is a
      * multiple of 32; scores may be -inf. */
     float (*soften)(float *s, int n, struct dh_soft *state);
+    /* best[r * step] becomes the largest of itself and s[r * lds .. + n), of
+     * which NaN is none. */
+    void (*most)(float *best, size_t step, const float *s, size_t lds, int rows,
+                 int n);
     void (*scale)(float *x, float by, size_t n);
     /* y = y + by * x */
     void (*add_scaled)(float *y, const float *x, float by, size_t n);

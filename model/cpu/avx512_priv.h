@@ -20,6 +20,7 @@ typedef __m512 vec;
 #define divide(a, b) _mm512_div_ps(a, b)
 #define fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define vmax(a, b)   _mm512_max_ps(a, b)
+#define larger(a, b) _mm512_max_ps(a, b)
 #define vmin(a, b)   _mm512_min_ps(a, b)
 #define nearest(a)   _mm512_roundscale_ps(a, 0)
 #define pow2(p, n)   _mm512_scalef_ps(p, n)

@@ -21,6 +21,7 @@ typedef __m256 vec;
 #    define divide(a, b) _mm256_div_ps(a, b)
 #    define fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #    define vmax(a, b)   _mm256_max_ps(a, b)
+#    define larger(a, b) _mm256_max_ps(a, b)
 #    define vmin(a, b)   _mm256_min_ps(a, b)
 #    define nearest(a)   _mm256_round_ps(a, 8)
 #    define load_codes(p)   \
@@ -98,10 +99,10 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 // After the intrinsics.
 #    include "model/cpu/expand_priv.h"
 
-#    define ALL_IN_FLOAT32                                            \
-        .tile = tile, .pack = pack, .dot = dot, .soften = soften,     \
-        .expand = expand, .widen = widen_codes, .weigh = weigh,       \
-        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm, \
+#    define ALL_IN_FLOAT32                                                    \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,             \
+        .expand = expand, .widen = widen_codes, .weigh = weigh, .most = most, \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm,         \
         .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
 
 const struct dh_kernels dh_kernels_avx2 = { .name = "avx2", ALL_IN_FLOAT32 };

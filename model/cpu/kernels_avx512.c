@@ -12,10 +12,10 @@
 // After the intrinsics.
 #    include "model/cpu/expand_priv.h"
 
-#    define ALL_IN_FLOAT32                                            \
-        .tile = tile, .pack = pack, .dot = dot, .soften = soften,     \
-        .expand = expand, .widen = widen_codes, .weigh = weigh,       \
-        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm, \
+#    define ALL_IN_FLOAT32                                                    \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,             \
+        .expand = expand, .widen = widen_codes, .weigh = weigh, .most = most, \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm,         \
         .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
 
 const struct dh_kernels dh_kernels_avx512 = { .name = "avx512",

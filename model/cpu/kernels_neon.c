@@ -21,6 +21,7 @@ typedef float32x4_t vec;
 #    define divide(a, b) vdivq_f32(a, b)
 #    define fma(a, b, c) vfmaq_f32(c, a, b)
 #    define vmax(a, b)   vmaxq_f32(a, b)
+#    define larger(a, b) vmaxnmq_f32(a, b)
 #    define vmin(a, b)   vminq_f32(a, b)
 #    define nearest(a)   vrndnq_f32(a)
 #    define sum_of(v)    vaddvq_f32(v)
@@ -78,21 +79,18 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 // With the same numbers in plain C.
 #    include "model/cpu/expand_priv.h"
 
-// clang-format off
-#    define COMMON                                                     \
-        .tile = tile, .pack = pack, .dot = dot, .expand = expand,      \
-        .widen = widen_codes, .weigh = weigh, .soften = soften,        \
-        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm,  \
-        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu,        \
-        .rope = rope
-// clang-format on
+#    define ALL_IN_FLOAT32                                                    \
+        .tile = tile, .pack = pack, .dot = dot, .soften = soften,             \
+        .expand = expand, .widen = widen_codes, .weigh = weigh, .most = most, \
+        .scale = scale, .add_scaled = add_scaled, .rmsnorm = rmsnorm,         \
+        .layernorm = layernorm, .gelu = gelu, .swiglu = swiglu, .rope = rope
 
-const struct dh_kernels dh_kernels_neon = { .name = "neon", COMMON };
+const struct dh_kernels dh_kernels_neon = { .name = "neon", ALL_IN_FLOAT32 };
 const struct dh_kernels dh_kernels_neonint8 = { .name = "neonint8",
-                                                COMMON,
+                                                ALL_IN_FLOAT32,
                                                 .ints = &dh_ints_neon };
 const struct dh_kernels dh_kernels_neondotprod = {
-    .name = "neondotprod", COMMON, .ints = &dh_ints_dotprod_neon
+    .name = "neondotprod", ALL_IN_FLOAT32, .ints = &dh_ints_dotprod_neon
 };
 
 #else

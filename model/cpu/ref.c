@@ -88,6 +88,15 @@ static float soften(float *s, int n, struct dh_soft *state)
     return keep;
 }
 
+static void most(float *best, size_t step, const float *s, size_t lds, int rows,
+                 int n)
+{
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < n; i++)
+            if (s[(size_t)r * lds + (size_t)i] > best[(size_t)r * step])
+                best[(size_t)r * step] = s[(size_t)r * lds + (size_t)i];
+}
+
 static void scale(float *x, float by, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -158,6 +167,7 @@ const struct dh_kernels dh_kernels_ref = {
     .widen = widen,
     .weigh = weigh,
     .soften = soften,
+    .most = most,
     .scale = scale,
     .add_scaled = add_scaled,
     .rmsnorm = rmsnorm,

@@ -7,7 +7,7 @@
  * (2^n for integral floats; 0 below the smallest normal), widen (W elements of
  * a type to floats), load_codes (W bytes to floats), load_bits (W words),
  * low_half and high_half (of words, two bfloat16, as floats), transpose (W x
- * W), sum_of, max_of.
+ * W), sum_of, max_of; and larger, which is b where a is NaN.
  */
 
 #ifndef INLINE
@@ -317,6 +317,21 @@ static float soften(float *s, int n, struct dh_soft *state)
     state->max = max;
     state->sum = state->sum * keep + sum_of(add(sum, sum2));
     return keep;
+}
+
+static void most(float *best, size_t step, const float *s, size_t lds, int rows,
+                 int n)
+{
+    for (int r = 0; r < rows; r++, best += step, s += lds) {
+        vec top = set1(*best);
+        int i = 0;
+        for (; i + W <= n; i += W)
+            top = larger(load(s + i), top);
+        float one = max_of(top);
+        for (; i < n; i++)
+            one = s[i] > one ? s[i] : one;
+        *best = one;
+    }
 }
 
 static void scale(float *x, float by, size_t n)

@@ -475,6 +475,33 @@ static void test_codes_are_their_numbers(void)
     each_fast(widens);
 }
 
+/* Each row's own, whatever its length; NaN is passed over. */
+static void finds_most(const struct dh_kernels *k)
+{
+    enum { ROWS = 5, LD = 150, STEP = 3 };
+    float s[ROWS * LD], best[ROWS * STEP];
+    for (int n = 1; n <= 140; n += n < 40 ? 1 : 33) {
+        for (int i = 0; i < ROWS * LD; i++)
+            s[i] = i % 7 == 3 ? NAN : noise(3);
+        for (int i = 0; i < ROWS * STEP; i++)
+            best[i] = i == STEP ? 9 : -INFINITY;
+        k->most(best, STEP, s, LD, ROWS, n);
+        for (int r = 0; r < ROWS; r++) {
+            float want = r == 1 ? 9 : -INFINITY;
+            for (int i = 0; i < n; i++)
+                want = fmaxf(want, s[r * LD + i]);
+            CHECK(best[r * STEP] == want);
+            CHECK(best[r * STEP + 1] == -INFINITY);
+        }
+    }
+}
+
+static void test_most_of_rows(void)
+{
+    finds_most(&dh_kernels_ref);
+    each_fast(finds_most);
+}
+
 static void test_names(void)
 {
     CHECK(dh_kernels_find("ref") == &dh_kernels_ref);
@@ -486,4 +513,5 @@ DH_TESTS(DH_TEST(products), DH_TEST(products_in_parts),
          DH_TEST(rows_in_company), DH_TEST(rows_like_the_plain_ones),
          DH_TEST(curves), DH_TEST(softmax_in_pieces), DH_TEST(halves_together),
          DH_TEST(codes_are_their_numbers), DH_TEST(products_together),
-         DH_TEST(softmax_of_rounded_rows), DH_TEST(names));
+         DH_TEST(softmax_of_rounded_rows), DH_TEST(most_of_rows),
+         DH_TEST(names));
