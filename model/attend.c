@@ -6,8 +6,7 @@
 #include "base/mem.h"
 #include "model/backend_priv.h"
 
-// Panels of keys that are softened at once.
-#define SPAN 8
+#define SPAN DH_ATTEND_SPAN
 
 // What one call works on: queries, scores and sums of all rows.
 struct attend {
@@ -37,7 +36,7 @@ static struct dh_attend_panel panel_at(const struct dh_attend *a, int i)
 {
     if (a->panels)
         return a->panels[i];
-    return (struct dh_attend_panel){ i, UINT32_MAX };
+    return (struct dh_attend_panel){ a->first + i, UINT32_MAX };
 }
 
 // Where a panel begins, floats, words of pairs or codes: `width` numbers of
@@ -281,10 +280,49 @@ static void attend_span(struct attend *w, int first, int n)
     }
 }
 
+// Queries as they are multiplied, and where the rows' sums stand.
+static void begin_rows(struct attend *w, const struct dh_pairs *pairs)
+{
+    const struct dh_attend *a = w->a;
+    size_t dim = (size_t)a->head.dim, ldo = (size_t)w->ldo;
+    for (int r = 0; r < a->rows; r++) {
+        float *o = w->o + (size_t)r * ldo;
+        w->least = DH_MIN(w->least, a->limit[r]);
+        if (a->ready && a->head.key_pairs)
+            memcpy(w->q_pairs + (size_t)r * (dim / 2), a->q[r], dim * 2);
+        else
+            memcpy(w->q + (size_t)r * dim, a->q[r], dim * sizeof(float));
+        memset(o, 0, ldo * sizeof(*o));
+        w->soft[r] = (struct dh_soft){ .max = -INFINITY };
+        if (a->state[r] && a->state[r]->max > -INFINITY) {
+            w->soft[r] = *a->state[r];
+            memcpy(o, a->out[r], dim * sizeof(*o));
+        }
+    }
+    if (a->ready)
+        return;
+    w->k->scale(w->q, a->scale, (size_t)a->rows * dim);
+    if (a->head.key_pairs)
+        pairs->narrow((uint16_t *)w->q_pairs, w->q, (size_t)a->rows * dim);
+}
+
+static void end_rows(const struct attend *w)
+{
+    const struct dh_attend *a = w->a;
+    size_t dim = (size_t)a->head.dim;
+    for (int r = 0; r < a->rows; r++) {
+        float *o = w->o + (size_t)r * (size_t)w->ldo;
+        if (a->state[r])
+            *a->state[r] = w->soft[r];
+        else
+            w->k->scale(o, 1.0f / w->soft[r].sum, dim);
+        memcpy(a->out[r], o, dim * sizeof(float));
+    }
+}
+
 void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
                        int worker)
 {
-    size_t dim = (size_t)a->head.dim;
     struct attend w = {
         .k = b->k, .a = a, .ldo = round16(a->head.dim), .least = INT64_MAX
     };
@@ -296,23 +334,10 @@ void dh_backend_attend(const struct dh_backend *b, const struct dh_attend *a,
     w.s_pairs = w.q_pairs + DH_ATTEND_ROWS * (size_t)w.ldo;
     w.panel =
         (float *)(void *)(w.s_pairs + DH_ATTEND_ROWS * SPAN * DH_PANEL / 2);
-    memset(w.o, 0, (size_t)a->rows * (size_t)w.ldo * sizeof(float));
-    for (int r = 0; r < a->rows; r++) {
-        memcpy(w.q + (size_t)r * dim, a->q[r], dim * sizeof(float));
-        w.soft[r].max = -INFINITY;
-        w.least = DH_MIN(w.least, a->limit[r]);
-    }
-    b->k->scale(w.q, a->scale, (size_t)a->rows * dim);
-    if (a->head.key_pairs)
-        b->k->pairs->narrow((uint16_t *)w.q_pairs, w.q, (size_t)a->rows * dim);
-
+    begin_rows(&w, b->k->pairs);
     // Spans start at the same panels whatever the rows are, so that a row's
     // sums are taken in the same order in every chunk.
     for (int i = 0; i < a->n_panels; i += SPAN)
         attend_span(&w, i, DH_MIN(SPAN, a->n_panels - i));
-    for (int r = 0; r < a->rows; r++) {
-        float *o = w.o + (size_t)r * (size_t)w.ldo;
-        b->k->scale(o, 1.0f / w.soft[r].sum, dim);
-        memcpy(a->out[r], o, dim * sizeof(float));
-    }
+    end_rows(&w);
 }

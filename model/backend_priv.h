@@ -296,8 +296,9 @@ void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
 
 /* --- attention ----------------------------------------------------------- */
 
-/* Rows that attend together. */
+/* Rows that attend together, and panels of keys that are softened at once. */
 #define DH_ATTEND_ROWS 24
+#define DH_ATTEND_SPAN 8
 
 /* Keys and values of one head. Key t, dimension d at
  * keys[(t / 32) * 32 * dim + d * 32 + t % 32]; value at values[t * ldv + d],
@@ -361,16 +362,23 @@ struct dh_attend_panel {
  * Row i may see tokens up to limit[i]. out[i] receives dim floats. The result
  * of a row does not depend on the other rows. Each row must be allowed at
  * least one token.
+ *
+ * A row with a state can meet its panels in several calls, rising, of whole
+ * spans but for the last: state[i], which begins as { -INFINITY, 0 }, goes on,
+ * and out[i] is the sum so far. The last call's is to be divided by
+ * state[i]->sum. All in one call gives the same to the last bit.
  */
 struct dh_attend {
     struct dh_attend_head head;
     int rows;
     const float *q[DH_ATTEND_ROWS];
     float *out[DH_ATTEND_ROWS];
+    struct dh_soft *state[DH_ATTEND_ROWS]; /* NULL: these panels are all */
     int64_t limit[DH_ATTEND_ROWS];
     float scale;
-    const struct dh_attend_panel *panels; /* NULL: 0..n_panels-1, whole */
-    int n_panels;
+    bool ready; /* q is scaled, and words where the head has pairs */
+    const struct dh_attend_panel *panels; /* NULL: whole ones from `first` on */
+    int first, n_panels;
 };
 
 /* Runs on the calling thread with the scratch of `worker`. */

@@ -209,6 +209,23 @@ static void hold_as(const char *kernels, int kind, int dim, int rows,
             allowed[t] = t <= a.limit[r] && masked(&a, t);
         check_row(&h, q + r * dim, out + r * dim, allowed, a.scale, pairs);
     }
+    // The same in two calls: the first span, then the others.
+    struct dh_soft states[DH_ATTEND_ROWS];
+    static float parts[DH_ATTEND_ROWS * 128];
+    for (int r = 0; r < rows; r++) {
+        states[r] = (struct dh_soft){ .max = -INFINITY };
+        a.state[r] = &states[r];
+        a.out[r] = parts + r * dim;
+    }
+    a.n_panels = DH_MIN(DH_ATTEND_SPAN, n_panels);
+    dh_backend_attend(&b, &a, 0);
+    a.first = a.n_panels;
+    a.panels = panels ? panels + a.n_panels : NULL;
+    a.n_panels = n_panels - a.n_panels;
+    dh_backend_attend(&b, &a, 0);
+    for (int r = 0; r < rows; r++)
+        k->scale(parts + r * dim, 1.0f / states[r].sum, (size_t)dim);
+    CHECK_MEM(parts, out, (size_t)(rows * dim) * sizeof(*out));
     head_finish(&h);
     dh_backend_finish(&b);
 }
