@@ -30,11 +30,8 @@ struct attn {
     const struct dh_layer_weights *l;
     int layer;
     bool sparse;
-    /* how rows are put together */
     int group;       // query heads of one key head
-    int heads_each;  // query heads of one piece
-    int tokens_each; // tokens of one piece
-    int head_pieces; // pieces of a group
+    int tokens_each; // of one piece
 };
 
 static void norm_and_turn(const struct attn *a, int i, float *rows, int n,
@@ -52,6 +49,14 @@ static void norm_and_turn(const struct attn *a, int i, float *rows, int n,
     }
 }
 
+// As it is multiplied: in place, where words take half of the room.
+static void make_ready(const struct dh_pairs *pairs, float *q, size_t rows,
+                       size_t dim)
+{
+    for (size_t r = 0; pairs && r < rows; r++)
+        pairs->narrow((uint16_t *)(void *)(q + r * dim), q + r * dim, dim);
+}
+
 // Token by token: norms, rotation, and what the cache keeps.
 static void run_tokens(void *arg, size_t begin, size_t end, int worker)
 {
@@ -63,16 +68,21 @@ static void run_tokens(void *arg, size_t begin, size_t end, int worker)
     size_t di = (size_t)t->index_head_dim;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        float *k = w->k + i * kvs, *index_k = NULL;
-        norm_and_turn(a, (int)i, w->q + i * qs, t->num_attention_heads,
-                      t->head_dim, a->l->q_norm);
+        float *k = w->k + i * kvs, *index_k = NULL, *q = w->q + i * qs;
+        norm_and_turn(a, (int)i, q, t->num_attention_heads, t->head_dim,
+                      a->l->q_norm);
+        w->backend.k->scale(q, 1.0f / sqrtf((float)t->head_dim), qs);
+        make_ready(w->cache.pairs, q, (size_t)t->num_attention_heads,
+                   (size_t)t->head_dim);
         norm_and_turn(a, (int)i, k, t->num_key_value_heads, t->head_dim,
                       a->l->k_norm);
         if (a->sparse) {
+            size_t heads = (size_t)t->index_n_heads;
+            q = w->index_q + i * di * heads;
             index_k = w->index_k + i * di;
-            norm_and_turn(
-                a, (int)i, w->index_q + i * di * (size_t)t->index_n_heads,
-                t->index_n_heads, t->index_head_dim, a->l->index_q_norm);
+            norm_and_turn(a, (int)i, q, t->index_n_heads, t->index_head_dim,
+                          a->l->index_q_norm);
+            make_ready(w->cache.index_pairs, q, heads, di);
             norm_and_turn(a, (int)i, index_k, 1, t->index_head_dim,
                           a->l->index_k_norm);
         }
@@ -81,61 +91,115 @@ static void run_tokens(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
-// Add the rows of token i and the query heads [first, first + n) of a group.
-static void add_rows(const struct attn *a, struct dh_attend *at, int i,
-                     int head, int n)
+// One key head and some tokens of the pass, rising.
+struct piece {
+    const struct attn *a;
+    struct dh_attend attend;
+    int kv, first, last, worker;
+};
+
+// Over `n_panels` from at->panels or at->first on: tokens who[0..n), or, where
+// that is NULL, n from `from` on, rising. A row meets its panels in the same
+// calls whoever else is there.
+static void attend_tokens(struct piece *p, int n_panels, const int32_t *who,
+                          int from, int n)
 {
-    const struct dh_work *w = a->w;
+    const struct dh_work *w = p->a->w;
     const struct dh_text_config *t = &w->model->config.text;
-    for (int h = head; h < head + n; h++) {
-        size_t row = ((size_t)i * (size_t)t->num_attention_heads + (size_t)h) *
-                     (size_t)t->head_dim;
-        at->q[at->rows] = w->q + row;
-        at->out[at->rows] = w->heads + row;
-        at->limit[at->rows] = (int64_t)w->from + i;
-        at->rows++;
+    struct dh_attend *at = &p->attend;
+    int group = p->a->group, rows = n * group;
+    for (int r = 0; r < rows; r += at->rows) {
+        at->rows = DH_MIN(DH_ATTEND_ROWS, rows - r);
+        for (int i = 0; i < at->rows; i++) {
+            int token = (r + i) / group;
+            token = who ? who[token] : from + token;
+            size_t row = (size_t)token * (size_t)t->num_attention_heads +
+                         (size_t)(p->kv * group + (r + i) % group);
+            at->q[i] = w->q + row * (size_t)t->head_dim;
+            at->out[i] = w->heads + row * (size_t)t->head_dim;
+            at->state[i] = w->soft + row;
+            at->limit[i] = (int64_t)w->from + token;
+        }
+        // Nobody sees what lies behind the last one.
+        int64_t last = at->limit[at->rows - 1] / DH_PANEL;
+        at->n_panels = n_panels;
+        while (last < (at->panels ? at->panels[at->n_panels - 1].panel
+                                  : at->first + at->n_panels - 1))
+            at->n_panels--;
+        dh_backend_attend(&w->backend, at, p->worker);
     }
 }
 
-// One piece: some tokens, one key head, some of its query heads. Tokens that
-// see everything attend together, the others one by one over their own blocks.
+// Everything, so many panels at a time that they stay near for all rows.
+static void attend_all(struct piece *p)
+{
+    const int step = 4 * DH_ATTEND_SPAN;
+    const struct dh_work *w = p->a->w;
+    int64_t end = ((int64_t)w->from + p->last - 1) / DH_PANEL + 1;
+    for (int panel = 0; panel < end; panel += step) {
+        int64_t from = (int64_t)panel * DH_PANEL - (int64_t)w->from;
+        from = DH_MAX(from, p->first);
+        p->attend.first = panel;
+        attend_tokens(p, step, NULL, (int)from, p->last - (int)from);
+    }
+}
+
+// Block by block, whoever chose it.
+static void attend_blocks(struct piece *p)
+{
+    const struct dh_work *w = p->a->w;
+    struct dh_attend_panel *panels =
+        w->panels + (size_t)p->worker * (size_t)w->max_panels;
+    struct dh_sparse_lists lists;
+    dh_sparse_gather(w, p->kv, p->first, p->last, p->worker, &lists);
+    p->attend.panels = panels;
+    for (int b = 0; b < lists.n_blocks; b++) {
+        int from = lists.start[b], n = lists.start[b + 1] - from;
+        if (n)
+            attend_tokens(p,
+                          dh_sparse_panels(&w->model->config.text, b, panels),
+                          lists.who + from, 0, n);
+    }
+}
+
 static void run_attend(void *arg, size_t begin, size_t end, int worker)
 {
     const struct attn *a = arg;
     const struct dh_work *w = a->w;
     const struct dh_text_config *t = &w->model->config.text;
-    size_t kv_heads = (size_t)t->num_key_value_heads;
-    for (size_t piece = begin; piece < end; piece++) {
-        int kv = (int)(piece % kv_heads);
-        int part = (int)(piece / kv_heads % (size_t)a->head_pieces);
-        int i =
-            (int)(piece / kv_heads / (size_t)a->head_pieces) * a->tokens_each;
-        int last = DH_MIN(i + a->tokens_each, w->n);
-        int head = part * a->heads_each;
-        int heads = DH_MIN(a->heads_each, a->group - head);
-        struct dh_attend all = {
-            .head = dh_kvcache_get_head(&w->cache, a->layer, kv),
-            .scale = 1.0f / sqrtf((float)t->head_dim),
+    size_t heads = (size_t)t->num_attention_heads, dim = (size_t)t->head_dim;
+    for (size_t i = begin; i < end; i++) {
+        struct piece p = {
+            .a = a,
+            .kv = (int)(i % (size_t)t->num_key_value_heads),
+            .first = (int)(i / (size_t)t->num_key_value_heads) * a->tokens_each,
+            .worker = worker,
         };
-        struct dh_attend one = all;
-        struct dh_attend_panel *panels =
-            w->panels + (size_t)worker * (size_t)w->max_panels;
-        for (; i < last; i++) {
-            size_t at = w->from + (size_t)i;
-            if (!a->sparse || !dh_sparse_is_needed(t, at)) {
-                add_rows(a, &all, i, kv * a->group + head, heads);
-                all.n_panels = (int)(at / DH_PANEL) + 1;
-                continue;
+        p.last = DH_MIN(p.first + a->tokens_each, w->n);
+        p.attend.head = dh_kvcache_get_head(&w->cache, a->layer, p.kv);
+        p.attend.ready = true;
+        size_t own = (size_t)(p.kv * a->group);
+        for (int token = p.first; token < p.last; token++)
+            for (size_t h = own; h < own + (size_t)a->group; h++)
+                w->soft[(size_t)token * heads + h] =
+                    (struct dh_soft){ .max = -INFINITY };
+        (a->sparse ? attend_blocks : attend_all)(&p);
+        for (int token = p.first; token < p.last; token++)
+            for (size_t h = own; h < own + (size_t)a->group; h++) {
+                size_t row = (size_t)token * heads + h;
+                w->backend.k->scale(w->heads + row * dim,
+                                    1.0f / w->soft[row].sum, dim);
             }
-            one.rows = 0;
-            add_rows(a, &one, i, kv * a->group + head, heads);
-            one.panels = panels;
-            one.n_panels = dh_sparse_panels(w, i, kv, panels);
-            dh_backend_attend(&w->backend, &one, worker);
-        }
-        if (all.rows)
-            dh_backend_attend(&w->backend, &all, worker);
     }
+}
+
+// Tokens that attend together: many, so that keys are read once for many rows,
+// but pieces for every thread.
+static int tokens_of_piece(const struct dh_work *w)
+{
+    int kv_heads = w->model->config.text.num_key_value_heads;
+    int parts = (3 * w->backend.threads + kv_heads - 1) / kv_heads;
+    return (w->n + parts - 1) / parts;
 }
 
 // Keys that a part's rows see, times what each is multiplied with.
@@ -158,8 +222,9 @@ static void attend(struct attn *a)
     dh_pool_run(pool, (size_t)w->n, 16, run_tokens, a);
     if (a->sparse)
         dh_sparse_select(w, a->layer);
+    a->tokens_each = tokens_of_piece(w);
     size_t pieces = (size_t)(w->n + a->tokens_each - 1) /
-                    (size_t)a->tokens_each * (size_t)a->head_pieces *
+                    (size_t)a->tokens_each *
                     (size_t)w->model->config.text.num_key_value_heads;
     pool = work_of(w) < SMALL ? NULL : w->backend.pool;
     dh_pool_run(pool, pieces, 1, run_attend, a);
@@ -187,7 +252,7 @@ static void run_parts(void *arg, size_t begin, size_t end, int worker)
     }
 }
 
-static void attend_all(struct dh_pass *p, struct attn *a)
+static void attend_parts(struct dh_pass *p, struct attn *a)
 {
     size_t most = 0, sum = 0;
     int first = 0;
@@ -235,10 +300,7 @@ void dh_attn_run(struct dh_pass *p, int layer)
         { w->index_k, x, NULL, &a.l->index_k_proj, di, hidden, w->n },
     };
     dh_backend_products(b, in, a.sparse ? 5 : 3);
-    a.heads_each = DH_MIN(a.group, DH_ATTEND_ROWS);
-    a.tokens_each = DH_ATTEND_ROWS / a.heads_each;
-    a.head_pieces = (a.group + a.heads_each - 1) / a.heads_each;
-    attend_all(p, &a);
+    attend_parts(p, &a);
     dh_backend_matmul(b, w->side, hidden, w->heads, qs, w->n, &a.l->o_proj,
                       NULL);
 }

@@ -57,7 +57,11 @@ static void carve_all(struct dh_work *w, struct carver *c)
     w->up = carve(c, n, (size_t)widest_mlp(t), f);
     w->blocks =
         carve(c, n, hi * (size_t)t->index_topk_blocks, sizeof(*w->blocks));
-    w->maxima = carve(c, threads * DH_TILE_ROWS, (size_t)w->max_blocks, f);
+    w->maxima = carve(c, threads * DH_SELECT_ROWS, (size_t)w->max_blocks, f);
+    w->starts = carve(c, threads, (size_t)w->max_blocks + 2, sizeof(int32_t));
+    w->who =
+        carve(c, threads * n, (size_t)t->index_topk_blocks, sizeof(*w->who));
+    w->soft = carve(c, n, (size_t)t->num_attention_heads, sizeof(*w->soft));
     w->panels = carve(c, threads, (size_t)w->max_panels, sizeof(*w->panels));
     size_t k = (size_t)t->num_experts_per_tok;
     w->router = carve(c, n, (size_t)t->num_local_experts, f);
@@ -130,8 +134,7 @@ enum dh_status dh_work_init(struct dh_work *w, const struct dh_model *model,
         if (t->index_block_size > 0) {
             w->max_blocks =
                 (int)(w->cache.cap / (size_t)t->index_block_size) + 1;
-            w->max_panels =
-                t->index_topk_blocks * (t->index_block_size / DH_PANEL + 2);
+            w->max_panels = t->index_block_size / DH_PANEL + 2;
         }
         st = work_alloc(w);
     }

@@ -45,15 +45,19 @@ struct dh_work {
     /* [rows][..] each; see layer.c for the widths */
     float *x, *norm, *side;
     float *q, *k, *v, *heads;
-    float *index_q, *index_k;
-    float *cos, *sin; /* [n][rotary_dim / 2] */
+    float *index_q, *index_k; /* turned queries are scaled, and words where the
+                                 cache has pairs: of a row, the first half */
+    float *cos, *sin;         /* [n][rotary_dim / 2] */
     float *gate, *up;
     /* sparse attention */
     int32_t *blocks; /* [n][index_n_heads][index_topk_blocks], -1: none */
     int max_blocks;  /* of the whole cache */
-    float *maxima;   /* per thread: [DH_TILE_ROWS][max_blocks] */
-    struct dh_attend_panel *panels; /* per thread: max_panels */
+    float *maxima;   /* per thread: [DH_SELECT_ROWS][max_blocks] */
+    int32_t *starts; /* per thread: [max_blocks + 2] */
+    int32_t *who;    /* per thread: [n][index_topk_blocks] */
+    struct dh_attend_panel *panels; /* per thread: max_panels, of a block */
     int max_panels;
+    struct dh_soft *soft; /* [n][num_attention_heads] */
     /* mixture */
     float *router;    /* [n][num_local_experts] */
     int32_t *chosen;  /* [n][num_experts_per_tok], rising */
@@ -112,13 +116,25 @@ void dh_layer_norm_last(const struct dh_work *part, const float *x, int n,
 /* side = attention(norm) of layer i. */
 void dh_attn_run(struct dh_pass *p, int layer);
 
-/* Blocks for all tokens of the pass that cannot see everything. */
+/* Rows of index queries that meet each key together. */
+#define DH_SELECT_ROWS 64
+
+/* Blocks for all tokens of the pass; index queries as `index_q` holds them once
+ * they were turned. */
 void dh_sparse_select(struct dh_work *w, int layer);
-/* False where the token at `position` sees all blocks up to its own. */
-bool dh_sparse_is_needed(const struct dh_text_config *t, size_t position);
-/* The chosen blocks of token i and one head as panels of the cache in rising
- * order; returns their number. */
-int dh_sparse_panels(const struct dh_work *w, int i, int head,
+
+/* Who sees a block b < n_blocks: who[start[b]] up to who[start[b + 1]], tokens
+ * of the pass, rising. */
+struct dh_sparse_lists {
+    const int32_t *start, *who;
+    int n_blocks;
+};
+
+/* Of the tokens [first, last) and one head, in scratch memory of `worker`. */
+void dh_sparse_gather(const struct dh_work *w, int head, int first, int last,
+                      int worker, struct dh_sparse_lists *out);
+/* A block as panels of the cache, rising; returns their number. */
+int dh_sparse_panels(const struct dh_text_config *t, int block,
                      struct dh_attend_panel *out);
 /*
  * The `topk` best of n block scores, `local` blocks up to `own` forced, ties to

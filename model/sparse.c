@@ -1,5 +1,6 @@
 // Block selection of MiniMax Sparse Attention (m3.md 10).
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/pool.h"
@@ -7,12 +8,6 @@
 
 // What a thread scores of one token's history at a time, at least.
 #define UNITS 16
-
-bool dh_sparse_is_needed(const struct dh_text_config *t, size_t position)
-{
-    return position / (size_t)t->index_block_size >=
-           (size_t)t->index_topk_blocks;
-}
 
 void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
                     int32_t *out)
@@ -42,107 +37,81 @@ void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
         out[i] = -1;
 }
 
-// Rows are pairs (token of the pass, index head), head fastest.
+// Rows are pairs (token of the pass, index head), head fastest. Index keys are
+// read once for ROWS of them, which are multiplied by PANELS at a time in
+// groups, and of whose scores only the maxima of blocks are kept.
+#define ROWS   DH_SELECT_ROWS
+#define GROUP  32
+#define PANELS 4
+
 struct select {
     struct dh_work *w;
     int layer;
-    const struct dh_pairs *pairs;
     size_t skip; // rows that see everything
     size_t unit; // panels after which a block ends as well
 };
 
-// Up to DH_TILE_ROWS rows from `row` on, against one panel of keys at a time.
 struct rows {
     const struct select *s;
     size_t row;
     int n;
     float *maxima; // [n][max_blocks]
-    uint32_t q[DH_TILE_ROWS * DH_PAIRS_MAX_DIM / 2];
 };
-
-// Four at a time, so that none waits for the one before it.
-static float best_of_panel(const float *scores, float best)
-{
-    float four[4] = { best, best, best, best };
-    for (int i = 0; i < DH_PANEL; i += 4)
-        for (int j = 0; j < 4; j++)
-            four[j] = scores[i + j] > four[j] ? scores[i + j] : four[j];
-    for (int j = 1; j < 4; j++)
-        four[0] = four[j] > four[0] ? four[j] : four[0];
-    return four[0];
-}
-
-// Largest score of every block that row r may see, from one panel's scores.
-static void reduce_panel(const struct select *s, const float *scores,
-                         size_t panel, size_t position, float *maxima)
-{
-    size_t size = (size_t)s->w->model->config.text.index_block_size;
-    size_t first = panel * DH_PANEL;
-    size_t end = DH_MIN(first + DH_PANEL, position + 1);
-    for (size_t key = first; key < end;) {
-        size_t b = key / size, stop = DH_MIN((b + 1) * size, end);
-        if (stop - key == DH_PANEL) {
-            maxima[b] = best_of_panel(scores, maxima[b]);
-            return;
-        }
-        float best = maxima[b];
-        for (; key < stop; key++) {
-            float v = scores[key - first];
-            best = v > best ? v : best; // false for NaN
-        }
-        maxima[b] = best;
-    }
-}
 
 static void rows_init(struct rows *r, const struct select *s, size_t row,
                       size_t end, float *maxima)
 {
-    const struct dh_work *w = s->w;
-    size_t di = (size_t)w->model->config.text.index_head_dim;
-    r->s = s;
-    r->row = row;
-    r->n = (int)DH_MIN((size_t)DH_TILE_ROWS, end - row);
-    r->maxima = maxima;
-    if (s->pairs)
-        s->pairs->narrow((uint16_t *)r->q, w->index_q + row * di,
-                         (size_t)r->n * di);
+    *r = (struct rows){ s, row, (int)DH_MIN((size_t)ROWS, end - row), maxima };
 }
 
-static void score_panel(const struct rows *r, size_t panel, float *scores)
+// `panels` of keys against m rows from `first` on.
+static void score(const struct rows *r, size_t panel, int panels, int first,
+                  int m, float *scores)
 {
-    const struct select *s = r->s;
-    const struct dh_work *w = s->w;
-    size_t di = (size_t)w->model->config.text.index_head_dim;
-    const float *keys = dh_kvcache_get_index(&w->cache, s->layer, panel);
-    if (s->pairs) {
-        const struct dh_tile_pairs tile = {
-            .a = r->q,
-            .b = (const uint32_t *)(const void *)keys,
-            .c = scores,
-            .lda = di / 2,
-            .ldb = DH_PANEL,
-            .ldc = DH_PANEL,
-            .m = r->n,
-            .n = DH_PANEL,
-            .k = (int)(di / 2),
-            .start = DH_TILE_ZERO,
-        };
-        s->pairs->tile(&tile);
-        return;
-    }
-    const struct dh_tile tile = {
-        .a = w->index_q + r->row * di,
-        .b = keys,
-        .c = scores,
-        .lda = di,
+    const struct dh_work *w = r->s->w;
+    int di = w->model->config.text.index_head_dim;
+    const float *q = w->index_q + (r->row + (size_t)first) * (size_t)di;
+    struct dh_tile_pairs pairs = {
+        .a = (const uint32_t *)(const void *)q,
+        .lda = (size_t)di,
         .ldb = DH_PANEL,
-        .ldc = DH_PANEL,
-        .m = r->n,
-        .n = DH_PANEL,
-        .k = (int)di,
+        .ldc = PANELS * DH_PANEL,
+        .m = m,
+        .k = di / 2,
         .start = DH_TILE_ZERO,
     };
-    w->backend.k->tile(&tile);
+    struct dh_tile tile = {
+        .lda = (size_t)di,
+        .ldb = DH_PANEL,
+        .ldc = PANELS * DH_PANEL,
+        .n = DH_PANEL,
+        .k = di,
+        .start = DH_TILE_ZERO,
+    };
+    for (int i = 0; i < panels; i += w->cache.index_pairs ? 2 : 1) {
+        const float *keys =
+            dh_kvcache_get_index(&w->cache, r->s->layer, panel + (size_t)i);
+        if (w->cache.index_pairs) {
+            pairs.b = (const uint32_t *)(const void *)keys;
+            pairs.c = scores + i * DH_PANEL;
+            pairs.n = DH_PANEL;
+            if (i + 1 < panels) {
+                pairs.more =
+                    (const uint32_t *)(const void *)dh_kvcache_get_index(
+                        &w->cache, r->s->layer, panel + (size_t)i + 1);
+                pairs.n = 2 * DH_PANEL;
+            }
+            w->cache.index_pairs->tile(&pairs);
+            continue;
+        }
+        tile.b = keys;
+        for (int row = 0; row < m; row += DH_TILE_ROWS) {
+            tile.a = q + row * di;
+            tile.c = scores + row * PANELS * DH_PANEL + i * DH_PANEL;
+            tile.m = DH_MIN(DH_TILE_ROWS, m - row);
+            w->backend.k->tile(&tile);
+        }
+    }
 }
 
 // The last token that row i may see.
@@ -153,26 +122,32 @@ static size_t position_of(const struct rows *r, int i)
            (r->row + (size_t)i) / (size_t)w->model->config.text.index_n_heads;
 }
 
-// Panels from `first` up to `end`, which begin and end where blocks do.
+// Panels from `first` up to `end`, which begin and end where blocks do. What a
+// row may not see lies in its own block or behind, which are not compared.
 static void score_rows(const struct rows *r, size_t first, size_t end)
 {
     const struct dh_work *w = r->s->w;
-    size_t size = (size_t)w->model->config.text.index_block_size;
+    const size_t size = (size_t)w->model->config.text.index_block_size;
     size_t stride = (size_t)w->max_blocks, block = first * DH_PANEL / size;
-    size_t last = position_of(r, r->n - 1);
     size_t blocks = DH_MIN((end * DH_PANEL + size - 1) / size, stride) - block;
-    float scores[DH_TILE_ROWS * DH_PANEL];
+    float scores[GROUP * PANELS * DH_PANEL];
     for (int i = 0; i < r->n; i++)
         for (size_t b = 0; b < blocks; b++)
             r->maxima[(size_t)i * stride + block + b] = -INFINITY;
-    for (size_t panel = first; panel < end && panel <= last / DH_PANEL;
-         panel++) {
-        score_panel(r, panel, scores);
-        for (int i = 0; i < r->n; i++) {
-            size_t at = position_of(r, i);
-            if (panel <= at / DH_PANEL)
-                reduce_panel(r->s, scores + i * DH_PANEL, panel, at,
-                             r->maxima + (size_t)i * stride);
+    end = DH_MIN(end, position_of(r, r->n - 1) / DH_PANEL + 1);
+    for (size_t panel = first; panel < end; panel += PANELS) {
+        size_t key = panel * DH_PANEL;
+        int panels = (int)DH_MIN((size_t)PANELS, end - panel);
+        size_t last = key + (size_t)panels * DH_PANEL;
+        for (int i = 0; i < r->n; i += GROUP) {
+            int m = DH_MIN(GROUP, r->n - i);
+            score(r, panel, panels, i, m, scores);
+            for (size_t at = key, stop; at < last; at = stop) {
+                stop = DH_MIN((at / size + 1) * size, last);
+                w->backend.k->most(r->maxima + (size_t)i * stride + at / size,
+                                   stride, scores + (at - key),
+                                   PANELS * DH_PANEL, m, (int)(stop - at));
+            }
         }
     }
 }
@@ -201,12 +176,11 @@ static void run_rows(void *arg, size_t begin, size_t end, int worker)
 {
     const struct select *s = arg;
     struct dh_work *w = s->w;
-    float *maxima =
-        w->maxima + (size_t)worker * DH_TILE_ROWS * (size_t)w->max_blocks;
+    float *maxima = w->maxima + (size_t)worker * ROWS * (size_t)w->max_blocks;
     struct rows r;
     begin += s->skip;
     end += s->skip;
-    for (size_t row = begin; row < end; row += DH_TILE_ROWS) {
+    for (size_t row = begin; row < end; row += ROWS) {
         rows_init(&r, s, row, end, maxima);
         size_t panels = panels_of(s, row + (size_t)r.n - 1);
         score_rows(&r, 0, (panels + s->unit - 1) / s->unit * s->unit);
@@ -227,8 +201,8 @@ static void select_blocks(struct select *s, size_t rows)
     struct dh_work *w = s->w;
     struct dh_pool *pool = w->backend.pool;
     struct rows r;
-    if (rows > s->skip + DH_TILE_ROWS) {
-        dh_pool_run(pool, rows - s->skip, DH_TILE_ROWS, run_rows, s);
+    if (rows > s->skip + ROWS) {
+        dh_pool_run(pool, rows - s->skip, ROWS, run_rows, s);
         return;
     }
     rows_init(&r, s, s->skip, rows, w->maxima);
@@ -249,24 +223,36 @@ static size_t unit_of(size_t block_size)
     return block_size / a;
 }
 
+static int32_t *list_of(const struct dh_work *w, int i, int head)
+{
+    const struct dh_text_config *t = &w->model->config.text;
+    return w->blocks + ((size_t)i * (size_t)t->index_n_heads + (size_t)head) *
+                           (size_t)t->index_topk_blocks;
+}
+
+// All blocks that token i may see, for every head.
+static void take_all(struct dh_work *w, int i)
+{
+    const struct dh_text_config *t = &w->model->config.text;
+    size_t own = (w->from + (size_t)i) / (size_t)t->index_block_size;
+    for (int h = 0; h < t->index_n_heads; h++) {
+        int32_t *list = list_of(w, i, h);
+        for (int b = 0; b < t->index_topk_blocks; b++)
+            list[b] = (size_t)b <= own ? b : -1;
+    }
+}
+
 static void show_blocks(const struct dh_work *w, int layer)
 {
     const struct dh_text_config *t = &w->model->config.text;
-    size_t topk = (size_t)t->index_topk_blocks;
     for (int i = 0; i < w->n; i++) {
-        size_t at = w->from + (size_t)i;
         for (int h = 0; h < t->index_n_heads; h++) {
-            int32_t *list =
-                w->blocks +
-                ((size_t)i * (size_t)t->index_n_heads + (size_t)h) * topk;
+            const int32_t *list = list_of(w, i, h);
             int n = 0;
-            if (!dh_sparse_is_needed(t, at)) {
-                for (; n <= (int)(at / (size_t)t->index_block_size); n++)
-                    list[n] = n;
-            }
-            while (dh_sparse_is_needed(t, at) && n < (int)topk && list[n] >= 0)
+            while (n < t->index_topk_blocks && list[n] >= 0)
                 n++;
-            w->probe->blocks(w->probe->user, layer, at, h, list, n);
+            w->probe->blocks(w->probe->user, layer, w->from + (size_t)i, h,
+                             list, n);
         }
     }
 }
@@ -274,47 +260,59 @@ static void show_blocks(const struct dh_work *w, int layer)
 void dh_sparse_select(struct dh_work *w, int layer)
 {
     const struct dh_text_config *t = &w->model->config.text;
-    size_t last = w->from + (size_t)w->n - 1;
-    if (dh_sparse_is_needed(t, last)) {
-        size_t all = (size_t)t->index_topk_blocks *
-                     (size_t)t->index_block_size; // tokens that see everything
-        size_t heads = (size_t)t->index_n_heads;
-        struct select s = {
-            .w = w,
-            .layer = layer,
-            .pairs = w->cache.index_pairs,
-            .skip = (all > w->from ? all - w->from : 0) * heads,
-            .unit = unit_of((size_t)t->index_block_size),
-        };
+    size_t all = (size_t)t->index_topk_blocks *
+                 (size_t)t->index_block_size; // tokens that see everything
+    int skip = (int)DH_MIN(all > w->from ? all - w->from : 0, (size_t)w->n);
+    size_t heads = (size_t)t->index_n_heads;
+    struct select s = { w, layer, (size_t)skip * heads,
+                        unit_of((size_t)t->index_block_size) };
+    for (int i = 0; i < skip; i++)
+        take_all(w, i);
+    if (skip < w->n)
         select_blocks(&s, (size_t)w->n * heads);
-    }
     if (w->probe && w->probe->blocks)
         show_blocks(w, layer);
 }
 
-int dh_sparse_panels(const struct dh_work *w, int i, int head,
-                     struct dh_attend_panel *out)
+void dh_sparse_gather(const struct dh_work *w, int head, int first, int last,
+                      int worker, struct dh_sparse_lists *out)
 {
     const struct dh_text_config *t = &w->model->config.text;
-    int64_t size = t->index_block_size;
-    const int32_t *list =
-        w->blocks + ((size_t)i * (size_t)t->index_n_heads + (size_t)head) *
-                        (size_t)t->index_topk_blocks;
+    int topk = t->index_topk_blocks;
+    int32_t *start = w->starts + (size_t)worker * ((size_t)w->max_blocks + 2);
+    int32_t *who = w->who + (size_t)worker * (size_t)w->chunk * (size_t)topk;
+    int n = (int)((w->from + (size_t)last - 1) / (size_t)t->index_block_size);
+    *out = (struct dh_sparse_lists){ start, who, n + 1 };
+    // Counted two places on, so that at the end they stand where they begin.
+    memset(start, 0, ((size_t)n + 3) * sizeof(*start));
+    for (int i = first; i < last; i++) {
+        const int32_t *list = list_of(w, i, head);
+        for (int b = 0; b < topk && list[b] >= 0; b++)
+            start[list[b] + 2]++;
+    }
+    for (int b = 0; b < n; b++)
+        start[b + 2] += start[b + 1];
+    for (int i = first; i < last; i++) {
+        const int32_t *list = list_of(w, i, head);
+        for (int b = 0; b < topk && list[b] >= 0; b++)
+            who[start[list[b] + 1]++] = i;
+    }
+}
+
+int dh_sparse_panels(const struct dh_text_config *t, int block,
+                     struct dh_attend_panel *out)
+{
+    int64_t key = (int64_t)block * t->index_block_size;
+    int64_t end = key + t->index_block_size;
     int n = 0;
-    for (int b = 0; b < t->index_topk_blocks && list[b] >= 0; b++) {
-        int64_t key = list[b] * size, end = key + size;
-        while (key < end) {
-            int64_t panel = key / DH_PANEL, first = panel * DH_PANEL;
-            int64_t stop = DH_MIN(end, first + DH_PANEL);
-            uint32_t upper = stop - first == DH_PANEL
-                                 ? UINT32_MAX
-                                 : ((uint32_t)1 << (stop - first)) - 1;
-            uint32_t lower = ((uint32_t)1 << (key - first)) - 1;
-            if (n == 0 || out[n - 1].panel != panel)
-                out[n++] = (struct dh_attend_panel){ (int32_t)panel, 0 };
-            out[n - 1].mask |= upper & ~lower;
-            key = stop;
-        }
+    for (int64_t stop; key < end; key = stop) {
+        int64_t panel = key / DH_PANEL, first = panel * DH_PANEL;
+        stop = DH_MIN(end, first + DH_PANEL);
+        uint32_t upper = stop - first == DH_PANEL
+                             ? UINT32_MAX
+                             : ((uint32_t)1 << (stop - first)) - 1;
+        uint32_t lower = ((uint32_t)1 << (key - first)) - 1;
+        out[n++] = (struct dh_attend_panel){ (int32_t)panel, upper & ~lower };
     }
     return n;
 }

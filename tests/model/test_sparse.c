@@ -75,40 +75,79 @@ static void test_picks_of_noise(void)
     }
 }
 
-static void hold_panels(int size, int topk, const int32_t *blocks)
+static void hold_panels(int size)
 {
-    struct dh_model m = { 0 };
-    struct dh_work w = { .model = &m };
-    int32_t list[4];
-    struct dh_attend_panel panels[64];
-    m.config.text.index_n_heads = 1;
-    m.config.text.index_block_size = size;
-    m.config.text.index_topk_blocks = topk;
-    memcpy(list, blocks, (size_t)topk * sizeof(*list));
-    w.blocks = list;
-    int n = dh_sparse_panels(&w, 0, 0, panels);
-    CHECK(n <= topk * (size / DH_PANEL + 2));
-    for (int key = 0; key < 1000; key++) {
-        bool want = false, got = false;
-        for (int i = 0; i < topk; i++)
-            want |= blocks[i] >= 0 && key / size == blocks[i];
-        for (int i = 0; i < n; i++) {
-            CHECK(i == 0 || panels[i].panel > panels[i - 1].panel);
-            got |= panels[i].panel == key / DH_PANEL &&
-                   panels[i].mask >> (key % DH_PANEL) & 1;
+    struct dh_text_config t = { .index_block_size = size };
+    for (int b = 0; b * size < 1000; b++) {
+        struct dh_attend_panel panels[16];
+        int n = dh_sparse_panels(&t, b, panels);
+        CHECK(n <= size / DH_PANEL + 2);
+        for (int key = 0; key < 1200; key++) {
+            bool got = false;
+            for (int i = 0; i < n; i++) {
+                CHECK(i == 0 || panels[i].panel > panels[i - 1].panel);
+                got |= panels[i].panel == key / DH_PANEL &&
+                       panels[i].mask >> (key % DH_PANEL) & 1;
+            }
+            CHECK_INT(got, key / size == b);
         }
-        CHECK_INT(got, want);
     }
 }
 
 static void test_blocks_become_panels(void)
 {
-    hold_panels(4, 4, (const int32_t[]){ 0, 1, 7, 8 });
-    hold_panels(5, 4, (const int32_t[]){ 0, 5, 6, 19 });
-    hold_panels(32, 3, (const int32_t[]){ 1, 2, 4 });
-    hold_panels(40, 3, (const int32_t[]){ 0, 3, -1 });
-    hold_panels(128, 2, (const int32_t[]){ 0, 3 });
-    hold_panels(1, 4, (const int32_t[]){ 0, 31, 32, 99 });
+    static const int sizes[] = { 1, 4, 5, 32, 40, 128, 300 };
+    for (size_t i = 0; i < DH_COUNTOF(sizes); i++)
+        hold_panels(sizes[i]);
+}
+
+/* Every choice is in the list of its block, once, the tokens rising. */
+static void test_choices_become_lists(void)
+{
+    enum { N = 20, HEADS = 2, TOPK = 3, BLOCKS = 9, SIZE = 4, FROM = 16 };
+    struct dh_model m = { 0 };
+    int32_t blocks[N * HEADS * TOPK], starts[2 * (BLOCKS + 2)];
+    int32_t who[2 * N * TOPK];
+    struct dh_work w = { .model = &m,
+                         .blocks = blocks,
+                         .from = FROM,
+                         .n = N,
+                         .chunk = N,
+                         .max_blocks = BLOCKS,
+                         .starts = starts,
+                         .who = who };
+    struct dh_rng rng;
+    m.config.text.index_n_heads = HEADS;
+    m.config.text.index_block_size = SIZE;
+    m.config.text.index_topk_blocks = TOPK;
+    dh_rng_init(&rng, 5);
+    for (int i = 0; i < N * HEADS; i++) {
+        int own = (FROM + i / HEADS) / SIZE, first = (int)dh_rng_below(&rng, 2);
+        int32_t list[TOPK] = { first, 2 + (int)dh_rng_below(&rng, 2), own };
+        if (i == 7)
+            list[1] = list[2] = -1;
+        memcpy(blocks + (size_t)i * TOPK, list, sizeof(list));
+    }
+    for (int head = 0; head < HEADS; head++) {
+        struct dh_sparse_lists lists;
+        int in_lists = 0, chosen = 0;
+        dh_sparse_gather(&w, head, 2, N - 1, 1, &lists);
+        CHECK_INT(lists.n_blocks, (FROM + N - 2) / SIZE + 1);
+        for (int b = 0; b < lists.n_blocks; b++)
+            for (int i = lists.start[b]; i < lists.start[b + 1]; i++) {
+                bool found = false;
+                for (int j = 0; j < TOPK; j++)
+                    found |=
+                        blocks[(lists.who[i] * HEADS + head) * TOPK + j] == b;
+                CHECK(found);
+                CHECK(i == lists.start[b] || lists.who[i] > lists.who[i - 1]);
+                in_lists++;
+            }
+        for (int i = 2; i < N - 1; i++)
+            for (int j = 0; j < TOPK; j++)
+                chosen += blocks[(i * HEADS + head) * TOPK + j] >= 0;
+        CHECK_INT(in_lists, chosen);
+    }
 }
 
 // --- in the model -----------------------------------------------------------
@@ -202,5 +241,5 @@ static void test_every_token_keeps_its_own_block(void)
 }
 
 DH_TESTS(DH_TEST(picks), DH_TEST(picks_of_noise), DH_TEST(blocks_become_panels),
-         DH_TEST(dense_while_all_blocks_fit), DH_TEST(released_geometry),
-         DH_TEST(every_token_keeps_its_own_block));
+         DH_TEST(choices_become_lists), DH_TEST(dense_while_all_blocks_fit),
+         DH_TEST(released_geometry), DH_TEST(every_token_keeps_its_own_block));
