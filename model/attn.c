@@ -1,6 +1,7 @@
 // The decoder's attention: norms per head, partial rotation, dense and sparse.
 #include <math.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "model/layer_priv.h"
@@ -220,6 +221,7 @@ static void attend(struct attn *a)
             dh_kvcache_open_panel(&w->cache, a->layer, w->from + (size_t)i);
     }
     dh_pool_run(pool, (size_t)w->n, 16, run_tokens, a);
+    int64_t start = dh_now_ns();
     if (a->sparse)
         dh_sparse_select(w, a->layer);
     a->tokens_each = tokens_of_piece(w);
@@ -228,6 +230,7 @@ static void attend(struct attn *a)
                     (size_t)w->model->config.text.num_key_value_heads;
     pool = work_of(w) < SMALL ? NULL : w->backend.pool;
     dh_pool_run(pool, pieces, 1, run_attend, a);
+    *w->attend_ns += dh_now_ns() - start;
 }
 
 // Parts by one thread each.

@@ -62,28 +62,39 @@ double dh_model_get_pass_bytes(const struct dh_model *m, int tokens)
     return s.bytes;
 }
 
-// Attention of one token that sees n tokens, itself among them.
-static struct sum attention(const struct dh_model *m, enum dh_cache_type cache,
-                            double n)
+// What the cache keeps of a token in one layer.
+static double kv_bytes(const struct dh_model *m, enum dh_cache_type cache)
 {
     const struct dh_text_config *t = &m->config.text;
     bool pairs = dh_attend_pairs(m->kernels, t->head_dim) != NULL;
     double element = cache == DH_CACHE_INT8 ? 1 + 4.0 / t->head_dim
                      : pairs                ? 2
                                             : 4;
-    double index =
-        dh_attend_pairs(m->kernels, t->index_head_dim) != NULL ? 2 : 4;
-    double kv = 2.0 * t->num_key_value_heads * t->head_dim * element;
+    return 2.0 * t->num_key_value_heads * t->head_dim * element;
+}
+
+static double index_bytes(const struct dh_model *m)
+{
+    const struct dh_text_config *t = &m->config.text;
+    bool pairs = dh_attend_pairs(m->kernels, t->index_head_dim) != NULL;
+    return t->index_head_dim * (pairs ? 2.0 : 4.0);
+}
+
+// Attention of one token that sees n tokens, itself among them.
+static struct sum attention(const struct dh_model *m, enum dh_cache_type cache,
+                            double n)
+{
+    const struct dh_text_config *t = &m->config.text;
     double heads = 4.0 * t->num_attention_heads * t->head_dim;
     double most = (double)t->index_topk_blocks * t->index_block_size;
     struct sum s = { 0 };
     for (int i = 0; i < t->num_hidden_layers; i++) {
         bool sparse = t->layer_sparse[i] && n > most;
         double seen = sparse ? most : n;
-        s.bytes += kv * seen;
+        s.bytes += kv_bytes(m, cache) * seen;
         s.flops += heads * seen;
         if (sparse) {
-            s.bytes += index * t->index_head_dim * n;
+            s.bytes += index_bytes(m) * n;
             s.flops += 2.0 * t->index_n_heads * t->index_head_dim * n;
         }
     }
@@ -100,6 +111,13 @@ void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
     struct sum seen = attention(m, cache, (double)context);
     out->weight_bytes = linear.bytes + head.bytes;
     out->cache_bytes = seen.bytes;
+    out->attention_flops = seen.flops;
+    out->cache_held_bytes = 0;
+    for (int i = 0; i < m->config.text.num_hidden_layers; i++)
+        out->cache_held_bytes +=
+            (double)context *
+            (kv_bytes(m, cache) +
+             (m->config.text.layer_sparse[i] ? index_bytes(m) : 0));
     out->flops = linear.flops + head.flops + seen.flops;
     out->prefill_flops = (double)context * linear.flops + head.flops;
     for (int64_t n = 1; n <= context; n++)

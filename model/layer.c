@@ -61,6 +61,7 @@ static void carve_all(struct dh_work *w, struct carver *c)
     w->starts = carve(c, threads, (size_t)w->max_blocks + 2, sizeof(int32_t));
     w->who =
         carve(c, threads * n, (size_t)t->index_topk_blocks, sizeof(*w->who));
+    w->attend_ns = carve(c, 1, 1, sizeof(*w->attend_ns));
     w->soft = carve(c, n, (size_t)t->num_attention_heads, sizeof(*w->soft));
     w->panels = carve(c, threads, (size_t)w->max_panels, sizeof(*w->panels));
     size_t k = (size_t)t->num_experts_per_tok;
@@ -110,6 +111,7 @@ static enum dh_status work_alloc(struct dh_work *w)
     }
     c = (struct carver){ .base = w->memory };
     carve_all(w, &c);
+    *w->attend_ns = 0;
     return DH_OK;
 }
 

@@ -58,6 +58,7 @@ struct dh_work {
     struct dh_attend_panel *panels; /* per thread: max_panels, of a block */
     int max_panels;
     struct dh_soft *soft; /* [n][num_attention_heads] */
+    int64_t *attend_ns;   /* [1]: choosing blocks and attending, so far */
     /* mixture */
     float *router;    /* [n][num_local_experts] */
     int32_t *chosen;  /* [n][num_experts_per_tok], rising */

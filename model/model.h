@@ -77,7 +77,9 @@ DH_MUST_USE bool dh_model_get_reads(const struct dh_model *m,
  */
 struct dh_model_cost {
     double weight_bytes, cache_bytes, flops; /* of one decoded token */
-    double prefill_flops;                    /* of all `context` tokens */
+    double attention_flops;  /* of these: with the cache, index keys among it */
+    double cache_held_bytes; /* of `context` tokens, read or not */
+    double prefill_flops;    /* of all `context` tokens */
 };
 void dh_model_get_cost(const struct dh_model *m, enum dh_cache_type cache,
                        int64_t context, struct dh_model_cost *out);

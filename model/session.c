@@ -747,6 +747,7 @@ void dh_session_get_stats(const struct dh_session *s,
                           struct dh_session_stats *out)
 {
     *out = s->stats;
+    out->attention_s = (double)*s->work.attend_ns / 1e9;
 }
 
 void dh_session_set_probe(struct dh_session *s, const struct dh_probe *probe)

@@ -145,6 +145,8 @@ void dh_session_watch_logits(struct dh_session *s,
 /* Seconds spent since create, and tokens, for reports. */
 struct dh_session_stats {
     double vision_s, prefill_s, decode_s;
+    double attention_s; /* of these: choosing blocks, and what is seen of the
+                         * cache; products with weights are not in it */
     uint64_t image_tokens, prefill_tokens, decode_tokens, reused_tokens;
     uint64_t passes;        /* through all layers, of one token or many */
     uint64_t shared_passes; /* of them, with other sessions */

@@ -131,8 +131,9 @@ static enum dh_status open_model(struct bench *b)
         return st;
     o.pool = b->pool;
     if (!b->o->model)
-        return dh_bench_shape_open(
-            &b->model, b->o->shape ? b->o->shape : "tiny", &o, &b->load_s);
+        return dh_bench_shape_open(&b->model, NULL,
+                                   b->o->shape ? b->o->shape : "tiny", &o,
+                                   &b->load_s);
     int64_t start = dh_now_ns();
     st = dh_model_create(&b->model, b->o->model, &o);
     b->load_s = seconds_since(start);

@@ -24,24 +24,32 @@
 
 enum { SPARSE, DENSE, KINDS };
 
-static const char *const kinds[] = { "m3-layer", "m3-layer-dense" };
+static const char *const kinds[] = { "sparse", "full" };
 
 struct row {
     int context;
     struct dh_model_cost cost[KINDS];
+    struct dh_bench_peak peak;            // measured beside it
     double s[KINDS][MAX_ROUNDS * DECODE]; // of a token
-    double median[KINDS];
+    double attention[KINDS][MAX_ROUNDS * DECODE];
+    double median[KINDS], p95[KINDS], own[KINDS]; // own: of attention
 };
 
 struct bench {
     struct dh_pool *pool;
     struct dh_model *model[KINDS];
-    struct dh_bench_peak peak;
     struct dh_rng rng;
     struct row rows[MAX_CONTEXTS];
     int n_rows, rounds;
     enum dh_cache_type cache_type;
 };
+
+static double attention_s(const struct dh_session *s)
+{
+    struct dh_session_stats stats;
+    dh_session_get_stats(s, &stats);
+    return stats.attention_s;
+}
 
 static enum dh_status one_turn(struct bench *b, struct row *row, int kind,
                                struct dh_session *s, int round)
@@ -50,9 +58,11 @@ static enum dh_status one_turn(struct bench *b, struct row *row, int kind,
     dh_session_rewind(s, (size_t)row->context);
     for (int i = 0; i < DECODE && !st; i++) {
         int32_t id = (int32_t)(dh_rng_next(&b->rng) % 1000);
+        double before = attention_s(s);
         int64_t start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
         row->s[kind][round * DECODE + i] = (double)(dh_now_ns() - start) / 1e9;
+        row->attention[kind][round * DECODE + i] = attention_s(s) - before;
     }
     return st;
 }
@@ -78,65 +88,66 @@ static enum dh_status measure(struct bench *b, struct row *row)
     for (int r = -1; r < b->rounds && !st; r++)
         for (int k = 0; k < KINDS && !st; k++)
             st = one_turn(b, row, k, s[k], DH_MAX(r, 0));
+    if (!st)
+        st = dh_bench_peak_measure(b->pool, &row->peak);
+    int n = b->rounds * DECODE;
     for (int k = 0; k < KINDS; k++) {
         dh_session_destroy(s[k]);
         dh_model_get_cost(b->model[k], b->cache_type, row->context,
                           &row->cost[k]);
-        row->median[k] = dh_bench_quantile(row->s[k], b->rounds * DECODE, 0.5);
+        row->median[k] = dh_bench_quantile(row->s[k], n, 0.5);
+        row->p95[k] = dh_bench_quantile(row->s[k], n, 0.95);
+        row->own[k] = dh_bench_quantile(row->attention[k], n, 0.5);
     }
     return st;
 }
 
 // ---- output ----------------------------------------------------------------
 
-// Attention alone: what a token of the first context takes is everything else.
-static double attention_s(const struct bench *b, const struct row *row, int k)
-{
-    return DH_MAX(row->median[k] - b->rows[0].median[k], 0);
-}
-
 static void print_head(const struct bench *b)
 {
     const struct dh_model_info *info = dh_model_get_info(b->model[SPARSE]);
     printf(
         "One layer: hidden 6144, 64 heads, 4 key heads, blocks of 128, 16 of "
-        "them chosen,\n8 experts in place of 128; kernels %s, cache %s, "
-        "%d threads, %.1f GB/s read. A token's\nmedian of %d in %d rounds, in "
-        "turns; "
-        "attention: less the first line's.\n\n",
-        info->kernels, dh_cache_type_names[b->cache_type],
-        dh_pool_threads(b->pool), b->peak.read_bytes / 1e9, b->rounds * DECODE,
-        b->rounds);
-    printf("%9s %17s %17s %6s %21s %15s %15s\n", "", "sparse", "full", "",
-           "attention", "counted", "cache read");
-    printf("%9s %8s %8s %8s %8s %6s %7s %7s %5s %15s %7s %7s\n", "context",
-           "ms", "p95", "ms", "p95", "ratio", "sparse", "full", "ratio",
-           "ratio of flops", "sparse", "full");
+        "them chosen,\n128 experts, 4 of them and the shared one for a "
+        "token; weights in MXFP8, %.1f GB;\nkernels %s, cache %s, %d "
+        "threads. Medians of %d tokens in %d rounds, in turns.\n"
+        "Attention: what of a token's time goes into choosing blocks and the "
+        "cache; counted:\nits arithmetic, full by sparse; read: of the "
+        "cache, and as a share of what memory\nis read at, measured beside "
+        "it; held: the cache.\n\n",
+        (double)info->weight_bytes / 1e9, info->kernels,
+        dh_cache_type_names[b->cache_type], dh_pool_threads(b->pool),
+        b->rounds * DECODE, b->rounds);
+    printf("%9s %23s %31s %21s %13s\n", "", "a token, ms", "attention, ms",
+           "read, MB and %", "held, MB");
+    printf("%9s %8s %8s %5s %8s %8s %5s %7s %5s %3s %7s %3s %6s %6s\n",
+           "context", "sparse", "full", "ratio", "sparse", "full", "ratio",
+           "counted", "sparse", "", "full", "", "sparse", "full");
 }
 
-static void print_row(const struct bench *b, struct row *row)
+static double share_of_reading(const struct row *row, int k)
 {
-    const struct dh_model_cost *c = row->cost, *first = b->rows[0].cost;
-    double own[KINDS];
-    for (int k = 0; k < KINDS; k++)
-        own[k] = attention_s(b, row, k);
-    printf("%9d", row->context);
-    for (int k = 0; k < KINDS; k++)
-        printf(" %8.2f %8.2f", row->median[k] * 1e3,
-               dh_bench_quantile(row->s[k], b->rounds * DECODE, 0.95) * 1e3);
-    printf(" %6.2f", row->median[DENSE] / row->median[SPARSE]);
-    if (row == b->rows)
-        printf(" %7s %7s %5s %15s", "-", "-", "-", "-");
-    else
-        printf(" %7.2f %7.2f %5.1f %15.1f", own[SPARSE] * 1e3, own[DENSE] * 1e3,
-               own[DENSE] / DH_MAX(own[SPARSE], 1e-6),
-               (c[DENSE].flops - first[DENSE].flops) /
-                   DH_MAX(c[SPARSE].flops - first[SPARSE].flops, 1));
-    printf(" %5.0fMB %5.0fMB\n", c[SPARSE].cache_bytes / 1e6,
-           c[DENSE].cache_bytes / 1e6);
+    return row->cost[k].cache_bytes / DH_MAX(row->own[k], 1e-9) /
+           row->peak.read_bytes;
 }
 
-static void print_json(const struct bench *b, struct row *row)
+static void print_row(const struct row *row)
+{
+    const struct dh_model_cost *c = row->cost;
+    printf("%9d %8.2f %8.2f %5.2f %8.3f %8.3f %5.1f %7.1f", row->context,
+           row->median[SPARSE] * 1e3, row->median[DENSE] * 1e3,
+           row->median[DENSE] / row->median[SPARSE], row->own[SPARSE] * 1e3,
+           row->own[DENSE] * 1e3, row->own[DENSE] / row->own[SPARSE],
+           c[DENSE].attention_flops / c[SPARSE].attention_flops);
+    for (int k = 0; k < KINDS; k++)
+        printf(" %*.1f %3.0f", k ? 7 : 6, c[k].cache_bytes / 1e6,
+               share_of_reading(row, k) * 100);
+    printf(" %6.0f %6.0f\n", c[SPARSE].cache_held_bytes / 1e6,
+           c[DENSE].cache_held_bytes / 1e6);
+}
+
+static void print_json(const struct bench *b, const struct row *row)
 {
     struct dh_buf out;
     struct dh_json_writer w;
@@ -144,18 +155,20 @@ static void print_json(const struct bench *b, struct row *row)
     dh_jw_init(&w, &out);
     dh_jw_object(&w, NULL);
     dh_jw_i64(&w, "context", row->context);
+    dh_jw_text(&w, "kernels", dh_model_get_info(b->model[SPARSE])->kernels);
     dh_jw_text(&w, "cache_type", dh_cache_type_names[b->cache_type]);
     dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
-    dh_jw_double(&w, "read_bytes_s", b->peak.read_bytes);
+    dh_jw_double(&w, "read_bytes_s", row->peak.read_bytes);
     for (int k = 0; k < KINDS; k++) {
-        dh_jw_object(&w, k == SPARSE ? "sparse" : "full");
+        dh_jw_object(&w, kinds[k]);
         dh_jw_double(&w, "decode_s", row->median[k]);
-        dh_jw_double(&w, "decode_p95_s",
-                     dh_bench_quantile(row->s[k], b->rounds * DECODE, 0.95));
-        dh_jw_double(&w, "attention_s", attention_s(b, row, k));
+        dh_jw_double(&w, "decode_p95_s", row->p95[k]);
+        dh_jw_double(&w, "attention_s", row->own[k]);
         dh_jw_double(&w, "flops", row->cost[k].flops);
+        dh_jw_double(&w, "attention_flops", row->cost[k].attention_flops);
         dh_jw_double(&w, "weight_bytes", row->cost[k].weight_bytes);
         dh_jw_double(&w, "cache_bytes", row->cost[k].cache_bytes);
+        dh_jw_double(&w, "cache_held_bytes", row->cost[k].cache_held_bytes);
         dh_jw_end_object(&w);
     }
     dh_jw_end_object(&w);
@@ -170,16 +183,17 @@ static enum dh_status run(struct bench *b,
     double load_s;
     enum dh_status st = dh_pool_create(&b->pool, o->threads);
     mo.pool = b->pool;
-    for (int k = 0; k < KINDS && !st; k++)
-        st = dh_bench_shape_open(&b->model[k], kinds[k], &mo, &load_s);
     if (!st)
-        st = dh_bench_peak_measure(b->pool, &b->peak);
+        st = dh_bench_shape_open(&b->model[SPARSE], &b->model[DENSE],
+                                 "m3-layer", &mo, &load_s);
     if (!st && !json)
         print_head(b);
     for (int i = 0; i < b->n_rows && !st; i++) {
         st = measure(b, &b->rows[i]);
-        if (!st)
-            (json ? print_json : print_row)(b, &b->rows[i]);
+        if (!st && json)
+            print_json(b, &b->rows[i]);
+        else if (!st)
+            print_row(&b->rows[i]);
         fflush(stdout);
     }
     return st;

@@ -28,15 +28,13 @@ struct shape {
     int experts, expert_width, dense_width, index_heads;
     int mixed;  // the first layer with experts
     int sparse; // the first layer that chooses blocks
+    bool mxfp8; // what the official MXFP8 has so
 };
 
-// A layer of the released model has 128 experts of which a token reads four;
-// eight are enough to read other ones each time.
 static const struct shape shapes[] = {
-    { "tiny", 512, 8, 8, 2, 4096, 16, 256, 1024, 2, 1, 1 },
-    { "mid", 1024, 12, 16, 4, 16384, 32, 512, 3072, 4, 1, 1 },
-    { "m3-layer", 6144, 1, 64, 4, 1024, 8, 3072, 0, 4, 0, 0 },
-    { "m3-layer-dense", 6144, 1, 64, 4, 1024, 8, 3072, 0, 4, 0, 1 },
+    { "tiny", 512, 8, 8, 2, 4096, 16, 256, 1024, 2, 1, 1, false },
+    { "mid", 1024, 12, 16, 4, 16384, 32, 512, 3072, 4, 1, 1, false },
+    { "m3-layer", 6144, 1, 64, 4, 1024, 128, 3072, 0, 4, 0, 0, true },
 };
 
 // The tensors are gone through twice: for the header, then for the numbers.
@@ -45,6 +43,7 @@ struct writer {
     struct dh_json_writer *json; // NULL in the second pass
     FILE *file;
     int64_t at; // of the next tensor
+    uint64_t head_len;
     struct dh_rng rng;
     bool failed;
 };
@@ -67,16 +66,33 @@ static void put_numbers(struct writer *w, int64_t n, float deviation)
     }
 }
 
-static void tensor(struct writer *w, const char *name, int rows, int cols,
-                   float deviation)
+// Four powers of two with all their eighths, of either sign, and what brings
+// their deviation of 14 to the wanted one.
+static void put_codes(struct writer *w, int64_t n)
 {
-    int64_t n = (int64_t)rows * cols;
-    if (!w->json) {
-        put_numbers(w, n, deviation);
-        return;
+    uint64_t some[4096];
+    while (n > 0 && !w->failed) {
+        size_t m = (size_t)DH_MIN(n, (int64_t)sizeof some);
+        for (size_t i = 0; i * sizeof *some < m; i++)
+            some[i] = (dh_rng_next(&w->rng) & 0x9f9f9f9f9f9f9f9f) |
+                      0x4040404040404040;
+        w->failed = fwrite(some, 1, m, w->file) != m;
+        n -= (int64_t)m;
     }
+}
+
+static void put_scales(struct writer *w, int64_t n, float deviation)
+{
+    int scale = 127 + (int)lrintf(log2f(deviation / 14));
+    for (; n > 0 && !w->failed; n--)
+        w->failed = putc(scale, w->file) == EOF;
+}
+
+static void head_of(struct writer *w, const char *name, const char *dtype,
+                    int rows, int cols, int64_t bytes)
+{
     dh_jw_object(w->json, name);
-    dh_jw_text(w->json, "dtype", "BF16");
+    dh_jw_text(w->json, "dtype", dtype);
     dh_jw_array(w->json, "shape");
     if (rows > 1)
         dh_jw_i64(w->json, NULL, rows);
@@ -84,10 +100,36 @@ static void tensor(struct writer *w, const char *name, int rows, int cols,
     dh_jw_end_array(w->json);
     dh_jw_array(w->json, "data_offsets");
     dh_jw_i64(w->json, NULL, w->at);
-    w->at += 2 * n;
+    w->at += bytes;
     dh_jw_i64(w->json, NULL, w->at);
     dh_jw_end_array(w->json);
     dh_jw_end_object(w->json);
+}
+
+static void tensor(struct writer *w, const char *name, int rows, int cols,
+                   float deviation)
+{
+    int64_t n = (int64_t)rows * cols;
+    if (w->json)
+        head_of(w, name, "BF16", rows, cols, 2 * n);
+    else
+        put_numbers(w, n, deviation);
+}
+
+// MXFP8: a code each, and a scale for 32 of a row.
+static void tensor_mxfp8(struct writer *w, const char *name, int rows, int cols,
+                         float deviation)
+{
+    char scales[160];
+    int64_t n = (int64_t)rows * cols;
+    if (!w->json) {
+        put_codes(w, n);
+        put_scales(w, n / 32, deviation);
+        return;
+    }
+    snprintf(scales, sizeof scales, "%s_scale_inv", name);
+    head_of(w, name, "F8_E4M3", rows, cols, n);
+    head_of(w, scales, "U8", rows, cols / 32, n / 32);
 }
 
 DH_PRINTF(5, 6)
@@ -105,8 +147,10 @@ static void put(struct writer *w, int rows, int cols, float deviation,
 static void mat(struct writer *w, int layer, const char *name, int rows,
                 int cols)
 {
-    put(w, rows, cols, 1 / sqrtf((float)cols), "model.layers.%d.%s.weight",
-        layer, name);
+    char full[128];
+    snprintf(full, sizeof full, "model.layers.%d.%s.weight", layer, name);
+    (w->s->mxfp8 ? tensor_mxfp8 : tensor)(w, full, rows, cols,
+                                          1 / sqrtf((float)cols));
 }
 
 static void norm(struct writer *w, int layer, const char *name, int n)
@@ -125,8 +169,11 @@ static void attention(struct writer *w, int i)
     norm(w, i, "self_attn.q_norm", HEAD_DIM);
     norm(w, i, "self_attn.k_norm", HEAD_DIM);
     norm(w, i, "post_attention_layernorm", s->hidden);
-    if (i < s->sparse)
-        return;
+}
+
+static void index_branch(struct writer *w, int i)
+{
+    const struct shape *s = w->s;
     mat(w, i, "self_attn.index_q_proj", s->index_heads * INDEX_DIM, s->hidden);
     mat(w, i, "self_attn.index_k_proj", INDEX_DIM, s->hidden);
     norm(w, i, "self_attn.index_q_norm", INDEX_DIM);
@@ -138,7 +185,8 @@ static void mixture(struct writer *w, int i)
     const struct shape *s = w->s;
     int n = s->expert_width;
     char name[64];
-    mat(w, i, "block_sparse_moe.gate", s->experts, s->hidden);
+    put(w, s->experts, s->hidden, 1 / sqrtf((float)s->hidden),
+        "model.layers.%d.block_sparse_moe.gate.weight", i);
     put(w, 1, s->experts, 0.05f,
         "model.layers.%d.block_sparse_moe.e_score_correction_bias", i);
     for (int e = 0; e < s->experts; e++) {
@@ -170,6 +218,9 @@ static void all_tensors(struct writer *w)
     }
     put(w, 1, s->hidden, 0.05f, "model.norm.weight");
     put(w, s->vocab, s->hidden, 1 / sqrtf((float)s->hidden), "lm_head.weight");
+    // Last, so that what has none is the same file without its end.
+    for (int i = s->sparse; i < s->layers && !w->failed; i++)
+        index_branch(w, i);
 }
 
 static void one_from(struct dh_json_writer *w, const char *key,
@@ -238,7 +289,8 @@ static void put_config(const struct shape *s, struct dh_buf *out)
     dh_jw_end_object(&w);
 }
 
-static bool put_weights(struct writer *w)
+// As long as `least` bytes, in whole words.
+static void put_header(struct writer *w, size_t least)
 {
     struct dh_buf head;
     struct dh_json_writer json;
@@ -248,15 +300,13 @@ static bool put_weights(struct writer *w)
     w->json = &json;
     all_tensors(w);
     dh_jw_end_object(&json);
-    while (head.len % 8)
+    w->json = NULL;
+    while (head.len < least || head.len % 8)
         dh_buf_putc(&head, ' ');
-    uint64_t len = head.len;
-    w->failed = fwrite(&len, sizeof len, 1, w->file) != 1 ||
+    w->head_len = head.len;
+    w->failed = fwrite(&w->head_len, sizeof w->head_len, 1, w->file) != 1 ||
                 fwrite(head.data, 1, head.len, w->file) != head.len;
     dh_buf_finish(&head);
-    w->json = NULL;
-    all_tensors(w);
-    return !w->failed;
 }
 
 static const struct shape *find_shape(const char *name)
@@ -264,32 +314,40 @@ static const struct shape *find_shape(const char *name)
     for (size_t i = 0; i < DH_COUNTOF(shapes); i++)
         if (strcmp(shapes[i].name, name) == 0)
             return &shapes[i];
-    dh_error("there is no shape \"%s\": tiny, mid, m3-layer and m3-layer-dense "
-             "are",
-             name);
+    dh_error("there is no shape \"%s\": tiny, mid and m3-layer are", name);
     return NULL;
 }
 
-static enum dh_status write_all(const struct shape *s, const char *dir)
+static enum dh_status write_config(const struct shape *s, const char *dir)
 {
-    struct writer w = { .s = s };
     struct dh_buf config;
     dh_buf_init(&config, 1 << 16);
-    put_config(w.s, &config);
+    put_config(s, &config);
     char *path = dh_path_join(dir, "config.json");
     enum dh_status st = dh_file_write(path, config.data, config.len);
     dh_free(path);
     dh_buf_finish(&config);
-    if (st)
-        return st;
+    return st;
+}
+
+// With a header of `least` bytes; or that alone, in a file that is there.
+static enum dh_status write_weights(const struct shape *s, const char *dir,
+                                    bool header_only, uint64_t *head_len)
+{
+    struct writer w = { .s = s };
     dh_rng_init(&w.rng, 20260101);
-    path = dh_path_join(dir, "model.safetensors");
-    w.file = fopen(path, "wbe");
-    bool ok = w.file && put_weights(&w);
+    char *path = dh_path_join(dir, "model.safetensors");
+    w.file = fopen(path, header_only ? "r+be" : "wbe");
+    if (w.file)
+        put_header(&w, *head_len);
+    if (w.file && !header_only && !w.failed)
+        all_tensors(&w);
+    bool ok = w.file && !w.failed;
     ok = w.file && fclose(w.file) == 0 && ok;
     if (!ok)
         dh_error("%s cannot be written", path);
     dh_free(path);
+    *head_len = w.head_len;
     return ok ? DH_OK : DH_ERR_IO;
 }
 
@@ -304,7 +362,31 @@ static void remove_all(const char *dir)
     rmdir(dir);
 }
 
-enum dh_status dh_bench_shape_open(struct dh_model **out, const char *name,
+static enum dh_status open_all(struct dh_model **out, struct dh_model **dense,
+                               const struct shape *s, const char *dir,
+                               const struct dh_model_options *o, double *load_s)
+{
+    struct shape full = *s;
+    full.sparse = s->layers;
+    uint64_t head_len = 0;
+    enum dh_status st = write_config(s, dir);
+    if (!st)
+        st = write_weights(s, dir, false, &head_len);
+    int64_t start = dh_now_ns();
+    if (!st)
+        st = dh_model_create(out, dir, o);
+    *load_s = (double)(dh_now_ns() - start) / 1e9;
+    if (!st && dense)
+        st = write_config(&full, dir);
+    if (!st && dense)
+        st = write_weights(&full, dir, true, &head_len);
+    if (!st && dense)
+        st = dh_model_create(dense, dir, o);
+    return st;
+}
+
+enum dh_status dh_bench_shape_open(struct dh_model **out,
+                                   struct dh_model **dense, const char *name,
                                    const struct dh_model_options *o,
                                    double *load_s)
 {
@@ -319,11 +401,7 @@ enum dh_status dh_bench_shape_open(struct dh_model **out, const char *name,
         dh_error("cannot make a folder such as %s", dir);
         return DH_ERR_IO;
     }
-    enum dh_status st = write_all(s, dir);
-    int64_t start = dh_now_ns();
-    if (!st)
-        st = dh_model_create(out, dir, o);
-    *load_s = (double)(dh_now_ns() - start) / 1e9;
+    enum dh_status st = open_all(out, dense, s, dir, o, load_s);
     // What is mapped stays.
     remove_all(dir);
     return st;

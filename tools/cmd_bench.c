@@ -466,7 +466,9 @@ const struct dh_command dh_cmd_bench = {
     "what memory and arithmetic of this machine allow, measured in the same "
     "run.\n"
     "msa decodes over contexts of up to a million tokens with sparse and with\n"
-    "full attention, in one layer of the released model's size (8 GB).\n"
+    "full attention, in one layer of the released model's size: 8 GB, and 5 GB "
+    "for\n"
+    "a million tokens.\n"
     "llama has llama.cpp alone read and answer, which model --peer does in "
     "turns.\n"
     "frame connects, takes one picture and ends: what io measures as start.",
