@@ -116,7 +116,9 @@ static size_t highest(const float *v, size_t n)
     return best;
 }
 
-// near: of the root mean square of the logits.
+// near: of the root mean square of the logits. Where numbers are rounded, a
+// token whose second and third experts are as good as each other may get the
+// other one, and its logits differ by more, now and then.
 static void compare(const struct sprout *s, int index, enum dh_cache_type type,
                     double near)
 {
@@ -125,13 +127,20 @@ static void compare(const struct sprout *s, int index, enum dh_cache_type type,
     for (size_t i = 0; i < count; i++)
         squares += (double)s->want[i] * (double)s->want[i];
     double rms = sqrt(squares / (double)count);
-    double most = dh_max_diff(s->got, s->want, count);
+    double most = 0, limit = near * fmax(1, rms);
+    int far = 0;
+    for (size_t r = 0; r < rows; r++) {
+        double d = dh_max_diff(s->got + r * s->vocab, s->want + r * s->vocab,
+                               s->vocab);
+        far += !(d <= limit);
+        most = fmax(most, d);
+    }
     const struct dh_json *e = dh_json_first(dh_json_find(s->json, "argmax"));
     printf(
         "case %d, %s, cache %s: %zu rows of logits, rms %.2f: %.1e of %.1e\n",
         index, dh_model_get_info(s->model)->kernels, dh_cache_type_names[type],
-        rows, rms, most, near * fmax(1, rms));
-    CHECK_NEAR(most, 0, near * fmax(1, rms));
+        rows, rms, most, limit);
+    CHECK(far <= (near >= 0.1 ? 1 : 0));
     for (size_t r = 0; r < rows; r++, e = dh_json_next(e)) {
         CHECK(e);
         CHECK_INT(highest(s->got + r * s->vocab, s->vocab), dh_json_number(e));
