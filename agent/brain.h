@@ -24,6 +24,7 @@ struct dh_json;
 
 struct dh_brain_options {
     const char *model_dir;
+    const char *mmproj; /* as of struct dh_model_options */
     /* A model behind an endpoint in place of the folder. The brain takes it
      * over, also where create fails. */
     struct dh_endpoint *endpoint;

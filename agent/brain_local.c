@@ -127,7 +127,8 @@ static enum dh_status mind_open(struct mind **out,
     enum dh_status st = dh_pool_create(&m->pool, o->threads);
     if (!st)
         st = dh_tokenizer_open(&m->tokenizer, o->model_dir);
-    struct dh_model_options mo = { m->pool, o->kernels, o->memory_bytes };
+    struct dh_model_options mo = { m->pool, o->kernels, o->memory_bytes,
+                                   o->mmproj };
     if (!st)
         st = dh_model_create(&m->model, o->model_dir, &mo);
     if (st)
@@ -281,8 +282,9 @@ static enum dh_status encode_media(struct local *b, struct question *q,
                                    const struct dh_brain_request *r)
 {
     size_t n = r->n_images + r->n_videos, seconds = 0;
-    if (n && !dh_model_get_info(b->model)->has_vision) {
-        dh_error("this checkpoint has no vision tower: it cannot see pictures");
+    const char *missing = dh_model_get_info(b->model)->vision_missing;
+    if (n && missing) {
+        dh_error("it cannot see pictures: %s", missing);
         return DH_ERR_UNSUPPORTED;
     }
     for (size_t i = 0; i < r->n_videos; i++)

@@ -435,6 +435,54 @@ void dh_gguf_close(struct dh_gguf *g)
     dh_free(g);
 }
 
+static bool has_text(const struct dh_gguf *g, const char *key, const char *want)
+{
+    struct dh_str text;
+    return dh_gguf_text(dh_gguf_find(g, key), &text) && dh_str_is(text, want);
+}
+
+// Moves what `from` owns, except for its tables.
+static void take_over(struct dh_gguf *g, struct dh_gguf *from)
+{
+    g->values = dh_resize_array(g->values, g->n_values + from->n_values,
+                                sizeof(*g->values));
+    for (size_t i = 0; i < from->n_values; i++)
+        if (dh_str_starts(from->values[i].key, "clip."))
+            g->values[g->n_values++] = from->values[i];
+    g->tensors =
+        dh_resize_array(g->tensors, g->n + from->n, sizeof(*g->tensors));
+    for (size_t i = 0; i < from->n; i++) {
+        g->tensors[g->n] = from->tensors[i];
+        g->tensors[g->n++].shard += g->n_files;
+    }
+    if (g->files && from->files) {
+        size_t n = (size_t)g->n_files, more = (size_t)from->n_files;
+        g->files = dh_resize_array(g->files, n + more, sizeof(*g->files));
+        memcpy(g->files + n, from->files, more * sizeof(*g->files));
+    }
+    g->n_files += from->n_files;
+    from->n = 0;
+    from->n_files = 0;
+}
+
+enum dh_status dh_gguf_join(struct dh_gguf *g, struct dh_gguf *vision,
+                            struct dh_diag *diag)
+{
+    bool good = has_text(vision, "general.architecture", "clip") &&
+                (has_text(vision, "clip.projector_type", "minimax_m3") ||
+                 has_text(vision, "clip.vision.projector_type", "minimax_m3"));
+    if (good)
+        take_over(g, vision);
+    else
+        dh_diag_set(diag, 0, "no vision file of MiniMax-M3");
+    dh_gguf_close(vision);
+    if (!good)
+        return DH_ERR_UNSUPPORTED;
+    enum dh_status st = sort_tensors(g, diag);
+    g->list.vision_permuted = true;
+    return st;
+}
+
 bool dh_gguf_is_path(const char *path)
 {
     return dh_str_ends(dh_str_of(path), ".gguf") && !dh_path_is_dir(path);

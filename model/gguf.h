@@ -54,6 +54,15 @@ DH_MUST_USE enum dh_status dh_gguf_parse(struct dh_gguf **out,
                                          struct dh_diag *diag);
 void dh_gguf_close(struct dh_gguf *g);
 
+/*
+ * The vision file of the same model: its tensors and what its metadata says of
+ * `clip` become g's. `vision` is g's from then on, also where this fails, with
+ * the reason in diag: it is no vision file of MiniMax-M3, or names of both are
+ * the same.
+ */
+DH_MUST_USE enum dh_status
+dh_gguf_join(struct dh_gguf *g, struct dh_gguf *vision, struct dh_diag *diag);
+
 /* A path that is meant as such a file and not as a folder. */
 bool dh_gguf_is_path(const char *path);
 

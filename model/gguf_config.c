@@ -74,8 +74,11 @@ static bool is_known(struct reader *r)
         (dh_str_is(arch, "minimax-m3") || dh_str_is(arch, "minimax_m3"));
     if (!good)
         dh_diag_set(r->diag, 0,
-                    "general.architecture is '%.*s': minimax-m3 is supported",
-                    (int)DH_MIN(arch.n, 60), arch.p ? arch.p : "");
+                    "general.architecture is '%.*s': minimax-m3 is supported%s",
+                    (int)DH_MIN(arch.n, 60), arch.p ? arch.p : "",
+                    dh_str_is(arch, "clip") ? "; this one is the vision file "
+                                              "(mmproj) of a model"
+                                            : "");
     else
         snprintf(r->arch, sizeof(r->arch), "%.*s", (int)arch.n, arch.p);
     return good;
@@ -172,6 +175,51 @@ static void put_sparse(struct reader *r, struct dh_json_writer *w, int layers)
     dh_jw_end_object(w);
 }
 
+// The id of a token by its text, or that of the published vocabulary.
+static int64_t id_of(const struct dh_gguf *g, const char *want,
+                     int64_t otherwise)
+{
+    const struct dh_gguf_value *v = dh_gguf_find(g, "tokenizer.ggml.tokens");
+    struct dh_str text;
+    size_t at = 0;
+    for (int64_t id = 0; dh_gguf_next_text(v, &at, &text); id++)
+        if (dh_str_is(text, want))
+            return id;
+    return otherwise;
+}
+
+// What a vision file says of the tower; it does not say all.
+static void put_vision(struct reader *r, struct dh_json_writer *w)
+{
+    struct reader v = *r;
+    snprintf(v.arch, sizeof(v.arch), "clip.vision");
+    char name[40] = "v.patch_embd.weight";
+    int frames = 0;
+    while (frames < 8 && tensor(r, -1, name))
+        snprintf(name, sizeof(name), "v.patch_embd.weight.%d", ++frames);
+    dh_jw_object(w, "vision_config");
+    dh_jw_i64(w, "hidden_size", number(&v, "embedding_length"));
+    dh_jw_i64(w, "num_hidden_layers", number(&v, "block_count"));
+    dh_jw_i64(w, "num_attention_heads", number(&v, "attention.head_count"));
+    dh_jw_i64(w, "intermediate_size", number(&v, "feed_forward_length"));
+    dh_jw_i64(w, "patch_size", number(&v, "patch_size"));
+    dh_jw_double(w, "layer_norm_eps",
+                 real_or(&v, "attention.layer_norm_epsilon", 1e-5));
+    dh_jw_i64(w, "spatial_merge_size", number_or(&v, "spatial_merge_size", 2));
+    dh_jw_i64(w, "temporal_patch_size", DH_MAX(frames, 2));
+    dh_jw_end_object(w);
+    dh_jw_i64(w, "projector_hidden_size",
+              rows_of(tensor(r, -1, "mm.1.weight"), 0));
+    // Only files of deskhand say the ids themselves.
+    dh_jw_i64(
+        w, "image_token_id",
+        number_or(&v, "image_token_id", id_of(r->g, "]<]image[>[", 200025)));
+    dh_jw_i64(
+        w, "video_token_id",
+        number_or(&v, "video_token_id", id_of(r->g, "]<]video[>[", 200026)));
+    r->failed = v.failed;
+}
+
 static void put_token(struct reader *r, struct dh_json_writer *w,
                       const char *key, const char *name)
 {
@@ -203,6 +251,8 @@ enum dh_status dh_gguf_config(const struct dh_gguf *g, struct dh_config *out,
     put_shape(&r, &w, (int)layers);
     put_experts(&r, &w, (int)layers);
     put_sparse(&r, &w, (int)layers);
+    if (dh_gguf_find(g, "clip.has_vision_encoder"))
+        put_vision(&r, &w);
     put_token(&r, &w, "bos_token_id", "tokenizer.ggml.bos_token_id");
     put_token(&r, &w, "eos_token_id", "tokenizer.ggml.eos_token_id");
     dh_jw_end_object(&w);

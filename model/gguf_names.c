@@ -43,6 +43,23 @@ static const struct pair in_layer[] = {
     { "ffn_down_shexp.weight", SHARED "down_proj.weight" },
 };
 
+// The tower and what follows it: stems, of weights and biases.
+static const struct pair vision[] = {
+    { "v.pre_ln", "vision_tower.vision_model.pre_layrnorm" },
+    { "mm.1", "multi_modal_projector.linear_1" },
+    { "mm.2", "multi_modal_projector.linear_2" },
+    { "mm.merger.fc1", "patch_merge_mlp.linear_1" },
+    { "mm.merger.fc2", "patch_merge_mlp.linear_2" },
+    { "mm.merge.fc1", "patch_merge_mlp.linear_1" }, // at first
+    { "mm.merge.fc2", "patch_merge_mlp.linear_2" },
+};
+static const struct pair in_vision_layer[] = {
+    { "ln1", "layer_norm1" },         { "ln2", "layer_norm2" },
+    { "attn_q", "self_attn.q_proj" }, { "attn_k", "self_attn.k_proj" },
+    { "attn_v", "self_attn.v_proj" }, { "attn_out", "self_attn.out_proj" },
+    { "ffn_up", "mlp.fc1" },          { "ffn_down", "mlp.fc2" },
+};
+
 // All experts of a layer in one tensor.
 static const struct pair stacked[] = {
     { "ffn_gate_exps.weight", "w1" },
@@ -109,6 +126,24 @@ static void add_experts(struct dh_gguf_tensors *to, const struct dh_tensor *t,
     }
 }
 
+// The released name, or the same where there is none.
+static void rename_vision(const char *name, char out[NAME_MAX_BYTES])
+{
+    const char *stem = name, *suffix = strrchr(name, '.');
+    int layer = strncmp(name, "v.", 2) == 0 ? layer_of(name + 2, &stem) : -1;
+    char own[64];
+    snprintf(own, sizeof(own), "%.*s", (int)(suffix - stem), stem);
+    const char *in =
+        layer < 0 ? released(vision, DH_COUNTOF(vision), own)
+                  : released(in_vision_layer, DH_COUNTOF(in_vision_layer), own);
+    if (in && layer >= 0)
+        snprintf(out, NAME_MAX_BYTES,
+                 "vision_tower.vision_model.encoder.layers.%d.%s%s", layer, in,
+                 suffix);
+    else
+        snprintf(out, NAME_MAX_BYTES, "%s%s", in ? in : name, in ? suffix : "");
+}
+
 static void add_one(struct dh_gguf_tensors *to, const struct dh_tensor *t)
 {
     const char *rest = t->name;
@@ -116,10 +151,14 @@ static void add_one(struct dh_gguf_tensors *to, const struct dh_tensor *t)
     const char *in = layer < 0 ? released(outer, DH_COUNTOF(outer), t->name)
                                : released(in_layer, DH_COUNTOF(in_layer), rest);
     char name[NAME_MAX_BYTES];
+    bool is_vision =
+        strncmp(t->name, "v.", 2) == 0 || strncmp(t->name, "mm.", 3) == 0;
     if (in && layer >= 0)
         snprintf(name, sizeof(name), "language_model.model.layers.%d.%s", layer,
                  in);
-    add(to, t, !in ? t->name : layer < 0 ? in : name);
+    else if (is_vision)
+        rename_vision(t->name, name);
+    add(to, t, is_vision ? name : !in ? t->name : layer < 0 ? in : name);
 }
 
 static int by_name(const void *a, const void *b)

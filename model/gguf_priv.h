@@ -26,6 +26,23 @@ DH_MUST_USE enum dh_status dh_gguf_config(const struct dh_gguf *g,
                                           struct dh_config *out,
                                           struct dh_diag *diag);
 
+/* Opens a model with its vision file: `mmproj`, or where that is NULL one that
+ * lies beside it: mmproj-NAME.gguf of NAME.gguf, else the first mmproj*.gguf
+ * that is one of MiniMax-M3. None is fine. Failures are logged. */
+DH_MUST_USE enum dh_status
+dh_gguf_open_model(struct dh_gguf **out, const char *path, const char *mmproj);
+/* "DIR/mmproj-NAME.gguf" of "DIR/NAME.gguf"; dh_free. */
+char *dh_gguf_vision_path(const char *path);
+
+/* How such a file wants pictures, in the words of preprocessor_config.json. */
+void dh_gguf_image_rule(const struct dh_gguf *g, struct dh_buf *json);
+
+/* Where row `row` of a tower's q and k lies in such a file. There each axis of
+ * the rotation has its pairs together, half after half (m3.md 2.5). */
+int dh_gguf_vision_row(int row, int head_dim);
+/* The other way round. */
+int dh_gguf_vision_source(int row, int head_dim);
+
 /* The vocabulary as the text of a tokenizer.json. DH_ERR_UNSUPPORTED: there is
  * none, or it is split by rules that the file only names and we do not know. */
 DH_MUST_USE enum dh_status dh_gguf_tokenizer(const struct dh_gguf *g,

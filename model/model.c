@@ -119,6 +119,39 @@ static enum dh_status load_config(struct dh_model *m, const char *dir)
     return st;
 }
 
+static enum dh_status parse_rule(struct dh_model *m, const char *path,
+                                 const char *json, size_t len)
+{
+    const struct dh_vision_config *v = &m->config.vision;
+    struct dh_patch_rule *r = &m->image_rule;
+    struct dh_diag diag = { 0 };
+    enum dh_status st = dh_model_parse_rule(json, len, r, &diag);
+    if (st)
+        dh_error("%s: %s", path, diag.text);
+    if (!st && (r->patch_size != v->patch_size ||
+                r->temporal_patch_size != v->temporal_patch_size ||
+                r->merge_size != v->spatial_merge_size)) {
+        dh_error("%s: patches differ from those of config.json", path);
+        st = DH_ERR_FORMAT;
+    }
+    return st;
+}
+
+static enum dh_status read_rule(struct dh_model *m, const char *dir)
+{
+    char *path = dh_path_join(dir, "preprocessor_config.json"), *text = NULL;
+    size_t len;
+    enum dh_status st = DH_OK;
+    if (dh_path_exists(path)) {
+        st = dh_file_read(path, MAX_JSON, &text, &len);
+        if (!st)
+            st = parse_rule(m, path, text, len);
+    }
+    dh_big_free(text);
+    dh_free(path);
+    return st;
+}
+
 // Released budgets, the model's own geometry; then what the file says.
 static enum dh_status load_rules(struct dh_model *m, const char *dir)
 {
@@ -130,30 +163,19 @@ static enum dh_status load_rules(struct dh_model *m, const char *dir)
     m->image_rule.patch_size = v->patch_size;
     m->image_rule.temporal_patch_size = v->temporal_patch_size;
     m->image_rule.merge_size = v->spatial_merge_size;
-
-    char *path = dh_path_join(dir, "preprocessor_config.json"), *text = NULL;
-    size_t len;
-    enum dh_status st = DH_OK;
-    if (dh_path_exists(path)) {
-        st = dh_file_read(path, MAX_JSON, &text, &len);
-        struct dh_diag diag = { 0 };
-        if (!st) {
-            st = dh_model_parse_rule(text, len, &m->image_rule, &diag);
-            if (st)
-                dh_error("%s: %s", path, diag.text);
-        }
-    }
-    if (!st && (m->image_rule.patch_size != v->patch_size ||
-                m->image_rule.temporal_patch_size != v->temporal_patch_size ||
-                m->image_rule.merge_size != v->spatial_merge_size)) {
-        dh_error("%s: patches differ from those of config.json", path);
-        st = DH_ERR_FORMAT;
+    enum dh_status st;
+    if (m->gguf) {
+        struct dh_buf json;
+        dh_buf_init(&json, 4096);
+        dh_gguf_image_rule(m->gguf, &json);
+        st = parse_rule(m, dir, dh_buf_text(&json), json.len);
+        dh_buf_finish(&json);
+    } else {
+        st = read_rule(m, dir);
     }
     int64_t pixels = m->video_rule.max_pixels;
     m->video_rule = m->image_rule;
     m->video_rule.max_pixels = DH_MAX(pixels, m->image_rule.min_pixels);
-    dh_big_free(text);
-    dh_free(path);
     return st;
 }
 
@@ -175,6 +197,11 @@ static void describe(struct dh_model *m)
         .video_token_id = c->has_vision ? c->video_token_id : -1,
         .eos_token_id = c->text.eos_token_id,
         .has_vision = c->has_vision,
+        .vision_missing =
+            c->has_vision ? NULL
+            : m->gguf ? "the model's vision file (mmproj*.gguf) is missing: "
+                        "put it beside the .gguf, or name it with --mmproj"
+                      : "this checkpoint has no vision tower",
         .kernels = m->kernels->name,
     };
     for (size_t i = 0; i < m->tensors->n; i++) {
@@ -199,10 +226,11 @@ static enum dh_status open_folder(struct dh_model *m, const char *dir)
     return st;
 }
 
-static enum dh_status open_gguf(struct dh_model *m, const char *path)
+static enum dh_status open_gguf(struct dh_model *m, const char *path,
+                                const char *mmproj)
 {
     struct dh_diag diag = { 0 };
-    enum dh_status st = dh_gguf_open(&m->gguf, path);
+    enum dh_status st = dh_gguf_open_model(&m->gguf, path, mmproj);
     if (st)
         return st;
     st = dh_gguf_config(m->gguf, &m->config, &diag);
@@ -214,15 +242,21 @@ static enum dh_status open_gguf(struct dh_model *m, const char *path)
 }
 
 static enum dh_status load(struct dh_model *m, const char *dir,
-                           const char *kernels, int64_t memory)
+                           const struct dh_model_options *o)
 {
-    m->kernels = dh_kernels_find(kernels);
+    int64_t memory = o->memory_bytes;
+    bool is_gguf = dh_gguf_is_path(dir);
+    m->kernels = dh_kernels_find(o->kernels);
     if (!m->kernels) {
-        dh_error("no kernels \"%s\" on this machine", kernels);
+        dh_error("no kernels \"%s\" on this machine", o->kernels);
+        return DH_ERR_USAGE;
+    }
+    if (o->mmproj && !is_gguf) {
+        dh_error("--mmproj is for a .gguf file; %s is none", dir);
         return DH_ERR_USAGE;
     }
     enum dh_status st =
-        dh_gguf_is_path(dir) ? open_gguf(m, dir) : open_folder(m, dir);
+        is_gguf ? open_gguf(m, dir, o->mmproj) : open_folder(m, dir);
     if (!st)
         st = load_rules(m, dir);
     if (!st)
@@ -244,12 +278,12 @@ static enum dh_status load(struct dh_model *m, const char *dir,
 enum dh_status dh_model_create(struct dh_model **out, const char *dir,
                                const struct dh_model_options *o)
 {
+    static const struct dh_model_options none;
     struct dh_model *m;
     dh_new(m);
     m->pool = o ? o->pool : NULL;
     m->batch = dh_batch_create();
-    enum dh_status st =
-        load(m, dir, o ? o->kernels : NULL, o ? o->memory_bytes : 0);
+    enum dh_status st = load(m, dir, o ? o : &none);
     if (st) {
         dh_model_destroy(m);
         return st;

@@ -23,6 +23,7 @@ struct dh_model_info {
     int image_token_id, video_token_id; /* -1: no vision */
     int eos_token_id;                   /* -1: not given */
     bool has_vision;
+    const char *vision_missing; /* why there is none, for a person; or NULL */
     int64_t parameters;
     int64_t weight_bytes; /* in the files */
     const char *kernels;  /* "ref", "avx2", "avx512", "avx512bf16" */
@@ -41,13 +42,16 @@ struct dh_model_options {
     int64_t memory_bytes; /* for weights; what does not fit is read when it is
                            * needed. 0: all are mapped, and the system keeps
                            * what it can */
+    const char *mmproj;   /* the vision file of a .gguf; NULL: the one that lies
+                           * beside it, if any: mmproj-NAME.gguf of NAME.gguf,
+                           * else the first mmproj*.gguf of this architecture */
 };
 
 /*
  * Map the checkpoint in `dir`: config.json, safetensors, and where present
- * preprocessor_config.json; or in the file `dir` that ends in .gguf, which has
- * no vision. No tokenizer is needed. Failures are logged with the file and the
- * reason.
+ * preprocessor_config.json; or in the file `dir` that ends in .gguf, with
+ * its vision file. No tokenizer is needed. Failures are logged with the file
+ * and the reason.
  */
 DH_MUST_USE enum dh_status dh_model_create(struct dh_model **out,
                                            const char *dir,

@@ -39,14 +39,16 @@ static enum dh_dtype type_of(const struct dh_quantize_plan *p,
 {
     enum dh_dtype same = w->mat->dtype;
     bool fits = w->mat->cols % dh_quant_block(o->to) == 0;
-    if (w->kind == DH_WEIGHT_ROUTER || (p->gguf && w->kind == DH_WEIGHT_INDEX))
+    if (w->kind == DH_WEIGHT_ROUTER ||
+        (p->gguf &&
+         (w->kind == DH_WEIGHT_INDEX || w->kind == DH_WEIGHT_PATCHES)))
         return DH_F32;
-    if (p->gguf && o->to == DH_BF16)
-        return DH_BF16;
-    if (p->gguf && fits)
-        return w->kind == DH_WEIGHT_HEAD ? DH_Q8_0 : o->to;
     bool chosen = w->kind == DH_WEIGHT_LINEAR ||
                   (w->kind == DH_WEIGHT_VISION && o->vision);
+    if (p->gguf && o->to == DH_BF16 && (chosen || !w->vision))
+        return DH_BF16;
+    if (p->gguf && fits && (chosen || !w->vision))
+        return w->kind == DH_WEIGHT_HEAD ? DH_Q8_0 : o->to;
     if (!p->gguf && chosen && fits)
         return o->to;
     // What was in blocks and is to stay goes as it is where the file can hold
@@ -68,34 +70,64 @@ static void size_part(struct dh_quantize_part *part)
 struct planner {
     struct dh_quantize_plan *plan;
     const struct dh_quantize_options *o;
-    bool left_out;
 };
+
+static struct dh_quantize_part *
+add_part(struct planner *pl, const struct dh_weight *w, const char *name)
+{
+    struct dh_quantize_plan *p = pl->plan;
+    p->parts = dh_resize_array(p->parts, (size_t)p->n + 1, sizeof(*p->parts));
+    struct dh_quantize_part *part = &p->parts[p->n++];
+    *part = (struct dh_quantize_part){
+        .kind = w->kind,
+        .factor = 1,
+        .dtype = w->mat ? type_of(p, pl->o, w) : DH_F32,
+        .vec = w->vec,
+        .n = w->n,
+        .head_dim = p->gguf ? w->head_dim : 0,
+    };
+    snprintf(part->name, sizeof(part->name), "%s", name);
+    return part;
+}
+
+static void add_mat(struct dh_quantize_part *part, const struct dh_mat *m)
+{
+    part->mats = dh_resize_array(part->mats, (size_t)part->n_mats + 1,
+                                 sizeof(const struct dh_mat *));
+    part->mats[part->n_mats++] = m;
+}
+
+// A tensor for each frame of a patch.
+static void plan_patches(struct planner *pl, const struct dh_weight *w)
+{
+    int frames = pl->plan->model->config.vision.temporal_patch_size;
+    for (int f = 0; f < frames; f++) {
+        char name[DH_WEIGHT_NAME];
+        snprintf(name, sizeof(name), f ? "%s.%d" : "%s", w->gguf, f);
+        struct dh_quantize_part *part = add_part(pl, w, name);
+        add_mat(part, w->mat);
+        size_part(part);
+        part->bytes /= (uint64_t)frames;
+        part->frame = f;
+    }
+}
 
 static void plan_one(void *user, const struct dh_weight *w)
 {
     struct planner *pl = user;
     struct dh_quantize_plan *p = pl->plan;
     const char *name = p->gguf ? w->gguf : w->released;
-    if (!*name) {
-        pl->left_out = true;
+    if (p->gguf && w->vision != p->vision)
+        return;
+    if (p->gguf && w->kind == DH_WEIGHT_PATCHES) {
+        plan_patches(pl, w);
         return;
     }
     struct dh_quantize_part *last = p->n ? &p->parts[p->n - 1] : NULL;
-    if (!last || strcmp(last->name, name) != 0) {
-        p->parts =
-            dh_resize_array(p->parts, (size_t)p->n + 1, sizeof(*p->parts));
-        last = &p->parts[p->n++];
-        *last = (struct dh_quantize_part){ .kind = w->kind, .factor = 1 };
-        snprintf(last->name, sizeof(last->name), "%s", name);
-        last->dtype = w->mat ? type_of(p, pl->o, w) : DH_F32;
-        last->vec = w->vec;
-        last->n = w->n;
-    }
-    if (w->mat) {
-        last->mats = dh_resize_array(last->mats, (size_t)last->n_mats + 1,
-                                     sizeof(const struct dh_mat *));
-        last->mats[last->n_mats++] = w->mat;
-    }
+    if (!last || strcmp(last->name, name) != 0)
+        last = add_part(pl, w, name);
+    if (w->mat)
+        add_mat(last, w->mat);
     size_part(last);
 }
 
@@ -146,6 +178,12 @@ struct rows {
     double *error, *power, *most; // of each row
 };
 
+// Where row i of the file comes from.
+static int row_at(const struct dh_quantize_part *part, int i)
+{
+    return part->head_dim ? dh_gguf_vision_source(i, part->head_dim) : i;
+}
+
 static void copy_floats(enum dh_dtype t, const float *x, size_t n, uint8_t *to)
 {
     for (size_t i = 0; i < n; i++) {
@@ -168,7 +206,8 @@ static void run_rows(void *arg, size_t begin, size_t end, int worker)
     for (size_t i = begin; i < end; i++) {
         uint8_t *codes = r->codes + i * row_bytes;
         uint8_t *scales = r->scales + i * row_scales;
-        dh_quant_expand(x, r->m, r->first + (int)i, 0, (int)cols);
+        dh_quant_expand(x, r->m, row_at(r->part, r->first + (int)i), 0,
+                        (int)cols);
         if (is_float(t))
             copy_floats(t, x, cols, codes);
         else
@@ -293,12 +332,38 @@ static enum dh_status put_matrix(struct writer *w,
 }
 
 // As it was: codes, and below the scales.
-static enum dh_status put_copy(struct writer *w, const struct dh_mat *m,
-                               struct sums *sums)
+static enum dh_status put_copy(struct writer *w,
+                               const struct dh_quantize_part *part,
+                               const struct dh_mat *m, struct sums *sums)
 {
     size_t n = (size_t)m->rows * (size_t)m->cols;
-    put(w, m->data, dh_dtype_size(m->dtype, n));
+    size_t row = dh_dtype_size(m->dtype, (size_t)m->cols);
+    const uint8_t *data = m->data;
+    if (!part->head_dim)
+        put(w, data, dh_dtype_size(m->dtype, n));
+    for (int i = 0; i < m->rows && part->head_dim; i++)
+        put(w, data + (size_t)row_at(part, i) * row, row);
     sums->weights += (int64_t)n;
+    return w->failed ? DH_ERR_IO : DH_OK;
+}
+
+// One frame of the patch embedding, [hidden, channels, frames, patch, patch].
+static enum dh_status put_frame(struct writer *w,
+                                const struct dh_quantize_part *part,
+                                const struct dh_vision_config *c,
+                                struct sums *sums)
+{
+    const struct dh_mat *m = part->mats[0];
+    int each = c->patch_size * c->patch_size, frames = c->temporal_patch_size;
+    float *row;
+    dh_array(row, (size_t)m->cols);
+    for (int r = 0; r < m->rows; r++) {
+        dh_quant_expand(row, m, r, 0, m->cols);
+        for (int i = part->frame; i < c->num_channels * frames; i += frames)
+            put(w, row + (size_t)i * (size_t)each, (size_t)each * sizeof(*row));
+    }
+    dh_free(row);
+    sums->weights += (int64_t)m->rows * m->cols / frames;
     return w->failed ? DH_ERR_IO : DH_OK;
 }
 
@@ -306,7 +371,7 @@ static enum dh_status put_vector(struct writer *w,
                                  const struct dh_quantize_part *part, bool gguf)
 {
     for (int i = 0; i < part->n; i++) {
-        float f = part->vec[i];
+        float f = part->vec[row_at(part, i)];
         f += gguf && part->kind == DH_WEIGHT_NORM ? 1 : 0;
         put(w, &f, sizeof(f));
     }
@@ -335,7 +400,8 @@ static enum dh_status put_part(struct writer *w, struct dh_quantize_part *part,
     for (int i = 0; i < part->n_mats && !st; i++) {
         const struct dh_mat *m = part->mats[i];
         copy = part->dtype == m->dtype;
-        st = copy ? put_copy(w, m, sums) : put_matrix(w, part, m, at, sums);
+        st = copy ? put_copy(w, part, m, sums)
+                  : put_matrix(w, part, m, at, sums);
         if (at)
             at += (size_t)m->rows * (size_t)m->cols /
                   (size_t)dh_quant_block(part->dtype);
@@ -360,8 +426,8 @@ static void tell(const struct writer *w, const struct dh_quantize_plan *p,
         .bytes = (int64_t)(part->bytes + part->scales_bytes),
         .error = s->power > 0 ? sqrt(s->error / s->power) : 0,
         .most = s->most,
-        .index = i,
-        .count = p->n,
+        .index = p->first + i,
+        .count = p->count,
     };
     if (w->o->done)
         w->o->done(w->o->user, &item);
@@ -380,8 +446,10 @@ static enum dh_status put_all(struct writer *w, struct dh_quantize_plan *p)
     for (int i = 0; i < p->n && !st; i++) {
         struct sums sums = { 0 };
         struct dh_quantize_part *part = &p->parts[i];
-        st = part->n_mats ? put_part(w, part, &sums)
-                          : put_vector(w, part, p->gguf);
+        st = !part->n_mats ? put_vector(w, part, p->gguf)
+             : p->gguf && part->kind == DH_WEIGHT_PATCHES
+                 ? put_frame(w, part, &p->model->config.vision, &sums)
+                 : put_part(w, part, &sums);
         if (p->gguf)
             put(w, zeros, (size_t)(-w->written % DH_QUANTIZE_ALIGN));
         if (!st)
@@ -533,21 +601,30 @@ static enum dh_status check(const char *from, const char *to, bool gguf,
                  from);
         return DH_ERR_USAGE;
     }
-    if (!dh_path_exists(to))
-        return DH_OK;
-    dh_error("%s is there already", to);
-    return DH_ERR_USAGE;
+    char *vision = dh_gguf_vision_path(to);
+    const char *there = dh_path_exists(to)               ? to
+                        : gguf && dh_path_exists(vision) ? vision
+                                                         : NULL;
+    if (there)
+        dh_error("%s is there already", there);
+    dh_free(vision);
+    return there ? DH_ERR_USAGE : DH_OK;
 }
 
+static void plan_init(struct dh_quantize_plan *p, const struct dh_model *model,
+                      const struct dh_quantize_options *o)
+{
+    struct planner pl = { .plan = p, .o = o };
+    p->model = model;
+    dh_weights_each(&model->weights, &model->config, plan_one, &pl);
+    if (!p->gguf)
+        qsort(p->parts, (size_t)p->n, sizeof(*p->parts), by_width);
+}
+
+// The file or folder `to`, under another name until it is whole.
 static enum dh_status make(struct dh_quantize_plan *p, const char *to,
                            const struct dh_quantize_options *o)
 {
-    struct planner pl = { .plan = p, .o = o };
-    dh_weights_each(&p->model->weights, &p->model->config, plan_one, &pl);
-    if (pl.left_out)
-        dh_warn("a GGUF file has no vision: it is left out");
-    if (!p->gguf)
-        qsort(p->parts, (size_t)p->n, sizeof(*p->parts), by_width);
     size_t len = strlen(to);
     while (len > 1 && to[len - 1] == '/')
         len--;
@@ -575,20 +652,44 @@ static enum dh_status make(struct dh_quantize_plan *p, const char *to,
     return st;
 }
 
+// A GGUF model's pictures are another file's, which is there first.
+static enum dh_status make_all(const struct dh_model *model, const char *from,
+                               const char *to,
+                               const struct dh_quantize_options *o)
+{
+    bool gguf = dh_str_ends(dh_str_of(to), ".gguf");
+    struct dh_quantize_plan p = { .from = from, .gguf = gguf };
+    struct dh_quantize_plan pictures = { .gguf = true, .vision = true };
+    char *mmproj = dh_gguf_vision_path(to);
+    enum dh_status st = DH_OK;
+    plan_init(&p, model, o);
+    if (gguf && model->config.has_vision)
+        plan_init(&pictures, model, o);
+    p.first = pictures.n;
+    p.count = pictures.count = p.n + pictures.n;
+    if (pictures.n)
+        st = make(&pictures, mmproj, o);
+    if (!st) {
+        st = make(&p, to, o);
+        if (st && pictures.n)
+            unlink(mmproj);
+    }
+    plan_finish(&pictures);
+    plan_finish(&p);
+    dh_free(mmproj);
+    return st;
+}
+
 enum dh_status dh_quantize(const char *from, const char *to,
                            const struct dh_quantize_options *o)
 {
-    struct dh_quantize_plan p = { .from = from,
-                                  .gguf = dh_str_ends(dh_str_of(to), ".gguf") };
     struct dh_model_options mo = { .pool = o->pool };
     struct dh_model *model = NULL;
-    enum dh_status st = check(from, to, p.gguf, o);
+    enum dh_status st = check(from, to, dh_str_ends(dh_str_of(to), ".gguf"), o);
     if (!st)
         st = dh_model_create(&model, from, &mo);
-    p.model = model;
     if (!st)
-        st = make(&p, to, o);
-    plan_finish(&p);
+        st = make_all(model, from, to, o);
     dh_model_destroy(model);
     return st;
 }

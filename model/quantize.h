@@ -3,8 +3,9 @@
  *
  * To a folder: MXFP8 as the official one has it, or NVFP4; embedding, head,
  * router, index projections, and vision unless told, stay as they are. To a
- * file that ends in .gguf, which llama.cpp reads and which has no vision: Q8_0,
- * Q4_0, MXFP4 (embedding and head are then Q8_0), or BF16.
+ * file that ends in .gguf, which llama.cpp reads: Q8_0, Q4_0, MXFP4 (embedding
+ * and head are then Q8_0), or BF16; vision goes into mmproj-NAME.gguf beside
+ * NAME.gguf, and stays as it is unless told.
  */
 #ifndef DH_MODEL_QUANTIZE_H
 #define DH_MODEL_QUANTIZE_H

@@ -29,7 +29,10 @@ static int shape_of(const struct dh_quantize_plan *p,
                                 v->temporal_patch_size, v->patch_size,
                                 v->patch_size };
         memcpy(shape, all, sizeof(all));
-        return 5;
+        if (!p->gguf)
+            return 5;
+        shape[2] = shape[3]; // one frame
+        return 4;
     }
     int n = 0;
     if (part->n_mats > 1)
@@ -158,6 +161,12 @@ static void put_string(struct meta *m, const char *name, const char *v)
     put_text(m->out, dh_str_of(v));
 }
 
+static void put_bool(struct meta *m, const char *name, bool v)
+{
+    key(m, name, DH_GGUF_BOOL);
+    put_uint(m->out, v, 1);
+}
+
 static void put_shapes(struct meta *m, const struct dh_text_config *t)
 {
 #define A "minimax-m3."
@@ -186,8 +195,7 @@ static void put_shapes(struct meta *m, const struct dh_text_config *t)
                 ? DH_MAX(t->shared_intermediate_size / t->intermediate_size, 1)
                 : 1);
     put_f32(m, A "expert_weights_scale", t->routed_scaling_factor);
-    key(m, A "expert_weights_norm", DH_GGUF_BOOL);
-    put_uint(m->out, 1, 1);
+    put_bool(m, A "expert_weights_norm", true);
     put_u32(m, A "expert_gating_func", 2);
     put_u32(m, A "attention.indexer.head_count", t->index_n_heads);
     put_u32(m, A "attention.indexer.key_length", t->index_head_dim);
@@ -195,6 +203,44 @@ static void put_shapes(struct meta *m, const struct dh_text_config *t)
     put_u32(m, A "attention.indexer.block_size", t->index_block_size);
     put_u32(m, A "attention.indexer.local_blocks", t->index_local_blocks);
 #undef A
+}
+
+static void put_three(struct meta *m, const char *name, const float v[3])
+{
+    key(m, name, DH_GGUF_ARRAY);
+    put_uint(m->out, DH_GGUF_F32, 4);
+    put_uint(m->out, 3, 8);
+    dh_buf_put(m->out, (const char *)v, 3 * sizeof(*v));
+}
+
+static void put_vision(struct meta *m, const struct dh_model *model)
+{
+#define V "clip.vision."
+    const struct dh_vision_config *c = &model->config.vision;
+    const struct dh_patch_rule *r = &model->image_rule;
+    put_string(m, "general.architecture", "clip");
+    put_string(m, "general.type", "mmproj");
+    put_bool(m, "clip.has_vision_encoder", true);
+    put_string(m, "clip.projector_type", "minimax_m3");
+    put_bool(m, "clip.use_gelu", true);
+    // A square that llama.cpp makes positions and warms up for.
+    put_u32(m, V "image_size", c->patch_size * c->spatial_merge_size * 24);
+    put_u32(m, V "image_min_pixels", r->min_pixels);
+    put_u32(m, V "image_max_pixels", r->max_pixels);
+    put_u32(m, V "patch_size", c->patch_size);
+    put_u32(m, V "embedding_length", c->hidden_size);
+    put_u32(m, V "feed_forward_length", c->intermediate_size);
+    put_u32(m, V "block_count", c->num_hidden_layers);
+    put_u32(m, V "projection_dim", model->config.text.hidden_size);
+    put_u32(m, V "attention.head_count", c->num_attention_heads);
+    put_f32(m, V "attention.layer_norm_epsilon", c->layer_norm_eps);
+    put_u32(m, V "spatial_merge_size", c->spatial_merge_size);
+    // For a model whose file has no vocabulary; llama.cpp does not read them.
+    put_u32(m, V "image_token_id", model->config.image_token_id);
+    put_u32(m, V "video_token_id", model->config.video_token_id);
+    put_three(m, V "image_mean", r->mean);
+    put_three(m, V "image_std", r->std);
+#undef V
 }
 
 // ---- the vocabulary
@@ -317,7 +363,7 @@ static void copy_metadata(struct meta *m, const struct dh_gguf *g)
         const struct dh_gguf_value *v = dh_gguf_at(g, i);
         if (dh_str_is(v->key, "general.file_type") ||
             dh_str_is(v->key, "general.alignment") ||
-            dh_str_starts(v->key, "split."))
+            dh_str_starts(v->key, "clip.") || dh_str_starts(v->key, "split."))
             continue;
         put_text(m->out, v->key);
         put_uint(m->out, v->is_array ? DH_GGUF_ARRAY : v->type, 4);
@@ -357,7 +403,9 @@ enum dh_status dh_quantize_gguf_header(const struct dh_quantize_plan *p,
     dh_buf_init(&body, JSON_MAX);
     struct meta m = { .out = &body };
     enum dh_status st = DH_OK;
-    if (p->model->gguf) {
+    if (p->vision) {
+        put_vision(&m, p->model);
+    } else if (p->model->gguf) {
         copy_metadata(&m, p->model->gguf);
     } else {
         put_string(&m, "general.architecture", "minimax-m3");

@@ -16,15 +16,18 @@ struct dh_quantize_part {
     const float *vec;
     int n;
     float factor;                 /* of NVFP4 */
+    int head_dim;                 /* as of struct dh_weight, in a GGUF file */
+    int frame;                    /* there, of the patch embedding */
     uint64_t bytes, scales_bytes; /* of the codes; of scales aside */
 };
 
 struct dh_quantize_plan {
     const struct dh_model *model;
     const char *from;
-    bool gguf;
+    bool gguf, vision; /* vision: of a GGUF model, that file */
     struct dh_quantize_part *parts;
     int n;
+    int first, count; /* of the tensors of all files */
 };
 
 #define DH_QUANTIZE_ALIGN 32 /* of a GGUF file */

@@ -81,6 +81,9 @@ struct dh_tensors {
     const struct dh_tensors_file *files; /* by a tensor's `shard` */
     int n_files;         /* 0: they lie in the caller's memory */
     bool norms_plus_one; /* the decoder's norms hold 1+w, not w */
+    /* The tower's q and k have llama.cpp's order of rows (gguf_priv.h), and its
+     * patch embedding is one tensor for each frame of a patch. */
+    bool vision_permuted;
 };
 /* NULL where absent. */
 const struct dh_tensor *dh_tensors_find(const struct dh_tensors *all,

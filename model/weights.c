@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "model/gguf_priv.h"
 #include "model/quant_priv.h"
 #include "model/tensor_priv.h"
 
@@ -24,7 +25,8 @@ struct loader {
     const struct dh_tensors *files;
     bool *used; // one per tensor of them
     enum dh_weights_place place;
-    bool routed; // what is loaded now are experts
+    bool routed;  // what is loaded now are experts
+    int head_dim; // q or k of the tower in llama.cpp's order; or 0
     enum dh_status status;
 };
 
@@ -134,6 +136,19 @@ static void advise_pages(const uint8_t *p, size_t bytes, int how)
     (void)madvise((void *)from, (uintptr_t)p + bytes - from, how);
 }
 
+// Rows of the tower's q or k, or numbers of its biases, as released.
+static const uint8_t *in_order(struct loader *l, const struct dh_tensor *t,
+                               const uint8_t *src, size_t bytes)
+{
+    int rows = l->config->vision.hidden_size;
+    size_t each = bytes / (size_t)rows;
+    uint8_t *copy = own(l, t, bytes, 1);
+    for (int r = 0; copy && r < rows; r++)
+        memcpy(copy + (size_t)r * each,
+               src + (size_t)dh_gguf_vision_row(r, l->head_dim) * each, each);
+    return copy;
+}
+
 // Bytes of t where they are computed with. The map's pages are given back one
 // tensor after the other, so that nothing is there twice.
 static const uint8_t *settle(struct loader *l, const struct dh_tensor *t,
@@ -141,6 +156,8 @@ static const uint8_t *settle(struct loader *l, const struct dh_tensor *t,
 {
     if (l->routed)
         return src;
+    if (l->head_dim)
+        return in_order(l, t, src, bytes);
     if (l->place != DH_WEIGHTS_RESIDENT) {
         l->w->resident_bytes += bytes;
         return src;
@@ -182,7 +199,10 @@ static const float *floats_of(struct loader *l, const struct dh_tensor *t,
     float *dst = own(l, t, n, sizeof(*dst));
     if (dst)
         dh_tensor_to_f32(t->dtype, src, n, dst);
-    return dst;
+    if (!dst || !l->head_dim)
+        return dst;
+    return (const float *)(const void *)in_order(l, t, (const uint8_t *)dst,
+                                                 n * sizeof(*dst));
 }
 
 // ------------------------------------------------------------------ matrices
@@ -280,7 +300,8 @@ static void view_rows(struct loader *l, const struct dh_tensor *t,
     size_t n = (size_t)m->rows * (size_t)m->cols;
     const uint8_t *src = t->data + first_row * (size_t)m->cols * size;
     m->dtype = t->dtype;
-    if (is_aligned(src, size) || (l->routed && l->place != DH_WEIGHTS_MAPPED)) {
+    if (is_aligned(src, size) || l->head_dim ||
+        (l->routed && l->place != DH_WEIGHTS_MAPPED)) {
         m->data = settle(l, t, src, n * size);
         return;
     }
@@ -318,7 +339,8 @@ static void load_mat(struct loader *l, const char *const *prefixes,
 static const float *norm_of(struct loader *l, const struct dh_tensor *t, int n)
 {
     const float *from = floats_of(l, t, 0, (size_t)n);
-    if (!from || !l->files->norms_plus_one || !strstr(t->name, "norm.weight"))
+    if (!from || !l->files->norms_plus_one || !strstr(t->name, "norm.weight") ||
+        strncmp(t->name, "vision_tower.", 13) == 0)
         return from;
     float *w = own(l, t, (size_t)n, sizeof(*w));
     for (int i = 0; w && i < n; i++)
@@ -613,6 +635,40 @@ static void load_norm(struct loader *l, const char *x, const char *other, int n,
     *bias = load_vec_either(l, vision_prefixes, name, second, n);
 }
 
+// As llama.cpp has it: a tensor [hidden, channels, patch, patch] for each frame
+// of a patch.
+static void join_patch_embedding(struct loader *l, struct dh_mat *m)
+{
+    const struct dh_vision_config *c = &l->config->vision;
+    const int64_t want[] = { c->hidden_size, c->num_channels, c->patch_size,
+                             c->patch_size };
+    size_t each = (size_t)c->patch_size * (size_t)c->patch_size;
+    size_t frames = (size_t)c->temporal_patch_size;
+    size_t pieces = (size_t)c->hidden_size * (size_t)c->num_channels;
+    float *to = NULL;
+    m->dtype = DH_F32;
+    for (size_t f = 0; f < frames; f++) {
+        char name[NAME_MAX_BYTES] = "v.patch_embd.weight";
+        if (f)
+            name_of(name, "v.patch_embd.weight.%zu", f);
+        const struct dh_tensor *t =
+            l->status ? NULL : find_under(l, vision_prefixes, name);
+        if (!t) {
+            missing(l, "", name);
+            return;
+        }
+        if (!check_shape(l, t, want, 4) || !require_float(l, t))
+            return;
+        if (f == 0)
+            to = own(l, t, pieces * frames * each, sizeof(*to));
+        size_t bytes = each * dh_dtype_bytes(t->dtype);
+        for (size_t i = 0; to && i < pieces; i++)
+            dh_tensor_to_f32(t->dtype, t->data + i * bytes, each,
+                             to + (i * frames + f) * each);
+    }
+    m->data = to;
+}
+
 static void load_patch_embedding(struct loader *l, struct dh_mat *m)
 {
     const struct dh_vision_config *c = &l->config->vision;
@@ -622,6 +678,13 @@ static void load_patch_embedding(struct loader *l, struct dh_mat *m)
     if (!t)
         t = find_under(l, vision_prefixes,
                        "model.vision_tower.embeddings.proj.weight");
+    set_size(m, c->hidden_size,
+             c->num_channels * c->temporal_patch_size * c->patch_size *
+                 c->patch_size);
+    if (l->files->vision_permuted) {
+        join_patch_embedding(l, m);
+        return;
+    }
     if (!t) {
         missing(l, "", name);
         return;
@@ -629,12 +692,8 @@ static void load_patch_embedding(struct loader *l, struct dh_mat *m)
     const int64_t want[] = { c->hidden_size, c->num_channels,
                              c->temporal_patch_size, c->patch_size,
                              c->patch_size };
-    if (!check_shape(l, t, want, 5))
-        return;
-    set_size(m, c->hidden_size,
-             c->num_channels * c->temporal_patch_size * c->patch_size *
-                 c->patch_size);
-    view_rows(l, t, 0, m);
+    if (check_shape(l, t, want, 5))
+        view_rows(l, t, 0, m);
 }
 
 static void load_vision_layer(struct loader *l, int j,
@@ -662,8 +721,11 @@ static void load_vision_layer(struct loader *l, int j,
         snprintf(x, sizeof(x), "%s.%d.%s", at, j, linears[k].name);
         snprintf(other, sizeof(other), "%s.%d.%s", other_at, j,
                  linears[k].name);
+        if (l->files->vision_permuted && k < 2)
+            l->head_dim = d / c->num_attention_heads;
         load_linear(l, x, other, linears[k].rows, linears[k].cols, linears[k].m,
                     linears[k].bias);
+        l->head_dim = 0;
     }
     snprintf(x, sizeof(x), "%s.%d.layer_norm1", at, j);
     snprintf(other, sizeof(other), "%s.%d.layer_norm1", other_at, j);

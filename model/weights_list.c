@@ -9,6 +9,8 @@ struct walk {
     const struct dh_config *config;
     dh_weight_fn fn;
     void *user;
+    bool vision;
+    int head_dim;
 };
 
 // The same place in the names of both kinds of files.
@@ -29,8 +31,9 @@ static void tell(const struct walk *w, struct dh_weight *x, const struct at *at,
                  const char *released, const char *gguf)
 {
     snprintf(x->released, sizeof(x->released), "%s%s", at->released, released);
-    if (gguf)
-        snprintf(x->gguf, sizeof(x->gguf), "%s%s", at->gguf, gguf);
+    snprintf(x->gguf, sizeof(x->gguf), "%s%s", at->gguf, gguf);
+    x->vision = w->vision;
+    x->head_dim = w->head_dim;
     w->fn(w->user, x);
 }
 
@@ -130,59 +133,71 @@ static void feed_forward(const struct walk *w, const struct at *at,
 
 // -------------------------------------------------------------------- vision
 
+// A stem in both kinds of files, of a weight and a bias.
 static void linear(const struct walk *w, const struct at *at, const char *name,
-                   const struct dh_mat *m, const float *bias)
+                   const char *gguf, const struct dh_mat *m, const float *bias)
 {
-    char full[80];
+    char full[80], other[40];
     snprintf(full, sizeof(full), "%s.weight", name);
-    mat(w, at, DH_WEIGHT_VISION, m, full, NULL);
+    snprintf(other, sizeof(other), "%s.weight", gguf);
+    mat(w, at, DH_WEIGHT_VISION, m, full, other);
     snprintf(full, sizeof(full), "%s.bias", name);
-    vec(w, at, DH_WEIGHT_VECTOR, bias, m->rows, full, NULL);
+    snprintf(other, sizeof(other), "%s.bias", gguf);
+    vec(w, at, DH_WEIGHT_VECTOR, bias, m->rows, full, other);
 }
 
 static void norm(const struct walk *w, const struct at *at, const char *name,
-                 const float *weight, const float *bias)
+                 const char *gguf, const float *weight, const float *bias)
 {
-    char full[80];
+    char full[80], other[40];
     int n = w->config->vision.hidden_size;
     snprintf(full, sizeof(full), "%s.weight", name);
-    vec(w, at, DH_WEIGHT_VECTOR, weight, n, full, NULL);
+    snprintf(other, sizeof(other), "%s.weight", gguf);
+    vec(w, at, DH_WEIGHT_VECTOR, weight, n, full, other);
     snprintf(full, sizeof(full), "%s.bias", name);
-    vec(w, at, DH_WEIGHT_VECTOR, bias, n, full, NULL);
+    snprintf(other, sizeof(other), "%s.bias", gguf);
+    vec(w, at, DH_WEIGHT_VECTOR, bias, n, full, other);
 }
 
-static void vision(const struct walk *w, const struct dh_vision_weights *v)
+static void vision(struct walk *w, const struct dh_vision_weights *v)
 {
-    struct at at = { "vision_tower.vision_model.", "" }, top = { "", "" };
+    const struct dh_vision_config *c = &w->config->vision;
+    struct at at = { "vision_tower.vision_model.", "v." }, top = { "", "" };
+    w->vision = true;
     mat(w, &at, DH_WEIGHT_PATCHES, &v->patch_embedding,
-        "embeddings.patch_embedding.weight", NULL);
-    norm(w, &at, "pre_layrnorm", v->pre_w, v->pre_b);
-    for (int j = 0; j < w->config->vision.num_hidden_layers; j++) {
+        "embeddings.patch_embedding.weight", "patch_embd.weight");
+    norm(w, &at, "pre_layrnorm", "pre_ln", v->pre_w, v->pre_b);
+    for (int j = 0; j < c->num_hidden_layers; j++) {
         const struct dh_vision_layer_weights *l = &v->layers[j];
         snprintf(at.released, sizeof(at.released),
                  "vision_tower.vision_model.encoder.layers.%d.", j);
-        norm(w, &at, "layer_norm1", l->ln1_w, l->ln1_b);
-        norm(w, &at, "layer_norm2", l->ln2_w, l->ln2_b);
-        linear(w, &at, "self_attn.q_proj", &l->q, l->q_b);
-        linear(w, &at, "self_attn.k_proj", &l->k, l->k_b);
-        linear(w, &at, "self_attn.v_proj", &l->v, l->v_b);
-        linear(w, &at, "self_attn.out_proj", &l->out, l->out_b);
-        linear(w, &at, "mlp.fc1", &l->fc1, l->fc1_b);
-        linear(w, &at, "mlp.fc2", &l->fc2, l->fc2_b);
+        snprintf(at.gguf, sizeof(at.gguf), "v.blk.%d.", j);
+        norm(w, &at, "layer_norm1", "ln1", l->ln1_w, l->ln1_b);
+        norm(w, &at, "layer_norm2", "ln2", l->ln2_w, l->ln2_b);
+        w->head_dim = c->hidden_size / c->num_attention_heads;
+        linear(w, &at, "self_attn.q_proj", "attn_q", &l->q, l->q_b);
+        linear(w, &at, "self_attn.k_proj", "attn_k", &l->k, l->k_b);
+        w->head_dim = 0;
+        linear(w, &at, "self_attn.v_proj", "attn_v", &l->v, l->v_b);
+        linear(w, &at, "self_attn.out_proj", "attn_out", &l->out, l->out_b);
+        linear(w, &at, "mlp.fc1", "ffn_up", &l->fc1, l->fc1_b);
+        linear(w, &at, "mlp.fc2", "ffn_down", &l->fc2, l->fc2_b);
     }
-    linear(w, &top, "multi_modal_projector.linear_1", &v->linear_1,
+    linear(w, &top, "multi_modal_projector.linear_1", "mm.1", &v->linear_1,
            v->linear_1_b);
-    linear(w, &top, "multi_modal_projector.linear_2", &v->linear_2,
+    linear(w, &top, "multi_modal_projector.linear_2", "mm.2", &v->linear_2,
            v->linear_2_b);
-    linear(w, &top, "patch_merge_mlp.linear_1", &v->merge_1, v->merge_1_b);
-    linear(w, &top, "patch_merge_mlp.linear_2", &v->merge_2, v->merge_2_b);
+    linear(w, &top, "patch_merge_mlp.linear_1", "mm.merger.fc1", &v->merge_1,
+           v->merge_1_b);
+    linear(w, &top, "patch_merge_mlp.linear_2", "mm.merger.fc2", &v->merge_2,
+           v->merge_2_b);
 }
 
 void dh_weights_each(const struct dh_weights *weights,
                      const struct dh_config *config, dh_weight_fn fn,
                      void *user)
 {
-    struct walk w = { config, fn, user };
+    struct walk w = { .config = config, .fn = fn, .user = user };
     struct at at = { "language_model.", "" };
     mat(&w, &at, DH_WEIGHT_HEAD, &weights->embed_tokens,
         "model.embed_tokens.weight", "token_embd.weight");

@@ -99,11 +99,13 @@ enum dh_weight_kind {
 
 #define DH_WEIGHT_NAME 160
 
-/* One matrix, or a vector of n. `gguf` is empty where such a file has none; all
- * experts of a layer share one, and follow each other. */
+/* One matrix, or a vector of n. All experts of a layer share one name of a GGUF
+ * file, and follow each other. */
 struct dh_weight {
     char released[DH_WEIGHT_NAME], gguf[DH_WEIGHT_NAME];
     enum dh_weight_kind kind;
+    bool vision;  /* of the tower or the projector */
+    int head_dim; /* its rows have another order there (gguf_priv.h); or 0 */
     const struct dh_mat *mat;
     const float *vec;
     int n;

@@ -38,6 +38,7 @@ const struct dh_opt dh_model_opt_table[] = {
       "embedded sprout), or the "
       "address of a server that speaks as OpenAI's or Anthropic's do",
       0, 0, NULL },
+    DH_MMPROJ_OPT(struct dh_model_opts, mmproj),
     { "endpoint", 0, DH_OPT_TEXT, offsetof(struct dh_model_opts, endpoint),
       "NAME",
       "What the server is: a section of the configuration file, or minimax, "
@@ -284,6 +285,7 @@ enum dh_status dh_app_brain(struct dh_brain **out,
     char *prompts = dh_app_asset("prompts");
     struct dh_brain_options bo = {
         .model_dir = o->model ? o->model : embedded,
+        .mmproj = o->mmproj,
         .prompts_dir = prompts,
         .kernels = o->kernels,
         .threads = o->threads,
@@ -298,9 +300,10 @@ enum dh_status dh_app_brain(struct dh_brain **out,
     };
     bool remote = dh_app_is_remote(o);
     enum dh_status st = DH_OK;
-    if (remote && (o->cache || o->cache_type || o->memory)) {
+    if (remote && (o->cache || o->cache_type || o->memory || o->mmproj)) {
         dh_error("%s is for a model in this process; a server has its own",
-                 o->cache        ? "--cache"
+                 o->mmproj       ? "--mmproj"
+                 : o->cache      ? "--cache"
                  : o->cache_type ? "--cache-type"
                                  : "--memory");
         st = DH_ERR_USAGE;

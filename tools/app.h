@@ -31,7 +31,7 @@ extern const struct dh_opt dh_app_opts[];
 /* Options of the subcommands that think. */
 struct dh_model_opts {
     const char *model; /* a folder; NULL: the embedded sprout */
-    const char *kernels, *cache;
+    const char *mmproj, *kernels, *cache;
     int64_t memory;
     int threads, context;
     int cache_type; /* enum dh_cache_type */

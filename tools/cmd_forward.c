@@ -22,7 +22,7 @@
 #define MAX_IMAGES 256
 
 struct options {
-    const char *model, *input, *out, *kernels;
+    const char *model, *mmproj, *input, *out, *kernels;
     int64_t memory;
     int threads, chunk;
 };
@@ -56,6 +56,7 @@ static const struct dh_opt options_table[] = {
       .offset = offsetof(struct options, kernels),
       .arg = "NAME",
       .help = "Arithmetic, as of run; here float32 unless told" },
+    DH_MMPROJ_OPT(struct options, mmproj),
     DH_READS_OPT(struct options, memory),
     { .name = "chunk",
       .type = DH_OPT_INT,
@@ -144,8 +145,9 @@ static enum dh_status read_images(struct forward *f, const struct dh_json *c)
     size_t n = list ? dh_json_count(list) : 0;
     if (n > MAX_IMAGES)
         return bad_case(f, "images: too many");
-    if (n > 0 && !dh_model_get_info(f->model)->has_vision)
-        return bad_case(f, "images: the model has no vision");
+    const char *missing = dh_model_get_info(f->model)->vision_missing;
+    if (n > 0 && missing)
+        return bad_case(f, missing);
     dh_array(f->patches, n);
     dh_array(f->images, n);
     const struct dh_json *e = list ? dh_json_first(list) : NULL;
@@ -322,7 +324,8 @@ static int run(int argc, char **argv)
     if (!st) {
         struct dh_model_options mo = { .pool = pool,
                                        .kernels = o.kernels,
-                                       .memory_bytes = o.memory };
+                                       .memory_bytes = o.memory,
+                                       .mmproj = o.mmproj };
         st = dh_model_create(&model, o.model, &mo);
     }
     if (!st)

@@ -243,9 +243,10 @@ const struct dh_command dh_cmd_quantize = {
     "Write a checkpoint with fewer bits a weight",
     "SRC is a folder or a .gguf file. DST must not be there; a folder gets "
     "the\n"
-    "official 8-bit form or NVFP4, a .gguf file what llama.cpp reads, without\n"
-    "vision. Prints what every kind of tensor lost, and how well both models\n"
-    "agree on what comes next.\n"
+    "official 8-bit form or NVFP4, a .gguf file what llama.cpp reads, with\n"
+    "vision in mmproj-DST beside it. Prints what every kind of tensor lost, "
+    "and\n"
+    "how well both models agree on what comes next.\n"
     "  deskhand quantize M3 M3-8bit --to mxfp8\n"
     "  deskhand quantize M3 m3-q4.gguf --to q4_0 --prompts lines.txt",
     { options_table, dh_app_opts },

@@ -82,6 +82,7 @@ static enum dh_status open_slots(struct dh_slots **out,
     char *prompts = dh_app_asset("prompts");
     struct dh_slots_options so = {
         .brain = { .model_dir = m->model ? m->model : embedded,
+                   .mmproj = m->mmproj,
                    .prompts_dir = prompts,
                    .kernels = m->kernels,
                    .threads = m->threads,

@@ -19,6 +19,14 @@
             0, 0x1p60, NULL                                                  \
     }
 
+/* The same with the text `member` of a vision file. */
+#define DH_MMPROJ_OPT(type, member)                                            \
+    {                                                                          \
+        "mmproj", 0, DH_OPT_TEXT, offsetof(type, member), "FILE",              \
+            "The vision file of a .gguf (default: mmproj*.gguf beside it)", 0, \
+            0, NULL                                                            \
+    }
+
 /* One line. */
 void dh_reads_text(struct dh_buf *out, const struct dh_model_reads *r);
 void dh_reads_print(FILE *to, const struct dh_model_reads *r);

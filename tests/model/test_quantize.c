@@ -222,7 +222,6 @@ static void test_models_stay_near(void)
     write_source(from);
     logits_of(from, "float32", &want, &vocab);
     CHECK_INT(dh_pool_create(&pool, 2), DH_OK);
-    CHECK(dh_log_set_levels("error")); // vision is left out
     for (size_t i = 0; i < DH_COUNTOF(rows); i++) {
         struct seen seen = { 0 };
         struct dh_quantize_options o = { .to = rows[i].to,
