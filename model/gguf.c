@@ -183,7 +183,7 @@ uint32_t dh_gguf_type_of(enum dh_dtype t)
     for (size_t i = 0; i < DH_COUNTOF(types); i++)
         if (!types[i].name && types[i].dtype == t)
             return types[i].type;
-    dh_assert(!"a type that such files have");
+    dh_assert(false); // no file of ours has another
     return 0;
 }
 
