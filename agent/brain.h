@@ -39,6 +39,8 @@ struct dh_brain_options {
                          * written at the end; NULL: none */
     int64_t max_pixels; /* 0: the profile's, else the checkpoint's */
     uint64_t seed;
+    int draft; /* tokens that are guessed at once, at most DH_DRAFT_MAX: the
+                * answer stays what it is; 0: none */
     struct dh_cancel *cancel;
 };
 
@@ -123,6 +125,7 @@ struct dh_brain_answer {
      * how often the weights were read behind the prompt, and how often of that
      * for other brains too. */
     int forced, passes, shared_passes;
+    int guessed, guessed_right; /* as of model/draft.h; the rest was rewound */
 };
 
 /* On failure nothing is set. DH_ERR_RANGE: the prompt does not fit. */

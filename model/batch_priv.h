@@ -16,11 +16,12 @@
 
 #include "base/status.h"
 #include "model/layer_priv.h"
+#include "model/session.h"
 
 struct dh_batch;
 
 /* Rows of logits that a share can ask for. */
-#define DH_SHARE_LOGITS 16
+#define DH_SHARE_LOGITS (1 + DH_SESSION_GUESSES)
 
 /* What one timeline has in a pass. */
 struct dh_share {

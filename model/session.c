@@ -45,7 +45,7 @@ struct dh_session {
     int32_t *ids;   // [max_tokens]
     uint64_t *tags; // [max_tokens]: 0, or which row of which picture
     float *logits;  // [DH_SHARE_LOGITS][vocab]; the first row is the public one
-    bool has_logits;
+    int rows;       // of logits; 0: there are none
     void (*watch)(void *user, size_t position, const float *logits);
     void *watch_user;
     dh_vit_probe_fn vit_probe;
@@ -123,10 +123,12 @@ enum dh_status dh_session_fork(struct dh_session **out, struct dh_session *from)
     dh_kvcache_copy(&s->work.cache, &from->work.cache, from->len);
     memcpy(s->ids, from->ids, from->len * sizeof *s->ids);
     memcpy(s->tags, from->tags, from->len * sizeof *s->tags);
-    memcpy(s->logits, from->logits,
-           (size_t)s->model->info.vocab_size * sizeof(float));
     s->len = from->len;
-    s->has_logits = from->has_logits;
+    if (from->rows) {
+        memcpy(s->logits, dh_session_logits(from),
+               (size_t)s->model->info.vocab_size * sizeof(float));
+        s->rows = 1;
+    }
     *out = s;
     return DH_OK;
 }
@@ -468,18 +470,23 @@ static enum dh_status end_pass(struct dh_session *s)
         return st;
     s->stats.passes++;
     s->stats.shared_passes += s->share.parts > 1;
+    s->stats.others = s->share.parts - 1;
     if (s->watch)
         show_logits(s);
     return DH_OK;
 }
 
+// The last one has all the rows whose logits are wanted.
 static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
-                                 const struct place *places, size_t n)
+                                 const struct place *places, size_t n,
+                                 size_t wanted)
 {
     for (size_t done = 0; done < n; done += (size_t)s->work.n) {
         size_t more = DH_MIN((size_t)s->work.chunk, n - done);
+        if (more < n - done)
+            more = DH_MIN(more, n - done - wanted);
         begin_pass(s, ids + done, places ? places + done : NULL, (int)more,
-                   s->len + done, done + more == n);
+                   s->len + done, done + more == n ? (int)wanted : 0);
         enum dh_status st = end_pass(s);
         if (st)
             return st;
@@ -498,7 +505,7 @@ static enum dh_status check_room(const struct dh_session *s, size_t more)
 
 static void open_cache(struct dh_session *s, size_t more)
 {
-    s->has_logits = false;
+    s->rows = 0;
     dh_kvcache_open(&s->work.cache, s->len, s->len + more);
 }
 
@@ -519,14 +526,14 @@ static void keep(struct dh_session *s, const int32_t *ids,
         s->tags[s->len + i] = places ? places[i].tag : 0;
     }
     s->len += n;
-    s->has_logits = true;
+    s->rows = s->share.wanted;
     dh_kvcache_show(&s->work.cache, s->ids, s->tags, s->len);
 }
 
 // Append ids[from..n), the plan being for all of ids[0..n).
 static enum dh_status append(struct dh_session *s, struct plan *p,
                              const int32_t *ids, size_t n, size_t from,
-                             const struct dh_session_image *images)
+                             const struct dh_session_image *images, int wanted)
 {
     const struct place *places = p->places ? p->places + from : NULL;
     enum dh_status st = check_room(s, n - from);
@@ -537,7 +544,7 @@ static enum dh_status append(struct dh_session *s, struct plan *p,
     int64_t start = dh_now_ns();
     dh_mem_forbid(true);
     open_cache(s, n - from);
-    st = run_passes(s, ids + from, places, n - from);
+    st = run_passes(s, ids + from, places, n - from, (size_t)wanted);
     dh_mem_forbid(false);
     keep(s, ids + from, places, n - from, start, st);
     if (!st && p->places)
@@ -554,7 +561,7 @@ enum dh_status dh_session_feed(struct dh_session *s, const int32_t *ids,
     struct plan p;
     enum dh_status st = plan_init(s, &p, ids, n, images, n_images);
     if (!st && n > 0)
-        st = append(s, &p, ids, n, 0, images);
+        st = append(s, &p, ids, n, 0, images, 1);
     plan_finish(&p);
     return st;
 }
@@ -565,7 +572,18 @@ enum dh_status dh_session_feed_text(struct dh_session *s, const int32_t *ids,
     struct plan p = { 0 };
     bool any;
     enum dh_status st = check_ids(s, ids, n, &any);
-    return st || n == 0 ? st : append(s, &p, ids, n, 0, NULL);
+    return st || n == 0 ? st : append(s, &p, ids, n, 0, NULL, 1);
+}
+
+enum dh_status dh_session_feed_guess(struct dh_session *s, const int32_t *ids,
+                                     size_t n, int n_guessed)
+{
+    struct plan p = { 0 };
+    bool any;
+    dh_assert(n_guessed >= 0 && n_guessed < s->work.chunk &&
+              n_guessed <= DH_SESSION_GUESSES && n > (size_t)n_guessed);
+    enum dh_status st = check_ids(s, ids, n, &any);
+    return st ? st : append(s, &p, ids, n, 0, NULL, 1 + n_guessed);
 }
 
 static enum dh_status begin_turn(const struct dh_session_turn *t)
@@ -620,7 +638,7 @@ static void take_pages(struct dh_session *s, const int32_t *ids,
         memcpy(s->ids + at, ids + at, DH_PAGE * sizeof *ids);
         memcpy(s->tags + at, tags, sizeof tags);
         s->len = at + DH_PAGE;
-        s->has_logits = false;
+        s->rows = 0;
     }
 }
 
@@ -643,7 +661,7 @@ enum dh_status dh_session_set(struct dh_session *s, const int32_t *ids,
         take_pages(s, ids, p.places, n ? n - 1 : 0);
         same = s->len;
         if (n > 0)
-            st = append(s, &p, ids, n, same, images);
+            st = append(s, &p, ids, n, same, images, 1);
         if (!st) {
             s->stats.reused_tokens += same;
             if (reused)
@@ -660,13 +678,23 @@ void dh_session_rewind(struct dh_session *s, size_t n)
     if (n == s->len)
         return;
     s->len = n;
-    s->has_logits = false;
+    s->rows = 0;
     dh_kvcache_trim(&s->work.cache, n);
 }
 
 size_t dh_session_len(const struct dh_session *s)
 {
     return s->len;
+}
+
+size_t dh_session_room(const struct dh_session *s)
+{
+    return s->max_tokens - s->len;
+}
+
+const int32_t *dh_session_ids(const struct dh_session *s)
+{
+    return s->ids;
 }
 
 static struct dh_snapshot snapshot_of(struct dh_session *s)
@@ -689,7 +717,7 @@ enum dh_status dh_session_load(struct dh_session *s, const char *path)
     if (st == DH_ERR_NOTFOUND)
         return st;
     s->len = len;
-    s->has_logits = false;
+    s->rows = 0;
     dh_kvcache_trim(&s->work.cache, len);
     dh_kvcache_show(&s->work.cache, s->ids, s->tags, len);
     return st;
@@ -724,14 +752,20 @@ enum dh_status dh_session_fill(struct dh_session *s, size_t n,
     memset(s->ids + s->len, 0, n * sizeof *s->ids);
     memset(s->tags + s->len, 0, n * sizeof *s->tags);
     s->len += n;
-    s->has_logits = false;
+    s->rows = 0;
     dh_free(noise);
     return DH_OK;
 }
 
 const float *dh_session_logits(const struct dh_session *s)
 {
-    return s->has_logits ? s->logits : NULL;
+    return s->rows ? dh_session_logits_at(s, s->rows - 1) : NULL;
+}
+
+const float *dh_session_logits_at(const struct dh_session *s, int i)
+{
+    dh_assert(i >= 0 && i < s->rows);
+    return s->logits + (size_t)i * (size_t)s->model->info.vocab_size;
 }
 
 void dh_session_watch_logits(struct dh_session *s,

@@ -77,6 +77,17 @@ dh_session_feed(struct dh_session *s, const int32_t *ids, size_t n,
 DH_MUST_USE enum dh_status dh_session_feed_text(struct dh_session *s,
                                                 const int32_t *ids, size_t n);
 
+/*
+ * The same, the last n_guessed of the ids being guesses: there are logits of
+ * each of them, and of the id before them. n > n_guessed, which is at most
+ * DH_SESSION_GUESSES and less than the chunk. What was guessed wrong is
+ * rewound.
+ */
+#define DH_SESSION_GUESSES 15
+DH_MUST_USE enum dh_status dh_session_feed_guess(struct dh_session *s,
+                                                 const int32_t *ids, size_t n,
+                                                 int n_guessed);
+
 /* What one of several sessions is fed. */
 struct dh_session_turn {
     struct dh_session *session;
@@ -108,6 +119,10 @@ DH_MUST_USE enum dh_status dh_session_set(struct dh_session *s,
 /* Forget all tokens from position n on. n <= length. */
 void dh_session_rewind(struct dh_session *s, size_t n);
 size_t dh_session_len(const struct dh_session *s);
+/* Tokens that still fit. */
+size_t dh_session_room(const struct dh_session *s);
+/* The timeline: dh_session_len of them, valid until it changes. */
+const int32_t *dh_session_ids(const struct dh_session *s);
 
 /*
  * The timeline with its cache as a file, whole or not at all; only the user may
@@ -134,6 +149,8 @@ DH_MUST_USE enum dh_status dh_session_fill(struct dh_session *s, size_t n,
 /* Logits [vocab_size] after the last fed token; valid until the next feed.
  * NULL right after a rewind. */
 const float *dh_session_logits(const struct dh_session *s);
+/* The same after guess i - 1, before the first one for i = 0. */
+const float *dh_session_logits_at(const struct dh_session *s, int i);
 
 /* For `forward` and tests: during feed, call fn for each fed position with its
  * logits. NULL stops that. */
@@ -150,6 +167,7 @@ struct dh_session_stats {
     uint64_t image_tokens, prefill_tokens, decode_tokens, reused_tokens;
     uint64_t passes;        /* through all layers, of one token or many */
     uint64_t shared_passes; /* of them, with other sessions */
+    int others;             /* sessions in the last pass, but for this one */
 };
 void dh_session_get_stats(const struct dh_session *s,
                           struct dh_session_stats *out);

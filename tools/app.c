@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/draft.h"
 #include "tools/cache_type.h"
 #include "tools/reads.h"
 
@@ -30,6 +31,14 @@ const struct dh_opt dh_app_opts[] = {
       "Print this help", 0, 0, NULL },
     { 0 },
 };
+
+enum { DRAFT_AUTO, DRAFT_OFF };
+static const char *const draft_names[] = { "auto", "off", NULL };
+
+int dh_app_draft(const struct dh_model_opts *o)
+{
+    return o->draft == DRAFT_OFF ? 0 : DH_DRAFT_MAX;
+}
 
 const struct dh_opt dh_model_opt_table[] = {
     { "model", 'm', DH_OPT_TEXT, offsetof(struct dh_model_opts, model),
@@ -81,6 +90,10 @@ const struct dh_opt dh_model_opt_table[] = {
       "next "
       "one; it holds what the model saw",
       0, 0, NULL },
+    { "draft", 0, DH_OPT_ENUM, offsetof(struct dh_model_opts, draft), "MODE",
+      "Guess what an answer takes from what was said before, and compute the "
+      "guess in one pass: auto (where it pays), off; the answer is the same",
+      0, 0, draft_names },
     { "max-pixels", 0, DH_OPT_DOUBLE,
       offsetof(struct dh_model_opts, max_pixels), "N",
       "Largest picture that the model is shown, in pixels", 0, 1e8, NULL },
@@ -293,6 +306,7 @@ enum dh_status dh_app_brain(struct dh_brain **out,
         .context = o->context,
         .cache_type = (enum dh_cache_type)o->cache_type,
         .cache = o->cache,
+        .draft = dh_app_draft(o),
         .max_pixels = (int64_t)o->max_pixels,
         .seed = (uint64_t)o->seed,
         .cancel = dh_app_cancel(),

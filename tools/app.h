@@ -35,6 +35,7 @@ struct dh_model_opts {
     int64_t memory;
     int threads, context;
     int cache_type; /* enum dh_cache_type */
+    int draft;      /* as dh_app_draft */
     double max_pixels;
     int seed;
     /* A model behind an endpoint. */
@@ -71,6 +72,8 @@ char *dh_app_config(void);
 bool dh_app_is_remote(const struct dh_model_opts *o);
 DH_MUST_USE enum dh_status dh_app_endpoint(struct dh_endpoint **out,
                                            const struct dh_model_opts *o);
+/* For struct dh_brain_options. */
+int dh_app_draft(const struct dh_model_opts *o);
 /* Load the model that the options name. */
 DH_MUST_USE enum dh_status dh_app_brain(struct dh_brain **out,
                                         const struct dh_model_opts *o);

@@ -104,6 +104,12 @@ static void print_json(const struct dh_brain_answer *a,
     dh_jw_bool(&w, "cut", a->end == DH_BRAIN_END_LENGTH);
     dh_jw_i64(&w, "prompt_tokens", a->usage.prompt_tokens);
     dh_jw_i64(&w, "answer_tokens", a->usage.answer_tokens);
+    if (a->passes) {
+        dh_jw_i64(&w, "passes", a->passes);
+        dh_jw_i64(&w, "guessed", a->guessed);
+        dh_jw_i64(&w, "guessed_right", a->guessed_right);
+        dh_jw_double(&w, "decode_s", (double)a->times.decode / 1e9);
+    }
     if (reads)
         dh_reads_put(&w, reads);
     dh_jw_end_object(&w);

@@ -226,6 +226,7 @@ static enum dh_status add_brain(struct ground *g, struct dh_model_opts *m,
     struct dh_brain_options o = { .context = m->context,
                                   .seed = (uint64_t)m->seed,
                                   .max_pixels = (int64_t)m->max_pixels,
+                                  .draft = dh_app_draft(m),
                                   .cancel = dh_app_cancel() };
     enum dh_status st;
     if (g->n_brains == MAX_BRAINS)

@@ -23,20 +23,27 @@
     "\"keep_min\":2,\"chunk\":2,\"max_answer_tokens\":400,"         \
     "\"temperature\":1.5,\"constrain\":true}"
 
-static struct dh_brain *brain_of(const char *profile, uint64_t seed,
-                                 struct dh_cancel *cancel)
+static struct dh_brain *brain_that_guesses(const char *profile, uint64_t seed,
+                                           struct dh_cancel *cancel, int draft)
 {
     struct dh_brain_options o = { .model_dir = dh_test_dir(),
                                   .prompts_dir = "assets/prompts",
                                   .threads = 1,
                                   .context = 2048,
                                   .seed = seed,
+                                  .draft = draft,
                                   .cancel = cancel };
     struct dh_brain *b;
     talker_write(dh_test_dir(), profile);
     CHECK_INT(dh_brain_create(&b, &o), DH_OK);
     CHECK_STR(dh_brain_get_profile(b)->name, "tiny");
     return b;
+}
+
+static struct dh_brain *brain_of(const char *profile, uint64_t seed,
+                                 struct dh_cancel *cancel)
+{
+    return brain_that_guesses(profile, seed, cancel, 0);
 }
 
 static struct dh_source *pictures(void)
@@ -229,6 +236,118 @@ static void test_a_second_question_keeps_what_is_the_same(void)
     dh_frame_unref(other);
     dh_brain_destroy(b);
     dh_source_destroy(s);
+}
+
+static enum dh_status ask_text(struct dh_brain *b, const char *text,
+                               enum dh_brain_form form,
+                               struct dh_brain_answer *out)
+{
+    struct dh_part part = { DH_PART_TEXT, text };
+    struct dh_message m = { .role = DH_ROLE_USER,
+                            .parts = &part,
+                            .n_parts = 1 };
+    struct dh_brain_request r = {
+        .messages = &m, .n_messages = 1, .max_answer_tokens = 100, .form = form
+    };
+    return dh_brain_ask(b, &r, out);
+}
+
+// With guesses every answer of these two is what it is without.
+static void hold_guesses(struct dh_brain *plain, struct dh_brain *guesser,
+                         int sum[4])
+{
+    for (int i = 0; i < 12; i++) {
+        struct dh_brain_answer one, two;
+        enum dh_brain_form form = i % 3 ? DH_FORM_ACTION : DH_FORM_FREE;
+        char task[80];
+        snprintf(task, sizeof task, "Task: Click Open number %d of %d%d.", i,
+                 3 * i, 11 * i % 7);
+        CHECK_INT(ask_text(plain, task, form, &one), DH_OK);
+        CHECK_INT(ask_text(guesser, task, form, &two), DH_OK);
+        CHECK_STR(two.text, one.text);
+        CHECK_INT(two.end, one.end);
+        CHECK_INT(two.usage.answer_tokens, one.usage.answer_tokens);
+        // What was guessed wrong is not in the timeline.
+        CHECK_INT(two.usage.cached_tokens, one.usage.cached_tokens);
+        CHECK_INT(two.forced, one.forced);
+        CHECK_INT(one.guessed, 0);
+        CHECK(two.passes <= one.passes);
+        sum[0] += two.guessed;
+        sum[1] += two.guessed_right;
+        sum[2] += one.passes;
+        sum[3] += two.passes;
+        dh_brain_answer_finish(&one);
+        dh_brain_answer_finish(&two);
+    }
+    printf("%d of %d guessed right, %d passes for %d\n", sum[1], sum[0], sum[3],
+           sum[2]);
+    dh_brain_destroy(plain);
+    dh_brain_destroy(guesser);
+}
+
+/* Chosen greedily or drawn, free or kept to a form, cut or ended. */
+static void test_guesses_change_no_answer(void)
+{
+    static const char *const temperatures[] = { "0", "0.1", "1.5" };
+    int sum[4] = { 0 };
+    for (size_t t = 0; t < DH_COUNTOF(temperatures); t++) {
+        char profile[400];
+        snprintf(profile, sizeof profile,
+                 "{\"name\":\"tiny\",\"developer\":\"You act.\","
+                 "\"thinking\":\"disabled\",\"history\":\"turns\","
+                 "\"temperature\":%s,\"constrain\":true}",
+                 temperatures[t]);
+        hold_guesses(brain_that_guesses(profile, 7, NULL, 0),
+                     brain_that_guesses(profile, 7, NULL, 8), sum);
+    }
+    CHECK(sum[0] > sum[1]);
+}
+
+/* A model that was taught says what it was told; guesses then spare passes. */
+static void test_guesses_spare_passes(void)
+{
+    struct dh_brain *b[2];
+    int sum[4] = { 0 };
+    for (int i = 0; i < 2; i++) {
+        struct dh_brain_options o = { .model_dir = "assets/models/sprout",
+                                      .prompts_dir = "assets/prompts",
+                                      .threads = 1,
+                                      .context = 1024,
+                                      .draft = 8 * i };
+        CHECK_INT(dh_brain_create(&b[i], &o), DH_OK);
+    }
+    hold_guesses(b[0], b[1], sum);
+    CHECK(sum[1] > sum[0] / 2);
+    CHECK(sum[3] < sum[2] * 9 / 10);
+}
+
+/* A context that is full ends an answer where it ends without guesses. */
+static void test_guesses_fit_the_context(void)
+{
+    struct dh_brain *b[2];
+    enum dh_status st[2];
+    for (int i = 0; i < 2; i++) {
+        struct dh_brain_options o = { .model_dir = dh_test_dir(),
+                                      .prompts_dir = "assets/prompts",
+                                      .threads = 1,
+                                      .context = 556,
+                                      .draft = 8 * i };
+        struct dh_message m = { .role = DH_ROLE_USER };
+        struct dh_part text = { DH_PART_TEXT, "again again again again" };
+        struct dh_brain_request r = { .messages = &m, .n_messages = 1 };
+        struct dh_brain_answer a;
+        m.parts = &text;
+        m.n_parts = 1;
+        r.max_answer_tokens = 300;
+        talker_write(dh_test_dir(), GREEDY);
+        CHECK_INT(dh_brain_create(&b[i], &o), DH_OK);
+        st[i] = dh_brain_ask(b[i], &r, &a);
+        if (!st[i])
+            dh_brain_answer_finish(&a);
+        dh_brain_destroy(b[i]);
+    }
+    CHECK_INT(st[0], DH_ERR_RANGE);
+    CHECK_INT(st[1], DH_ERR_RANGE);
 }
 
 /* --- stopping --- */
@@ -585,7 +704,8 @@ static void test_a_model_without_a_tokenizer_is_refused(void)
 }
 
 DH_TESTS(DH_TEST(a_random_model_only_writes_legal_actions),
-         DH_TEST(forced_tokens_cost_no_pass),
+         DH_TEST(forced_tokens_cost_no_pass), DH_TEST(guesses_change_no_answer),
+         DH_TEST(guesses_spare_passes), DH_TEST(guesses_fit_the_context),
          DH_TEST(locate_only_writes_points),
          DH_TEST(the_same_seed_gives_the_same_answers),
          DH_TEST(a_second_question_keeps_what_is_the_same),
