@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/brain_priv.h"
-#include "agent/one_call.h"
+#include "agent/brain_write_priv.h"
 #include "agent/seen_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -15,7 +15,6 @@
 #include "base/rng.h"
 #include "base/thread.h"
 #include "capture/frame.h"
-#include "model/draft.h"
 #include "model/grammar.h"
 #include "model/session.h"
 #include "model/tokenizer.h"
@@ -85,11 +84,6 @@ static void allow(uint64_t *set, int32_t id, bool on)
     if (id < 0)
         return;
     set[id / 64] = on ? set[id / 64] | bit : set[id / 64] & ~bit;
-}
-
-static bool is_allowed(const uint64_t *set, int32_t id)
-{
-    return !set || (set[id / 64] >> (id % 64) & 1);
 }
 
 // Placeholders in an answer would break the next prompt's count of pictures.
@@ -334,171 +328,6 @@ static enum dh_status make_prompt(struct local *b, struct question *q,
     return st;
 }
 
-// Tokens that are known at once, at most.
-#define FORCED 64
-
-struct writer {
-    struct local *b;
-    const struct dh_brain_request *r;
-    struct dh_grammar *grammar;
-    struct dh_buf text;
-    int32_t held[1 + FORCED + DH_DRAFT_MAX]; // written, but not fed; a guess
-    size_t n_held;
-    int32_t guess[DH_DRAFT_MAX]; // what was fed behind the last of them
-    int n_guess, right;          // of it, so many were written since
-    int tokens, forced, guessed, guessed_right;
-    bool ended;  // by the model
-    bool enough; // for whoever reads along
-    struct dh_one_call call;
-};
-
-static int max_tokens_of(const struct writer *w)
-{
-    return w->r->max_answer_tokens ? w->r->max_answer_tokens
-                                   : w->b->brain.profile.max_answer_tokens;
-}
-
-static bool is_stop(const struct local *b, int32_t id)
-{
-    return id == b->stop[0] || id == b->stop[1] || id == b->stop[2];
-}
-
-static void take_token(struct writer *w, int32_t id)
-{
-    w->tokens++;
-    if (is_stop(w->b, id)) {
-        w->ended = true;
-        return;
-    }
-    size_t before = w->text.len;
-    dh_tokenizer_decode(w->b->tokenizer, id, &w->text);
-    if (dh_one_call_take(&w->call, &w->text, before, w->r->on_text, w->r->user))
-        w->enough = true;
-}
-
-// What was guessed is in the timeline already.
-static void hold(struct writer *w, int32_t id)
-{
-    if (w->n_held == 0 && w->right < w->n_guess && w->guess[w->right] == id)
-        w->right++;
-    else
-        w->held[w->n_held++] = id;
-}
-
-// The timeline is what was written again, but for what is held.
-static void end_guess(struct writer *w)
-{
-    struct dh_session *s = w->b->session;
-    size_t wrong = (size_t)(w->n_guess - w->right);
-    if (w->n_guess)
-        dh_draft_learn(&w->b->draft, w->right, wrong && w->n_held);
-    if (wrong)
-        dh_session_rewind(s, dh_session_len(s) - wrong);
-    w->guessed += w->n_guess;
-    w->guessed_right += w->right;
-    w->n_guess = w->right = 0;
-}
-
-static void make_guess(struct writer *w, const uint64_t *allowed, int most)
-{
-    struct dh_session *s = w->b->session;
-    struct dh_session_stats stats;
-    dh_session_get_stats(s, &stats);
-    struct dh_draft_from from = { .ids = dh_session_ids(s),
-                                  .n = dh_session_len(s),
-                                  .more = w->held,
-                                  .n_more = w->n_held,
-                                  .others = stats.others };
-    size_t room = dh_session_room(s);
-    most = (int)DH_MIN((size_t)most, room > w->n_held ? room - w->n_held : 0);
-    w->n_guess = dh_draft_guess(&w->b->draft, &from, most, w->guess);
-    if (w->n_guess && !is_allowed(allowed, w->guess[0]))
-        w->n_guess = 0;
-}
-
-// What is held goes through the model, and what may follow with it.
-static enum dh_status feed_held(struct writer *w, const uint64_t *allowed)
-{
-    end_guess(w);
-    make_guess(w, allowed, max_tokens_of(w) - w->tokens - 1);
-    size_t n = w->n_held;
-    for (int i = 0; i < w->n_guess; i++)
-        w->held[n++] = w->guess[i];
-    w->n_held = 0;
-    enum dh_status st =
-        dh_session_feed_guess(w->b->session, w->held, n, w->n_guess);
-    if (st)
-        w->n_guess = 0;
-    return st;
-}
-
-// What the grammar leaves no choice about goes through the model with the token
-// before it, and only if another one is chosen behind it.
-static enum dh_status write_forced(struct writer *w)
-{
-    int32_t ids[FORCED];
-    size_t n = dh_grammar_forced(w->grammar, ids, FORCED);
-    for (size_t i = 0; i < n; i++) {
-        if (!dh_grammar_accept(w->grammar, ids[i]))
-            return DH_ERR_FORMAT;
-        take_token(w, ids[i]);
-        hold(w, ids[i]);
-    }
-    w->forced += (int)n;
-    return DH_OK;
-}
-
-static enum dh_status write_one(struct writer *w)
-{
-    struct local *b = w->b;
-    int vocab = dh_model_get_info(b->model)->vocab_size;
-    const uint64_t *allowed =
-        w->grammar ? dh_grammar_allowed(w->grammar, vocab) : b->free;
-    enum dh_status st = w->n_held ? feed_held(w, allowed) : DH_OK;
-    if (st)
-        return st;
-    int32_t id =
-        dh_sample(dh_session_logits_at(b->session, w->right), vocab, allowed,
-                  w->r->sampling ? w->r->sampling : &b->brain.profile.sampling,
-                  &b->rng, b->scratch);
-    if (id < 0) {
-        dh_error("the model gives no number that could be sampled");
-        return DH_ERR_FORMAT;
-    }
-    if (w->grammar && !dh_grammar_accept(w->grammar, id))
-        return DH_ERR_FORMAT;
-    take_token(w, id);
-    hold(w, id);
-    return DH_OK;
-}
-
-static bool is_cancelled(const struct writer *w)
-{
-    return dh_cancel_is_set(&w->b->cancel) || dh_cancel_is_set(w->r->cancel);
-}
-
-static enum dh_status write_answer(struct writer *w, enum dh_brain_end *end)
-{
-    int max = max_tokens_of(w);
-    enum dh_status st = DH_OK;
-    while (!st && !w->ended && !w->enough) {
-        if (is_cancelled(w))
-            return DH_ERR_CANCELLED;
-        if (w->tokens >= max) {
-            *end = DH_BRAIN_END_LENGTH;
-            return DH_OK;
-        }
-        if (w->grammar)
-            st = write_forced(w);
-        if (!st && w->grammar && dh_grammar_is_complete(w->grammar))
-            break;
-        if (!st && !w->enough)
-            st = write_one(w);
-    }
-    *end = w->enough ? DH_BRAIN_END_ENOUGH : DH_BRAIN_END_TURN;
-    return st;
-}
-
 static struct dh_grammar *grammar_for(struct local *b,
                                       const struct dh_brain_request *r)
 {
@@ -528,7 +357,23 @@ static enum dh_status answer_question(struct local *b, struct question *q,
                                       struct dh_brain_answer *out)
 {
     struct dh_session_stats before, read, after;
-    struct writer w = { .b = b, .r = r, .grammar = grammar_for(b, r) };
+    const struct dh_profile *p = &b->brain.profile;
+    struct dh_writer w = {
+        .session = b->session,
+        .tokenizer = b->tokenizer,
+        .vocab = dh_model_get_info(b->model)->vocab_size,
+        .free = b->free,
+        .stop = b->stop,
+        .rng = &b->rng,
+        .scratch = b->scratch,
+        .draft = &b->draft,
+        .cancel = &b->cancel,
+        .r = r,
+        .grammar = grammar_for(b, r),
+        .sampling = r->sampling ? r->sampling : &p->sampling,
+        .max_tokens =
+            r->max_answer_tokens ? r->max_answer_tokens : p->max_answer_tokens,
+    };
     size_t reused = 0;
     if (r->seed)
         dh_rng_init(&b->rng, r->seed);
@@ -540,8 +385,7 @@ static enum dh_status answer_question(struct local *b, struct question *q,
                                        q->media, q->n_media, &reused);
     dh_session_get_stats(b->session, &read);
     if (!st)
-        st = write_answer(&w, &out->end);
-    end_guess(&w);
+        st = dh_write_answer(&w);
     dh_one_call_finish(&w.call);
     if (st) {
         dh_buf_finish(&w.text);
@@ -553,6 +397,7 @@ static enum dh_status answer_question(struct local *b, struct question *q,
     out->times.decode = passes_ns(&read, &after);
     out->passes = (int)(after.passes - read.passes);
     out->shared_passes = (int)(after.shared_passes - read.shared_passes);
+    out->end = w.end;
     out->forced = w.forced;
     out->guessed = w.guessed;
     out->guessed_right = w.guessed_right;

@@ -91,8 +91,8 @@ const struct dh_opt dh_model_opt_table[] = {
       "one; it holds what the model saw",
       0, 0, NULL },
     { "draft", 0, DH_OPT_ENUM, offsetof(struct dh_model_opts, draft), "MODE",
-      "Guess what an answer takes from what was said before, and compute the "
-      "guess in one pass: auto (where it pays), off; the answer is the same",
+      "Compute what an answer may repeat of what was said before in one pass, "
+      "where that pays (auto), or never (off); it says the same",
       0, 0, draft_names },
     { "max-pixels", 0, DH_OPT_DOUBLE,
       offsetof(struct dh_model_opts, max_pixels), "N",

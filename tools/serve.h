@@ -105,7 +105,8 @@ struct dh_slots_options {
 struct dh_slots_stats {
     uint64_t questions, failed, abandoned;
     uint64_t prompt_tokens, cached_tokens, answer_tokens;
-    uint64_t passes, shared_passes; /* as of struct dh_brain_answer */
+    /* as of struct dh_brain_answer */
+    uint64_t passes, shared_passes, guessed, guessed_right;
     double preprocess_s, vision_s, prefill_s, decode_s, waited_s;
     int slots, busy, waiting;
 };

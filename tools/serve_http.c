@@ -400,6 +400,10 @@ static enum MHD_Result answer_metrics(struct visit *v)
     put_metric(&out, "answer_passes_shared_total", "counter",
                "Of them, with those of other questions",
                (double)t.shared_passes);
+    put_metric(&out, "answer_tokens_guessed_total", "counter",
+               "Tokens that were guessed (--draft)", (double)t.guessed);
+    put_metric(&out, "answer_tokens_guessed_right_total", "counter",
+               "Of them, those that stayed", (double)t.guessed_right);
     put_stages(&out, &t);
     put_metric(&out, "slots", "gauge", "Timelines", t.slots);
     put_metric(&out, "slots_busy", "gauge", "Timelines at work", t.busy);

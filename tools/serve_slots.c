@@ -192,6 +192,8 @@ static void count(struct dh_slots_stats *t, const struct dh_serve_job *job,
 {
     t->passes += (uint64_t)a->passes;
     t->shared_passes += (uint64_t)a->shared_passes;
+    t->guessed += (uint64_t)a->guessed;
+    t->guessed_right += (uint64_t)a->guessed_right;
     t->questions++;
     t->failed += job->status != DH_OK && !job->abandoned;
     t->abandoned += job->abandoned;
