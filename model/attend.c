@@ -128,6 +128,8 @@ static void score_span(const struct attend *w, int first, int n)
         .lda = (size_t)a->head.dim,
         .ldb = DH_PANEL,
         .ldc = SPAN * DH_PANEL,
+        .a = w->q,
+        .m = a->rows,
         .n = DH_PANEL,
         .k = a->head.dim,
         .start = DH_TILE_ZERO,
@@ -135,12 +137,8 @@ static void score_span(const struct attend *w, int first, int n)
     for (int i = 0; i < n; i++) {
         struct dh_attend_panel p = panel_at(a, first + i);
         t.b = keys_of(w, p.panel, 0);
-        for (int r = 0; r < a->rows; r += DH_TILE_ROWS) {
-            t.m = DH_MIN(DH_TILE_ROWS, a->rows - r);
-            t.a = w->q + (size_t)r * (size_t)a->head.dim;
-            t.c = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
-            w->k->tile(&t);
-        }
+        t.c = w->s + i * DH_PANEL;
+        w->k->tile(&t);
         weigh_scores(w, p.panel, i * DH_PANEL);
         mask_panel(w, p, i * DH_PANEL);
     }
@@ -209,21 +207,19 @@ static void gather_run(const struct attend *w, int first, int i, int n)
     const struct dh_attend_head *h = &w->a->head;
     const float *values = values_of(w, panel_at(w->a, first + i).panel);
     struct dh_tile t = {
+        .a = w->s + i * DH_PANEL,
         .lda = SPAN * DH_PANEL,
         .ldb = (size_t)h->ldv,
         .ldc = (size_t)w->ldo,
+        .m = w->a->rows,
         .k = n * DH_PANEL,
         .start = DH_TILE_ADD,
     };
     for (int d = 0; d < w->ldo; d += t.n) {
         t.n = DH_MIN(DH_PANEL, w->ldo - d);
         t.b = values + d;
-        for (int r = 0; r < w->a->rows; r += DH_TILE_ROWS) {
-            t.m = DH_MIN(DH_TILE_ROWS, w->a->rows - r);
-            t.a = w->s + (size_t)r * SPAN * DH_PANEL + i * DH_PANEL;
-            t.c = w->o + (size_t)r * (size_t)w->ldo + d;
-            w->k->tile(&t);
-        }
+        t.c = w->o + d;
+        w->k->tile(&t);
     }
 }
 

@@ -21,8 +21,9 @@
 
 struct dh_pool;
 
-/* Rows and columns of the largest tile. Weights and keys are laid out in
- * panels of DH_PANEL columns: element (k, j) of a panel at k * DH_PANEL + j. */
+/* Rows that a tile of floats is fastest with, and columns of the largest one.
+ * Weights and keys are laid out in panels of DH_PANEL columns: element (k, j)
+ * of a panel at k * DH_PANEL + j. */
 #define DH_TILE_ROWS 12
 #define DH_PANEL     32
 
@@ -33,8 +34,8 @@ enum dh_tile_start {
 };
 
 /* c[i][j] from sum_k a[i][k] b[k][j]; a, b, c have rows lda, ldb, ldc floats
- * apart. m is 1..DH_TILE_ROWS, n is 16 or 32. Each element is summed in the
- * order of k whatever m and n are. */
+ * apart. n is 16 or 32. Each element is summed in the order of k whatever m and
+ * n are. */
 struct dh_tile {
     const float *a, *b, *bias;
     float *c;
@@ -297,7 +298,7 @@ void dh_backend_add(const struct dh_backend *b, float *y, const float *x,
 /* --- attention ----------------------------------------------------------- */
 
 /* Rows that attend together, and panels of keys that are softened at once. */
-#define DH_ATTEND_ROWS 24
+#define DH_ATTEND_ROWS 32
 #define DH_ATTEND_SPAN 8
 
 /* Keys and values of one head. Key t, dimension d at

@@ -12,24 +12,21 @@
 // Rows and columns of sums that are in registers at once.
 #    define BLOCK (2 * SIDE)
 
-// c[m][n] from `steps` times k words; lda, ldb and ldc in bytes.
+// c[m][n] from k words; lda, ldb and ldc in bytes.
 struct block {
     const uint32_t *a, *b;
     const float *bias;
     float *c;
     size_t lda, ldb, ldc;
-    int k, steps;
+    int m, n, k;
     enum dh_tile_start start;
 };
 
 // Compiled for how many tiles there are each way.
-INLINE void multiply(const struct block *t, const int rows, const int cols)
+INLINE void start_sums(const struct block *t, const int rows, const int cols)
 {
-    const uint32_t *a = t->a, *a1 = a + t->lda / 4 * SIDE, *b = t->b;
-    float *c = t->c, *c1 = c + t->ldc / 4 * SIDE;
-    const float *s = c, *s1 = c1;
+    const float *s = t->c, *s1 = s + t->ldc / 4 * SIDE;
     size_t lds = t->ldc;
-    settle();
     if (t->start == DH_TILE_BIAS) {
         s = s1 = t->bias;
         lds = 0; // the same for every row
@@ -42,33 +39,73 @@ INLINE void multiply(const struct block *t, const int rows, const int cols)
             _tile_zero(SUM_10);
         if (rows > 1 && cols > 1)
             _tile_zero(SUM_11);
-    } else {
-        _tile_loadd(SUM_00, s, lds);
-        if (cols > 1)
-            _tile_loadd(SUM_01, s + SIDE, lds);
-        if (rows > 1)
-            _tile_loadd(SUM_10, s1, lds);
-        if (rows > 1 && cols > 1)
-            _tile_loadd(SUM_11, s1 + SIDE, lds);
+        return;
     }
-    for (int i = 0; i < t->steps; i++) {
-        _tile_loadd(ROWS_0, a, t->lda);
-        _tile_loadd(COLS_0, b, t->ldb);
-        _tile_dpbf16ps(SUM_00, ROWS_0, COLS_0);
-        if (cols > 1) {
-            _tile_loadd(COLS_1, b + SIDE, t->ldb);
-            _tile_dpbf16ps(SUM_01, ROWS_0, COLS_1);
-        }
-        if (rows > 1) {
-            _tile_loadd(ROWS_1, a1, t->lda);
-            _tile_dpbf16ps(SUM_10, ROWS_1, COLS_0);
-        }
-        if (rows > 1 && cols > 1)
-            _tile_dpbf16ps(SUM_11, ROWS_1, COLS_1);
-        a += t->k;
-        a1 += t->k;
-        b += (size_t)t->k * (t->ldb / 4);
+    _tile_loadd(SUM_00, s, lds);
+    if (cols > 1)
+        _tile_loadd(SUM_01, s + SIDE, lds);
+    if (rows > 1)
+        _tile_loadd(SUM_10, s1, lds);
+    if (rows > 1 && cols > 1)
+        _tile_loadd(SUM_11, s1 + SIDE, lds);
+}
+
+INLINE void add_words(const uint32_t *a, size_t lda, const uint32_t *b,
+                      size_t ldb, const int rows, const int cols)
+{
+    _tile_loadd(ROWS_0, a, lda);
+    _tile_loadd(COLS_0, b, ldb);
+    _tile_dpbf16ps(SUM_00, ROWS_0, COLS_0);
+    if (cols > 1) {
+        _tile_loadd(COLS_1, b + SIDE, ldb);
+        _tile_dpbf16ps(SUM_01, ROWS_0, COLS_1);
     }
+    if (rows > 1) {
+        _tile_loadd(ROWS_1, a + lda / 4 * SIDE, lda);
+        _tile_dpbf16ps(SUM_10, ROWS_1, COLS_0);
+    }
+    if (rows > 1 && cols > 1)
+        _tile_dpbf16ps(SUM_11, ROWS_1, COLS_1);
+}
+
+// The last words, fewer than 16, with zeros behind them: other shapes would
+// cost more.
+INLINE void add_rest(const struct block *t, const uint32_t *a,
+                     const uint32_t *b, const int rows, const int cols)
+{
+    uint32_t last_a[BLOCK * SIDE], last_b[SIDE * BLOCK];
+    int rest = t->k % SIDE;
+    __mmask16 in = (__mmask16)((1u << rest) - 1);
+    for (int i = 0; i < t->m; i++)
+        _mm512_storeu_si512(
+            last_a + i * SIDE,
+            _mm512_maskz_loadu_epi32(in, a + (size_t)i * (t->lda / 4)));
+    for (int k = 0; k < SIDE; k++)
+        for (int j = 0; j < cols; j++) {
+            int n = part_of(t->n, j);
+            __mmask16 there = (__mmask16)(k < rest ? 0xffff >> (SIDE - n) : 0);
+            _mm512_storeu_si512(
+                last_b + k * BLOCK + j * SIDE,
+                _mm512_maskz_loadu_epi32(there, b + (size_t)k * (t->ldb / 4) +
+                                                    j * SIDE));
+        }
+    settle();
+    add_words(last_a, SIDE * 4, last_b, BLOCK * 4, rows, cols);
+}
+
+INLINE void multiply(const struct block *t, const int rows, const int cols)
+{
+    const uint32_t *a = t->a, *b = t->b;
+    float *c = t->c, *c1 = c + t->ldc / 4 * SIDE;
+    settle();
+    start_sums(t, rows, cols);
+    for (int k = 0; k + SIDE <= t->k; k += SIDE) {
+        add_words(a, t->lda, b, t->ldb, rows, cols);
+        a += SIDE;
+        b += t->ldb / 4 * SIDE;
+    }
+    if (t->k % SIDE)
+        add_rest(t, a, b, rows, cols);
     _tile_stored(SUM_00, c, t->ldc);
     if (cols > 1)
         _tile_stored(SUM_01, c + SIDE, t->ldc);
@@ -78,51 +115,37 @@ INLINE void multiply(const struct block *t, const int rows, const int cols)
         _tile_stored(SUM_11, c1 + SIDE, t->ldc);
 }
 
-static void run_block(const struct block *t, int m, int n)
-{
-    shape(m, n, t->k);
-    if (m > SIDE && n > SIDE)
-        multiply(t, 2, 2);
-    else if (m > SIDE)
-        multiply(t, 2, 1);
-    else if (n > SIDE)
-        multiply(t, 1, 2);
-    else
-        multiply(t, 1, 1);
-}
-
 static int least(int a, int b)
 {
     return a < b ? a : b;
 }
 
-// `steps` times k words from word k0 on, of which the first starts the sums.
-static void tile_words(const struct dh_tile_pairs *t, int k0, int k, int steps)
+void dh_pairs_tile_amx(const struct dh_tile_pairs *t)
 {
     struct block b = { .lda = t->lda * 4,
                        .ldb = t->ldb * 4,
                        .ldc = t->ldc * 4,
-                       .k = k,
-                       .steps = steps,
-                       .start = k0 ? DH_TILE_ADD : t->start };
+                       .k = t->k,
+                       .start = t->start };
     for (int row = 0; row < t->m; row += BLOCK) {
         for (int col = 0; col < t->n; col += BLOCK) {
-            b.a = t->a + (size_t)row * t->lda + k0;
-            b.b = (col ? t->more : t->b) + (size_t)k0 * t->ldb;
+            b.a = t->a + (size_t)row * t->lda;
+            b.b = col ? t->more : t->b;
             b.bias = t->start == DH_TILE_BIAS ? t->bias + col : NULL;
             b.c = t->c + (size_t)row * t->ldc + col;
-            run_block(&b, least(BLOCK, t->m - row), least(BLOCK, t->n - col));
+            b.m = least(BLOCK, t->m - row);
+            b.n = least(BLOCK, t->n - col);
+            shape(b.m, b.n, SIDE);
+            if (b.m > SIDE && b.n > SIDE)
+                multiply(&b, 2, 2);
+            else if (b.m > SIDE)
+                multiply(&b, 2, 1);
+            else if (b.n > SIDE)
+                multiply(&b, 1, 2);
+            else
+                multiply(&b, 1, 1);
         }
     }
-}
-
-void dh_pairs_tile_amx(const struct dh_tile_pairs *t)
-{
-    int rest = t->k % SIDE;
-    if (t->k >= SIDE)
-        tile_words(t, 0, SIDE, t->k / SIDE);
-    if (rest)
-        tile_words(t, t->k - rest, rest, 1);
 }
 
 // Up to 16 rows of 16 words to as many words of rows, plus what is added to
