@@ -152,6 +152,22 @@ struct dh_tile_ints {
 
 #define DH_INTS_BLOCK 32
 
+/*
+ * Rows of w, DH_PANEL at most, and as many columns that are rows of x: sums[r *
+ * DH_PANEL + i] over some blocks, as of a tile. Of w are given signed codes,
+ * row by row, and scales[b * DH_PANEL + r]; of x words of four codes, word k of
+ * column i at k * m + i, and x_scales[b * m + i]. bias[r] begins a row.
+ */
+struct dh_sum_ints {
+    const int8_t *codes;
+    const float *scales;
+    const uint32_t *x;
+    const float *x_scales, *bias;
+    float *sums;
+    int rows, m, blocks;
+    enum dh_tile_start start;
+};
+
 struct dh_ints {
     /* One row of n floats, whole blocks; a block with a NaN or an infinity has
      * the scale NaN. */
@@ -162,6 +178,12 @@ struct dh_ints {
     void (*pack)(uint32_t *words, float *scales, const struct dh_mat *w,
                  int row0, int rows, int b0, int blocks);
     void (*dot)(const struct dh_dot *d, const struct dh_ints_x *x);
+    /* As of struct dh_pairs, for more rows of x than `dot` takes; then there is
+     * neither `tile` nor `pack`. All words of the columns, then all scales. */
+    void (*gather)(uint32_t *dst, const float *x, size_t ldx, int m, int n);
+    void (*spread)(int8_t *codes, float *scales, const struct dh_mat *w,
+                   int row0, int rows, int b0, int blocks);
+    void (*sum)(const struct dh_sum_ints *t);
 };
 
 /* What is added to the codes of a type; 0: a type that is not multiplied so. */
@@ -221,6 +243,12 @@ extern const struct dh_kernels dh_kernels_avx512, dh_kernels_avx512vnni;
 extern const struct dh_kernels dh_kernels_avx512bf16, dh_kernels_amx;
 extern const struct dh_pairs dh_pairs_avx512, dh_pairs_amx;
 extern const struct dh_ints dh_ints_avx2, dh_ints_vnni_avx2, dh_ints_avx512;
+extern const struct dh_ints dh_ints_amx;
+void dh_ints_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
+                        int n);
+void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
+                        int row0, int rows, int b0, int blocks);
+void dh_ints_sum_amx(const struct dh_sum_ints *t);
 void dh_pairs_tile_amx(const struct dh_tile_pairs *t);
 void dh_pairs_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
                          int n);

@@ -15,6 +15,9 @@
 #define EXPAND     256
 // Rows of w whose sums with up to DH_GATHER_ROWS rows of x are kept at once.
 #define SUM_ROWS   128
+// Blocks of whole numbers of one such pass: their codes and scales fit where
+// DEPTH words do.
+#define SUM_BLOCKS 16
 // Depth of one pass in whole numbers; DH_PIECE_ROWS rows of it fit where floats
 // do.
 #define INTS_DEPTH 768
@@ -154,14 +157,30 @@ static void multiply_columns(const struct dh_part *p, struct dh_tile_pairs t,
     }
 }
 
+// Sums of rows begin..end-1 of w with all rows of x: a panel of these after the
+// other, each of SUM_ROWS rows.
+static float *sums_of(const struct dh_part *p, int worker)
+{
+    return p->b->scratch + (size_t)worker * p->b->scratch_floats +
+           (size_t)DH_PANEL * DEPTH;
+}
+
+static void scatter(const struct dh_part *p, const float *sums, int begin,
+                    int end, const float *bias)
+{
+    for (int i = 0; i < p->m; i += DH_PANEL)
+        p->b->k->pairs->scatter(p->y + (size_t)i * p->ldy + begin, p->ldy,
+                                sums + (size_t)i * SUM_ROWS, bias,
+                                DH_MIN(DH_PANEL, p->m - i), end - begin);
+}
+
 // The sums of some rows of w with all rows of x; few of these are multiplied by
 // what lies in place, many by what was brought near.
 static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
 {
     int words = p->w->cols / 2;
     bool in_place = p->m <= DH_PANEL && !is_quantised(p->w);
-    float *sums = p->b->scratch + (size_t)worker * p->b->scratch_floats +
-                  (size_t)DH_PANEL * DEPTH;
+    float *sums = sums_of(p, worker);
     struct dh_tile_pairs t = { .ldc = DH_PANEL };
     for (int k0 = 0; k0 < words; k0 += t.k) {
         t.k = in_place ? words : DH_MIN(DEPTH, words - k0);
@@ -178,11 +197,7 @@ static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
             multiply_columns(p, t, k0);
         }
     }
-    for (int i = 0; i < p->m; i += DH_PANEL)
-        p->b->k->pairs->scatter(p->y + (size_t)i * p->ldy + begin, p->ldy,
-                                sums + (size_t)i * SUM_ROWS,
-                                p->bias ? p->bias + begin : NULL,
-                                DH_MIN(DH_PANEL, p->m - i), end - begin);
+    scatter(p, sums, begin, end, p->bias ? p->bias + begin : NULL);
 }
 
 static void run_dot_columns(const struct dh_part *p, int begin, int end,
@@ -436,9 +451,58 @@ static void run_piece_ints(const struct dh_part *p, int i, int worker)
     }
 }
 
-struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w)
+// As multiply_columns and sum_rows.
+static void sum_columns(const struct dh_part *p, struct dh_sum_ints t, int b0)
+{
+    size_t words = (size_t)p->w->cols / 4;
+    for (int i = 0; i < p->m; i += DH_PANEL) {
+        const uint32_t *x = p->narrow + (size_t)i * p->way.depth;
+        t.m = DH_MIN(DH_PANEL, p->m - i);
+        size_t m = (size_t)t.m, at = (size_t)b0 * m;
+        t.x = x + at * DH_INTS_BLOCK / 4;
+        t.x_scales = (const float *)(const void *)(x + words * m) + at;
+        p->b->k->ints->sum(&t);
+        t.sums += SUM_ROWS * DH_PANEL;
+    }
+}
+
+static void sum_ints(const struct dh_part *p, int begin, int end, int worker)
+{
+    int all = p->w->cols / DH_INTS_BLOCK;
+    float *sums = sums_of(p, worker);
+    int8_t *codes = (int8_t *)scratch_words(p->b, worker);
+    float *scales = sums - SUM_BLOCKS * DH_PANEL;
+    struct dh_sum_ints t = { .codes = codes, .scales = scales };
+    for (int b0 = 0; b0 < all; b0 += t.blocks) {
+        t.blocks = DH_MIN(SUM_BLOCKS, all - b0);
+        t.start = b0 ? DH_TILE_ADD : p->bias ? DH_TILE_BIAS : DH_TILE_ZERO;
+        for (int row = begin; row < end; row += DH_PANEL) {
+            t.rows = DH_MIN(DH_PANEL, end - row);
+            t.bias = p->bias ? p->bias + row : NULL;
+            t.sums = sums + (row - begin) * DH_PANEL;
+            p->b->k->ints->spread(codes, scales, p->w, row, t.rows, b0,
+                                  t.blocks);
+            sum_columns(p, t, b0);
+        }
+    }
+    scatter(p, sums, begin, end, NULL);
+}
+
+static void run_dot_int_columns(const struct dh_part *p, int begin, int end,
+                                int worker)
+{
+    for (; begin < end; begin += SUM_ROWS)
+        sum_ints(p, begin, DH_MIN(begin + SUM_ROWS, end), worker);
+}
+
+struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w,
+                          int m)
 {
     size_t cols = (size_t)w->cols;
+    if (b->k->ints && dh_ints_zero(w->dtype) && b->k->ints->gather &&
+        m > DH_DOT_ROWS)
+        return (struct dh_way){ run_dot_int_columns, NULL, NULL,
+                                cols / 4 + cols / DH_INTS_BLOCK };
     if (b->k->ints && dh_ints_zero(w->dtype))
         return (struct dh_way){ run_dot_ints, run_pack_ints, run_piece_ints,
                                 cols / 4 + cols / DH_INTS_BLOCK };
@@ -452,10 +516,11 @@ struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w)
 void dh_part_narrow(const struct dh_part *p, int i)
 {
     int row = i * DH_PANEL;
-    if (p->way.dot == run_dot_columns) {
-        p->b->k->pairs->gather(p->narrow + (size_t)row * p->way.depth,
-                               p->x + (size_t)row * p->ldx, p->ldx,
-                               DH_MIN(DH_PANEL, p->m - row), p->w->cols);
+    if (p->way.dot == run_dot_columns || p->way.dot == run_dot_int_columns) {
+        (p->way.dot == run_dot_columns ? p->b->k->pairs->gather
+                                       : p->b->k->ints->gather)(
+            p->narrow + (size_t)row * p->way.depth, p->x + (size_t)row * p->ldx,
+            p->ldx, DH_MIN(DH_PANEL, p->m - row), p->w->cols);
     } else if (p->way.dot == run_dot_ints) {
         struct dh_ints_x x = ints_of(p->narrow, p->m, p->w->cols);
         narrow_ints(p, &x, 0, p->m, 0);

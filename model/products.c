@@ -224,7 +224,7 @@ void dh_backend_products(const struct dh_backend *b, const struct dh_product *p,
                                .ldx = p[i].ldx,
                                .ldy = p[i].ldy,
                                .m = p[i].m,
-                               .way = dh_part_way(b, p[i].w) };
+                               .way = dh_part_way(b, p[i].w, p[i].m) };
         if (one.m > DH_DOT_ROWS && one.way.pack)
             add_packed(&packed, one);
         else

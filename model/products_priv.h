@@ -43,7 +43,8 @@ struct dh_part {
     int rows_each, cols_each; /* of a piece */
 };
 
-struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w);
+struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w,
+                          int m);
 /* Round the rows of a dot product, once for all pieces: DH_PANEL rows from the
  * i-th panel of them on. */
 void dh_part_narrow(const struct dh_part *p, int i);

@@ -27,10 +27,9 @@ const struct dh_kernels dh_kernels_avx512bf16 = { .name = "avx512bf16",
                                                   ALL_IN_FLOAT32,
                                                   .pairs = &dh_pairs_avx512,
                                                   .ints = &dh_ints_avx512 };
-const struct dh_kernels dh_kernels_amx = { .name = "amx",
-                                           ALL_IN_FLOAT32,
-                                           .pairs = &dh_pairs_amx,
-                                           .ints = &dh_ints_avx512 };
+const struct dh_kernels dh_kernels_amx = {
+    .name = "amx", ALL_IN_FLOAT32, .pairs = &dh_pairs_amx, .ints = &dh_ints_amx
+};
 
 #else
 typedef int dh_kernels_avx512_unused;

@@ -115,11 +115,6 @@ INLINE void multiply(const struct block *t, const int rows, const int cols)
         _tile_stored(SUM_11, c1 + SIDE, t->ldc);
 }
 
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 void dh_pairs_tile_amx(const struct dh_tile_pairs *t)
 {
     struct block b = { .lda = t->lda * 4,
@@ -144,46 +139,6 @@ void dh_pairs_tile_amx(const struct dh_tile_pairs *t)
                 multiply(&b, 1, 2);
             else
                 multiply(&b, 1, 1);
-        }
-    }
-}
-
-// Up to 16 rows of 16 words to as many words of rows, plus what is added to
-// each row.
-INLINE void turn(float *to, size_t ldto, const float *from, size_t ldfrom,
-                 const int rows, const int words, const float *added)
-{
-    vec v[SIDE], plus = set1(0);
-    __mmask16 in = (__mmask16)(0xffff >> (SIDE - words));
-    __mmask16 out = (__mmask16)(0xffff >> (SIDE - rows));
-    if (added)
-        plus = _mm512_maskz_loadu_ps(out, added);
-#    pragma GCC unroll 16
-    for (int i = 0; i < SIDE; i++)
-        v[i] = i < rows ? _mm512_maskz_loadu_ps(in, from + (size_t)i * ldfrom)
-                        : set1(0);
-    transpose(v);
-#    pragma GCC unroll 16
-    for (int i = 0; i < SIDE; i++)
-        if (i < words)
-            _mm512_mask_storeu_ps(to + (size_t)i * ldto, out,
-                                  added ? add(v[i], plus) : v[i]);
-}
-
-// The same of any number of them.
-static void turn_all(float *to, size_t ldto, const float *from, size_t ldfrom,
-                     int rows, int words, const float *added)
-{
-    for (int i = 0; i < rows; i += SIDE) {
-        const float *plus = added ? added + i : NULL;
-        for (int k = 0; k < words; k += SIDE) {
-            float *at = to + (size_t)k * ldto + i;
-            const float *row = from + (size_t)i * ldfrom + k;
-            int m = least(SIDE, rows - i), n = least(SIDE, words - k);
-            if (m == SIDE && n == SIDE && !added)
-                turn(at, ldto, row, ldfrom, SIDE, SIDE, NULL);
-            else
-                turn(at, ldto, row, ldfrom, m, n, plus);
         }
     }
 }

@@ -438,22 +438,26 @@ static void ints_like_the_plain_ones(const struct dh_kernels *k)
 {
     if (!k->ints)
         return;
-    enum { M = 4, N = 37, K = 416 };
+    enum { M = 41, N = 37, K = 736 };
+    static const int some[] = { 1, 2, 3, 4, 5, 8, 9, 17, 33, M };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
     for (size_t t = 0; t < DH_COUNTOF(types); t++) {
         if (!dh_ints_zero(types[t]))
             continue;
         struct dh_mat w = matrix(types[t], N, K);
-        float *x = noises(9 * K), got[9 * N], want[9 * N];
+        float *x = noises(M * K), *bias = noises(N);
+        float got[M * N], want[M * N];
         memset(x, 0, 32 * sizeof(*x)); // a block of nothing
         x[40] = 1e-44f;
-        for (int m = 1; m <= 9; m++) {
+        for (size_t i = 0; i < DH_COUNTOF(some); i++) {
             struct dh_backend a, b;
+            int m = some[i];
             CHECK_INT(dh_backend_init(&a, k, NULL, K, 16), DH_OK);
             CHECK_INT(dh_backend_init(&b, &whole, NULL, K, 16), DH_OK);
-            dh_backend_matmul(&a, got, N, x, K, m, &w, NULL);
-            dh_backend_matmul(&b, want, N, x, K, m, &w, NULL);
+            const float *from = i % 2 ? bias : NULL;
+            dh_backend_matmul(&a, got, N, x, K, m, &w, from);
+            dh_backend_matmul(&b, want, N, x, K, m, &w, from);
             CHECK_MEM(got, want, (size_t)m * N * sizeof(*got));
             dh_backend_finish(&a);
             dh_backend_finish(&b);
@@ -462,11 +466,14 @@ static void ints_like_the_plain_ones(const struct dh_kernels *k)
         x[K + 3] = INFINITY;
         struct dh_backend a;
         CHECK_INT(dh_backend_init(&a, k, NULL, K, 16), DH_OK);
-        dh_backend_matmul(&a, got, N, x, K, 3, &w, NULL);
-        CHECK(isnan(got[0]) && isnan(got[N]) && !isnan(got[2 * N]));
+        for (int m = 3; m < 8; m += 4) {
+            dh_backend_matmul(&a, got, N, x, K, m, &w, NULL);
+            CHECK(isnan(got[0]) && isnan(got[N]) && !isnan(got[2 * N]));
+        }
         dh_backend_finish(&a);
         free_matrix(&w);
         dh_big_free(x);
+        dh_big_free(bias);
     }
 }
 
