@@ -185,8 +185,21 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+// What weights of a type are multiplied as.
+enum { AS_FLOAT32, AS_BFLOAT16, AS_INT8, WAYS };
+
+static int way_of(const struct dh_kernels *k, enum dh_dtype type)
+{
+    if (k->ints && dh_ints_zero(type))
+        return AS_INT8;
+    return k->pairs && type != DH_F32 && type != DH_F16 ? AS_BFLOAT16
+                                                        : AS_FLOAT32;
+}
+
 static void describe(struct dh_model *m)
 {
+    static const char *const names[WAYS] = { "float32", "bfloat16", "int8" };
+    int64_t of[WAYS] = { 0 };
     const struct dh_config *c = &m->config;
     m->info = (struct dh_model_info){
         .vocab_size = c->text.vocab_size,
@@ -211,9 +224,15 @@ static void describe(struct dh_model *m)
         m->info.weight_bytes += (int64_t)t->bytes;
         if (!ends_with(t->name, "_scale_inv") &&
             !ends_with(t->name, "_scale") && !ends_with(t->name, "_scale_2"))
-            m->info.parameters +=
+            of[way_of(m->kernels, t->dtype)] +=
                 (int64_t)(t->bytes / dh_dtype_bytes(t->dtype) * per);
     }
+    int most = 0;
+    for (int i = 0; i < WAYS; i++) {
+        m->info.parameters += of[i];
+        most = of[i] > of[most] ? i : most;
+    }
+    m->info.products = names[most];
 }
 
 static enum dh_status open_folder(struct dh_model *m, const char *dir)

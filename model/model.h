@@ -26,7 +26,8 @@ struct dh_model_info {
     const char *vision_missing; /* why there is none, for a person; or NULL */
     int64_t parameters;
     int64_t weight_bytes; /* in the files */
-    const char *kernels;  /* "ref", "avx2", "avx512", "avx512bf16" */
+    const char *kernels;  /* "ref", "avx2", "avx512", "amx" */
+    const char *products; /* of most weights: "float32", "bfloat16", "int8" */
 };
 
 /* What a session keeps keys and values as: AUTO: as the kernels multiply them,

@@ -311,12 +311,24 @@ enum dh_status dh_bench_contexts(const char *text, int *out, int max, int *n)
     return DH_ERR_USAGE;
 }
 
-static enum dh_status run_rounds(struct bench *b)
+// What is read for a token, of the least: that is read the fastest.
+static size_t token_bytes(struct bench *b)
 {
+    double least = 0;
     for (int i = 0; i < b->n_rows; i++) {
         struct row *row = &b->rows[i];
         dh_model_get_cost(b->model, (enum dh_cache_type)b->o->cache_type,
                           row->context, &row->cost);
+        double bytes = row->cost.weight_bytes + row->cost.cache_bytes;
+        least = i ? DH_MIN(least, bytes) : bytes;
+    }
+    return (size_t)least;
+}
+
+static enum dh_status run_rounds(struct bench *b)
+{
+    for (int i = 0; i < b->n_rows; i++) {
+        struct row *row = &b->rows[i];
         size_t n = (size_t)b->rounds * (size_t)b->o->decode;
         dh_array(row->ours.decode_s, n);
         dh_array(row->peer.decode_s, n);
@@ -348,8 +360,12 @@ static enum dh_status run_rounds(struct bench *b)
 // The arithmetic that the model's products are done in.
 static double peak_of(const struct bench *b)
 {
-    const char *kernels = dh_model_get_info(b->model)->kernels;
-    return strstr(kernels, "bf16") ? b->peak.bf16_flops : b->peak.f32_flops;
+    const char *products = dh_model_get_info(b->model)->products;
+    double peak = strcmp(products, "int8") == 0       ? b->peak.int8_flops
+                  : strcmp(products, "bfloat16") == 0 ? b->peak.bf16_flops
+                                                      : b->peak.f32_flops;
+    // Other units do what there are none of its own for.
+    return peak > 0 ? peak : b->peak.f32_flops;
 }
 
 static double megabytes_used(void)
@@ -362,15 +378,20 @@ static double megabytes_used(void)
 static void put_head(const struct bench *b, struct dh_buf *out)
 {
     const struct dh_model_info *info = dh_model_get_info(b->model);
-    dh_buf_printf(out, "limits: %.1f GB/s read, %.0f GFLOP/s float32",
-                  b->peak.read_bytes / 1e9, b->peak.f32_flops / 1e9);
+    dh_buf_printf(out,
+                  "limits: %.1f GB/s read (%.1f of what a token reads), "
+                  "%.0f GFLOP/s float32",
+                  b->peak.read_bytes / 1e9, b->peak.near_bytes / 1e9,
+                  b->peak.f32_flops / 1e9);
     if (b->peak.bf16_flops > 0)
         dh_buf_printf(out, ", %.0f bfloat16", b->peak.bf16_flops / 1e9);
+    if (b->peak.int8_flops > 0)
+        dh_buf_printf(out, ", %.0f int8", b->peak.int8_flops / 1e9);
     if (b->disk_bytes > 0)
         dh_buf_printf(out, ", %.2f GB/s from the disk", b->disk_bytes / 1e9);
     dh_buf_printf(out,
                   " (all %d threads, measured now)\n"
-                  "model: %s, %.1f million weights, %.0f MB, kernels %s, "
+                  "model: %s, %.1f million weights, %.0f MB, kernels %s in %s, "
                   "loaded in %.1f ms\n",
                   dh_pool_threads(b->pool),
                   b->o->model   ? b->o->model
@@ -378,7 +399,7 @@ static void put_head(const struct bench *b, struct dh_buf *out)
                                 : "tiny",
                   (double)info->parameters / 1e6,
                   (double)info->weight_bytes / 1e6, info->kernels,
-                  b->load_s * 1e3);
+                  info->products, b->load_s * 1e3);
     dh_buf_printf(out,
                   "rounds: %d, interleaved; %% is the share of the limit "
                   "in this run\n\n",
@@ -462,7 +483,7 @@ static void put_row(const struct bench *b, struct row *r, struct dh_buf *out)
     double peak = peak_of(b);
     double bytes = r->cost.weight_bytes + r->cost.cache_bytes;
     double prefill = peak > 0 ? r->cost.prefill_flops / peak : 0;
-    double decode = bytes / b->peak.read_bytes;
+    double decode = bytes / b->peak.near_bytes;
     put_times(&r->ours, r->context, prefill, decode, "", &r->cost, out);
     put_disk(b, r, out);
     if (r->peer_late)
@@ -495,6 +516,7 @@ static void put_row_json(const struct bench *b, struct row *r,
     dh_jw_text(&w, "cache_type", dh_cache_type_names[b->o->cache_type]);
     dh_jw_i64(&w, "threads", dh_pool_threads(b->pool));
     dh_jw_double(&w, "read_bytes_s", b->peak.read_bytes);
+    dh_jw_double(&w, "near_bytes_s", b->peak.near_bytes);
     dh_jw_double(&w, "peak_flops", peak_of(b));
     dh_jw_double(&w, "prefill_s", p);
     dh_jw_double(&w, "prefill_p95_s",
@@ -538,7 +560,7 @@ static void report(struct bench *b, bool json)
     for (int i = 0; i < b->n_rows; i++)
         (json ? put_row_json : put_row)(b, &b->rows[i], &out);
     for (int i = 0; i < b->n_rows && b->o->sessions; i++)
-        dh_bench_sessions_put(&b->rows[i].sessions, b->peak.read_bytes, json,
+        dh_bench_sessions_put(&b->rows[i].sessions, b->peak.near_bytes, json,
                               &out);
     if (b->o->picture)
         (json ? put_picture_json : put_picture)(b, &out);
@@ -598,7 +620,7 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
     if (!st && o->picture)
         st = dh_bench_picture_init(&b->picture, b->model, b->pool, o->picture);
     if (!st)
-        st = dh_bench_peak_measure(b->pool, &b->peak);
+        st = dh_bench_peak_measure(b->pool, token_bytes(b), &b->peak);
     if (!st)
         measure_disk(b);
     if (!st)

@@ -89,7 +89,7 @@ static enum dh_status measure(struct bench *b, struct row *row)
         for (int k = 0; k < KINDS && !st; k++)
             st = one_turn(b, row, k, s[k], DH_MAX(r, 0));
     if (!st)
-        st = dh_bench_peak_measure(b->pool, &row->peak);
+        st = dh_bench_peak_measure(b->pool, 0, &row->peak);
     int n = b->rounds * DECODE;
     for (int k = 0; k < KINDS; k++) {
         dh_session_destroy(s[k]);

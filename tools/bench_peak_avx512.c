@@ -46,6 +46,44 @@ dh_bench_peak_pairs_avx512(int64_t rounds)
     return (double)rounds * SUMS * 64;
 }
 
+__attribute__((target("avx512vnni"))) double
+dh_bench_peak_ints_avx512(int64_t rounds)
+{
+    __m512i sum[SUMS], x = _mm512_set1_epi32(0x01010101);
+    for (int i = 0; i < SUMS; i++)
+        sum[i] = _mm512_set1_epi32(i);
+    for (int64_t r = 0; r < rounds; r++) {
+#    pragma GCC unroll 16
+        for (int i = 0; i < SUMS; i++)
+            sum[i] = _mm512_dpbusd_epi32(sum[i], x, x);
+    }
+    for (int i = 1; i < SUMS; i++)
+        sum[0] = _mm512_add_epi32(sum[0], sum[i]);
+    sink = (float)_mm512_reduce_add_epi32(sum[0]);
+    return (double)rounds * SUMS * 128;
+}
+
+// Four places at once: one alone leaves the memory waiting.
+double dh_bench_peak_read_avx512(const void *from, size_t bytes)
+{
+    const char *p = from;
+    size_t part = bytes / 4;
+    __m512i sum[4];
+    for (int i = 0; i < 4; i++)
+        sum[i] = _mm512_setzero_si512();
+    for (size_t at = 0; at < part; at += 256) {
+#    pragma GCC unroll 4
+        for (size_t line = 0; line < 256; line += 64)
+#    pragma GCC unroll 4
+            for (size_t i = 0; i < 4; i++)
+                sum[i] = _mm512_add_epi64(
+                    sum[i], _mm512_loadu_si512(p + i * part + at + line));
+    }
+    for (int i = 1; i < 4; i++)
+        sum[0] = _mm512_add_epi64(sum[0], sum[i]);
+    return (double)_mm512_reduce_add_epi64(sum[0]);
+}
+
 #else
 typedef int dh_bench_peak_avx512_unused;
 #endif

@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "model/backend_priv.h"
 
@@ -37,27 +38,10 @@ static bool has_avx512bf16(void)
     return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 }
 
-#    if defined(__linux__)
-#        include <sys/syscall.h>
-#        include <unistd.h>
-#    endif
-
-// Tiles are more than a thread's state has room for until the kernel is asked,
-// once for all threads of the process. It refuses where it does not know them.
 static bool has_amx(void)
 {
-    enum { ASK = 0x1023, TILES = 18 }; // ARCH_REQ_XCOMP_PERM, XTILEDATA
-    const unsigned needed = 1u << 22 | 1u << 24 | 1u << 25; // BF16, TILE, INT8
-    unsigned a, b, c, d = 0;
     // Every processor with AMX has VBMI.
-    if (!has_avx512bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
-        (d & needed) != needed)
-        return false;
-#    if defined(__linux__)
-    return syscall(SYS_arch_prctl, ASK, TILES) == 0;
-#    else
-    return false;
-#    endif
+    return has_avx512bf16() && dh_cpu_has_amx();
 }
 
 static bool has_avx2(void)
