@@ -199,7 +199,7 @@ static void run_attend(void *arg, size_t begin, size_t end, int worker)
 static int tokens_of_piece(const struct dh_work *w)
 {
     int kv_heads = w->model->config.text.num_key_value_heads;
-    int parts = (3 * w->backend.threads + kv_heads - 1) / kv_heads;
+    int parts = (2 * w->backend.threads + kv_heads - 1) / kv_heads;
     return (w->n + parts - 1) / parts;
 }
 

@@ -57,7 +57,10 @@ static void carve_all(struct dh_work *w, struct carver *c)
     w->up = carve(c, n, (size_t)widest_mlp(t), f);
     w->blocks =
         carve(c, n, hi * (size_t)t->index_topk_blocks, sizeof(*w->blocks));
-    w->maxima = carve(c, threads * DH_SELECT_ROWS, (size_t)w->max_blocks, f);
+    w->maxima = carve(c, threads * DH_SELECT_ROWS, DH_SELECT_BLOCKS, f);
+    w->few_maxima = carve(c, DH_SELECT_FEW, (size_t)w->max_blocks, f);
+    w->best =
+        carve(c, threads * DH_SELECT_ROWS, (size_t)t->index_topk_blocks, f);
     w->starts = carve(c, threads, (size_t)w->max_blocks + 2, sizeof(int32_t));
     w->who =
         carve(c, threads * n, (size_t)t->index_topk_blocks, sizeof(*w->who));

@@ -31,6 +31,12 @@ struct dh_probe {
                     const int32_t *experts, const float *shares, int n);
 };
 
+/* Rows of index queries that meet each key together, and blocks after which the
+ * best are taken; so few rows that threads share the keys and not the rows. */
+#define DH_SELECT_ROWS   256
+#define DH_SELECT_BLOCKS 64
+#define DH_SELECT_FEW    64
+
 struct dh_work {
     const struct dh_model *model;
     struct dh_backend backend;
@@ -50,11 +56,13 @@ struct dh_work {
     float *cos, *sin;         /* [n][rotary_dim / 2] */
     float *gate, *up;
     /* sparse attention */
-    int32_t *blocks; /* [n][index_n_heads][index_topk_blocks], -1: none */
-    int max_blocks;  /* of the whole cache */
-    float *maxima;   /* per thread: [DH_SELECT_ROWS][max_blocks] */
-    int32_t *starts; /* per thread: [max_blocks + 2] */
-    int32_t *who;    /* per thread: [n][index_topk_blocks] */
+    int32_t *blocks;   /* [n][index_n_heads][index_topk_blocks], -1: none */
+    int max_blocks;    /* of the whole cache */
+    float *maxima;     /* per thread: [DH_SELECT_ROWS][DH_SELECT_BLOCKS] */
+    float *few_maxima; /* [DH_SELECT_FEW][max_blocks] */
+    float *best;       /* per thread: [DH_SELECT_ROWS][index_topk_blocks] */
+    int32_t *starts;   /* per thread: [max_blocks + 2] */
+    int32_t *who;      /* per thread: [n][index_topk_blocks] */
     struct dh_attend_panel *panels; /* per thread: max_panels, of a block */
     int max_panels;
     struct dh_soft *soft; /* [n][num_attention_heads] */
@@ -117,9 +125,6 @@ void dh_layer_norm_last(const struct dh_work *part, const float *x, int n,
 /* side = attention(norm) of layer i. */
 void dh_attn_run(struct dh_pass *p, int layer);
 
-/* Rows of index queries that meet each key together. */
-#define DH_SELECT_ROWS 64
-
 /* Blocks for all tokens of the pass; index queries as `index_q` holds them once
  * they were turned. */
 void dh_sparse_select(struct dh_work *w, int layer);
@@ -138,12 +143,19 @@ void dh_sparse_gather(const struct dh_work *w, int head, int first, int last,
 int dh_sparse_panels(const struct dh_text_config *t, int block,
                      struct dh_attend_panel *out);
 /*
- * The `topk` best of n block scores, `local` blocks up to `own` forced, ties to
- * the lower index, -inf and NaN dropped; out[topk] rising, -1 at the end.
- * Changes scores.
+ * The `topk` best of the blocks up to `own`, `local` of which are forced: ties
+ * go to the lower index, -inf and NaN are dropped. Blocks are offered rising,
+ * some at a time: scores[i] is that of first + i. Once it is closed, blocks are
+ * rising, -1 at the end.
  */
-void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
-                    int32_t *out);
+struct dh_sparse_best {
+    float *scores; /* [topk], the best first */
+    int32_t *blocks;
+    int kept, topk, own, local;
+};
+void dh_sparse_offer(struct dh_sparse_best *best, const float *scores,
+                     int first, int n);
+void dh_sparse_close(struct dh_sparse_best *best);
 
 /* side = mlp(norm) of layer i, w->chosen and w->shares where it is a mixture.
  * Fails where experts are read on demand only. */

@@ -9,37 +9,46 @@
 // What a thread scores of one token's history at a time, at least.
 #define UNITS 16
 
-void dh_sparse_pick(float *scores, int n, int own, int local, int topk,
-                    int32_t *out)
+void dh_sparse_offer(struct dh_sparse_best *best, const float *scores,
+                     int first, int n)
 {
-    for (int l = 0; l < local; l++)
-        scores[DH_MAX(own - l, 0)] = INFINITY;
-    // out[0..kept) holds the best so far, the worst last; a later block must be
-    // strictly better to pass an earlier one.
-    int kept = 0;
-    for (int b = 0; b < n; b++) {
-        float s = scores[b];
-        if (!(s > -INFINITY) || (kept == topk && !(s > scores[out[kept - 1]])))
+    // The best so far come first; a later block must be strictly better to pass
+    // an earlier one.
+    for (int b = first; b < DH_MIN(first + n, best->own + 1); b++) {
+        float s = scores[b - first];
+        if (b > best->own - best->local)
+            s = INFINITY;
+        if (!(s > -INFINITY) ||
+            (best->kept == best->topk && !(s > best->scores[best->kept - 1])))
             continue;
-        int at = kept < topk ? kept++ : kept - 1;
-        for (; at > 0 && s > scores[out[at - 1]]; at--)
-            out[at] = out[at - 1];
-        out[at] = b;
+        int at = best->kept < best->topk ? best->kept++ : best->kept - 1;
+        for (; at > 0 && s > best->scores[at - 1]; at--) {
+            best->scores[at] = best->scores[at - 1];
+            best->blocks[at] = best->blocks[at - 1];
+        }
+        best->scores[at] = s;
+        best->blocks[at] = b;
     }
-    for (int i = 1; i < kept; i++) {
+}
+
+void dh_sparse_close(struct dh_sparse_best *best)
+{
+    int32_t *out = best->blocks;
+    for (int i = 1; i < best->kept; i++) {
         int32_t b = out[i];
         int at = i;
         for (; at > 0 && out[at - 1] > b; at--)
             out[at] = out[at - 1];
         out[at] = b;
     }
-    for (int i = kept; i < topk; i++)
+    for (int i = best->kept; i < best->topk; i++)
         out[i] = -1;
 }
 
 // Rows are pairs (token of the pass, index head), head fastest. Index keys are
-// read once for ROWS of them, which are multiplied by PANELS at a time in
-// groups, and of whose scores only the maxima of blocks are kept.
+// read once for ROWS of them, which meet PANELS at a time in groups. Scores do
+// not leave that tile: their maxima do, and of these, after some blocks, the
+// best.
 #define ROWS   DH_SELECT_ROWS
 #define GROUP  32
 #define PANELS 4
@@ -55,13 +64,19 @@ struct rows {
     const struct select *s;
     size_t row;
     int n;
-    float *maxima; // [n][max_blocks]
+    float *maxima; // [n][stride], of blocks from `block` on
+    size_t stride, block;
+    float *best; // [n][index_topk_blocks], scores
+    int kept[ROWS];
 };
 
-static void rows_init(struct rows *r, const struct select *s, size_t row,
-                      size_t end, float *maxima)
+static void rows_init(struct rows *r, const struct select *s, size_t row, int n,
+                      int worker)
 {
-    *r = (struct rows){ s, row, (int)DH_MIN((size_t)ROWS, end - row), maxima };
+    const struct dh_work *w = s->w;
+    size_t topk = (size_t)w->model->config.text.index_topk_blocks;
+    *r = (struct rows){ .s = s, .row = row, .n = n };
+    r->best = w->best + (size_t)worker * ROWS * topk;
 }
 
 // `panels` of keys against m rows from `first` on.
@@ -128,12 +143,12 @@ static void score_rows(const struct rows *r, size_t first, size_t end)
 {
     const struct dh_work *w = r->s->w;
     const size_t size = (size_t)w->model->config.text.index_block_size;
-    size_t stride = (size_t)w->max_blocks, block = first * DH_PANEL / size;
-    size_t blocks = DH_MIN((end * DH_PANEL + size - 1) / size, stride) - block;
+    size_t from = first * DH_PANEL / size - r->block;
+    size_t to = (end * DH_PANEL + size - 1) / size - r->block;
     float scores[GROUP * PANELS * DH_PANEL];
     for (int i = 0; i < r->n; i++)
-        for (size_t b = 0; b < blocks; b++)
-            r->maxima[(size_t)i * stride + block + b] = -INFINITY;
+        for (size_t b = from; b < DH_MIN(to, r->stride); b++)
+            r->maxima[(size_t)i * r->stride + b] = -INFINITY;
     end = DH_MIN(end, position_of(r, r->n - 1) / DH_PANEL + 1);
     for (size_t panel = first; panel < end; panel += PANELS) {
         size_t key = panel * DH_PANEL;
@@ -144,48 +159,75 @@ static void score_rows(const struct rows *r, size_t first, size_t end)
             score(r, panel, panels, i, m, scores);
             for (size_t at = key, stop; at < last; at = stop) {
                 stop = DH_MIN((at / size + 1) * size, last);
-                w->backend.k->most(r->maxima + (size_t)i * stride + at / size,
-                                   stride, scores + (at - key),
+                w->backend.k->most(r->maxima + (size_t)i * r->stride +
+                                       at / size - r->block,
+                                   r->stride, scores + (at - key),
                                    PANELS * DH_PANEL, m, (int)(stop - at));
             }
         }
     }
 }
 
-static void pick_rows(const struct rows *r)
+static struct dh_sparse_best best_of(const struct rows *r, int i)
 {
-    struct dh_work *w = r->s->w;
+    const struct dh_work *w = r->s->w;
     const struct dh_text_config *t = &w->model->config.text;
+    size_t topk = (size_t)t->index_topk_blocks;
+    return (struct dh_sparse_best){
+        .scores = r->best + (size_t)i * topk,
+        .blocks = w->blocks + (r->row + (size_t)i) * topk,
+        .kept = r->kept[i],
+        .topk = t->index_topk_blocks,
+        .own = (int)(position_of(r, i) / (size_t)t->index_block_size),
+        .local = t->index_local_blocks,
+    };
+}
+
+// The blocks whose maxima are there, which follow those before.
+static void offer_blocks(struct rows *r, size_t n)
+{
     for (int i = 0; i < r->n; i++) {
-        int own = (int)(position_of(r, i) / (size_t)t->index_block_size);
-        dh_sparse_pick(r->maxima + (size_t)i * (size_t)w->max_blocks, own + 1,
-                       own, t->index_local_blocks, t->index_topk_blocks,
-                       w->blocks +
-                           (r->row + (size_t)i) * (size_t)t->index_topk_blocks);
+        struct dh_sparse_best best = best_of(r, i);
+        dh_sparse_offer(&best, r->maxima + (size_t)i * r->stride, (int)r->block,
+                        (int)n);
+        r->kept[i] = best.kept;
     }
 }
 
-static size_t panels_of(const struct select *s, size_t row)
+static void close_rows(const struct rows *r)
+{
+    for (int i = 0; i < r->n; i++) {
+        struct dh_sparse_best best = best_of(r, i);
+        dh_sparse_close(&best);
+    }
+}
+
+// Units that have all that `row` may see.
+static size_t units_of(const struct select *s, size_t row)
 {
     const struct dh_work *w = s->w;
     size_t heads = (size_t)w->model->config.text.index_n_heads;
-    return (w->from + row / heads) / DH_PANEL + 1;
+    size_t panels = (w->from + row / heads) / DH_PANEL + 1;
+    return (panels + s->unit - 1) / s->unit;
 }
 
 static void run_rows(void *arg, size_t begin, size_t end, int worker)
 {
     const struct select *s = arg;
-    struct dh_work *w = s->w;
-    float *maxima = w->maxima + (size_t)worker * ROWS * (size_t)w->max_blocks;
+    size_t size = (size_t)s->w->model->config.text.index_block_size;
+    size_t each = s->unit * DH_PANEL / size; // blocks of a unit
+    size_t step = DH_SELECT_BLOCKS / each;   // each: 32 by a power of two
     struct rows r;
-    begin += s->skip;
-    end += s->skip;
-    for (size_t row = begin; row < end; row += ROWS) {
-        rows_init(&r, s, row, end, maxima);
-        size_t panels = panels_of(s, row + (size_t)r.n - 1);
-        score_rows(&r, 0, (panels + s->unit - 1) / s->unit * s->unit);
-        pick_rows(&r);
+    rows_init(&r, s, s->skip + begin, (int)(end - begin), worker);
+    r.stride = DH_SELECT_BLOCKS;
+    r.maxima = s->w->maxima + (size_t)worker * ROWS * r.stride;
+    size_t units = units_of(s, r.row + (size_t)r.n - 1);
+    for (size_t u = 0; u < units; u += step) {
+        r.block = u * each;
+        score_rows(&r, u * s->unit, (u + step) * s->unit);
+        offer_blocks(&r, r.stride);
     }
+    close_rows(&r);
 }
 
 // A few rows, the panels in units: each thread has blocks of its own.
@@ -200,15 +242,20 @@ static void select_blocks(struct select *s, size_t rows)
 {
     struct dh_work *w = s->w;
     struct dh_pool *pool = w->backend.pool;
-    struct rows r;
-    if (rows > s->skip + ROWS) {
-        dh_pool_run(pool, rows - s->skip, ROWS, run_rows, s);
+    rows -= s->skip;
+    if (rows > DH_SELECT_FEW) {
+        size_t each = rows / (2 * (size_t)w->backend.threads) / GROUP * GROUP;
+        each = DH_MIN(DH_MAX(each, (size_t)DH_SELECT_FEW), (size_t)ROWS);
+        dh_pool_run(pool, rows, each, run_rows, s);
         return;
     }
-    rows_init(&r, s, s->skip, rows, w->maxima);
-    size_t units = (panels_of(s, rows - 1) + s->unit - 1) / s->unit;
-    dh_pool_run(pool, units, UNITS, run_units, &r);
-    pick_rows(&r);
+    struct rows r;
+    rows_init(&r, s, s->skip, (int)rows, 0);
+    r.maxima = w->few_maxima;
+    r.stride = (size_t)w->max_blocks;
+    dh_pool_run(pool, units_of(s, s->skip + rows - 1), UNITS, run_units, &r);
+    offer_blocks(&r, r.stride);
+    close_rows(&r);
 }
 
 // Panels after which a block ends as well.

@@ -34,12 +34,25 @@ static const struct pick_case cases[] = {
     { "local fills all", { 9, 8, 7, 6 }, 4, 3, 2, 2, { 2, 3 } },
 };
 
+// In two parts, as if more blocks were known later.
+static void pick(const float *scores, int n, int own, int local, int topk,
+                 int32_t *out)
+{
+    float kept[64];
+    struct dh_sparse_best best = {
+        .scores = kept, .blocks = out, .topk = topk, .own = own, .local = local
+    };
+    dh_sparse_offer(&best, scores, 0, n / 2);
+    dh_sparse_offer(&best, scores + n / 2, n / 2, n - n / 2);
+    dh_sparse_close(&best);
+}
+
 static void test_picks(void)
 {
     for (size_t i = 0; i < DH_COUNTOF(cases); i++) {
         struct pick_case c = cases[i];
         int32_t got[6];
-        dh_sparse_pick(c.scores, c.n, c.own, c.local, c.topk, got);
+        pick(c.scores, c.n, c.own, c.local, c.topk, got);
         CHECK_MEM(got, c.want, (size_t)c.topk * sizeof(*got));
     }
 }
@@ -57,7 +70,7 @@ static void test_picks_of_noise(void)
         for (int i = 0; i < n; i++)
             was[i] = s[i] = (float)dh_rng_below(&rng, 12);
         was[n - 1] = INFINITY;
-        dh_sparse_pick(s, n, n - 1, 1, topk, got);
+        pick(s, n, n - 1, 1, topk, got);
         int kept = topk < n ? topk : n;
         for (int i = 0; i < topk; i++)
             CHECK(i < kept ? got[i] >= 0 : got[i] == -1);
@@ -209,6 +222,23 @@ static void test_released_geometry(void)
     dh_tiny_close(&dense);
 }
 
+/* More blocks than are offered at once, and rows than meet a key together: one
+ * long pass, which shares rows, is what short ones give, which share keys. */
+static void test_many_blocks_in_any_pass(void)
+{
+    enum { N = 700 };
+    static int32_t ids[N];
+    struct dh_tiny one, some;
+    dh_tiny_open(&one, &(struct dh_tiny_spec){ .chunk = N, .max_tokens = N });
+    dh_tiny_open(&some, &(struct dh_tiny_spec){ .chunk = 9, .max_tokens = N });
+    dh_tiny_ids(4, ids, N);
+    const float *a = dh_tiny_feed(&one, ids, N, NULL, 0);
+    const float *b = dh_tiny_feed(&some, ids, N, NULL, 0);
+    CHECK_MEM(a, b, (size_t)(N * one.vocab) * sizeof(*a));
+    dh_tiny_close(&one);
+    dh_tiny_close(&some);
+}
+
 struct seen {
     int calls, wrong;
 };
@@ -242,4 +272,5 @@ static void test_every_token_keeps_its_own_block(void)
 
 DH_TESTS(DH_TEST(picks), DH_TEST(picks_of_noise), DH_TEST(blocks_become_panels),
          DH_TEST(choices_become_lists), DH_TEST(dense_while_all_blocks_fit),
-         DH_TEST(released_geometry), DH_TEST(every_token_keeps_its_own_block));
+         DH_TEST(released_geometry), DH_TEST(many_blocks_in_any_pass),
+         DH_TEST(every_token_keeps_its_own_block));
