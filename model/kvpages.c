@@ -1,6 +1,8 @@
 #include "model/kvpages_priv.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -42,6 +44,17 @@ struct dh_kvpages {
 
 // --- life -------------------------------------------------------------------
 
+// A step reads keys from all over this memory, and larger pages of the system
+// are found faster. It is only asked for them.
+static void ask_for_large_pages(void *memory, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)memory;
+    uintptr_t first = (at + page - 1) / page * page;
+    uintptr_t end = (at + bytes) / page * page;
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 // With the lock held.
 static enum dh_status grow(struct dh_kvpages *p, size_t n)
 {
@@ -57,6 +70,7 @@ static enum dh_status grow(struct dh_kvpages *p, size_t n)
         dh_big_free(memory);
         return DH_ERR_NOMEM;
     }
+    ask_for_large_pages(memory, bytes);
     if (p->n)
         memcpy(page, p->page, p->n * sizeof *page);
     for (size_t i = 0; i < n; i++)
