@@ -12,9 +12,10 @@
 // How much the newest guess counts in the share of those that came true.
 #define NEWEST    (1.0f / 8)
 // What a token in a pass costs beyond what is read for it, as a share of the
-// pass: measured with 64 million weights on two cores, where 4 tokens took 2.0
-// times as long as one, with 1.8 times the weights.
-#define COMPUTE   0.05f
+// pass. With 64 and 684 million weights on two cores, 8 tokens took 2.4 and 2.3
+// times as long as one, with 2.4 and 2.8 times the weights; 16 took 3.4
+// with 3.0.
+#define COMPUTE   0.02f
 // Where no guess pays, one of a single token is still made so rarely that it
 // does not matter, to learn whether the text has become another one.
 #define RETRY     32

@@ -18,6 +18,11 @@
 
 #define DEFAULT_TOKENS 8192
 #define DEFAULT_CHUNK  512
+// Where others wait with their next tokens for each pass of a prompt, it is so
+// many times shorter: with 64 million weights a prompt of 5,836 tokens took 2 %
+// longer for that, and an answer beside it came 2.2 times as fast. Not where
+// each pass would read the experts from the disk again.
+#define WAITED         4
 // Pictures whose tokens are kept for the case that they are fed again.
 #define KEPT_PICTURES  8
 
@@ -482,7 +487,11 @@ static enum dh_status run_passes(struct dh_session *s, const int32_t *ids,
                                  size_t wanted)
 {
     for (size_t done = 0; done < n; done += (size_t)s->work.n) {
-        size_t more = DH_MIN((size_t)s->work.chunk, n - done);
+        size_t chunk = (size_t)s->work.chunk;
+        if (done && s->stats.others && !s->model->experts &&
+            chunk >= WAITED * DH_SHARE_LOGITS)
+            chunk /= WAITED;
+        size_t more = DH_MIN(chunk, n - done);
         if (more < n - done)
             more = DH_MIN(more, n - done - wanted);
         begin_pass(s, ids + done, places ? places + done : NULL, (int)more,

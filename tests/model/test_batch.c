@@ -345,7 +345,10 @@ static void guest_main(void *arg)
 static void guest_init(struct guest *g, struct dh_tiny *t, int i,
                        const struct dh_session_image *image)
 {
-    *g = (struct guest){ .s = session_of(t, NULL, 0),
+    struct dh_session *s;
+    struct dh_session_options o = { .chunk = 64 };
+    CHECK_INT(dh_session_create(&s, t->model, &o), DH_OK);
+    *g = (struct guest){ .s = s,
                          .image = i == 2 ? image : NULL,
                          .ids = ids[i],
                          .prompt = lengths[i],
