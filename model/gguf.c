@@ -468,13 +468,23 @@ static void take_over(struct dh_gguf *g, struct dh_gguf *from)
 enum dh_status dh_gguf_join(struct dh_gguf *g, struct dh_gguf *vision,
                             struct dh_diag *diag)
 {
+    int64_t has = 0, wants = 0;
     bool good = has_text(vision, "general.architecture", "clip") &&
                 (has_text(vision, "clip.projector_type", "minimax_m3") ||
                  has_text(vision, "clip.vision.projector_type", "minimax_m3"));
+    dh_diag_set(good ? NULL : diag, 0, "no vision file of MiniMax-M3");
+    if (good &&
+        dh_gguf_i64(dh_gguf_find(vision, "clip.vision.projection_dim"), &has) &&
+        dh_gguf_i64(dh_gguf_find(g, "minimax-m3.embedding_length"), &wants) &&
+        has != wants) {
+        dh_diag_set(diag, 0,
+                    "the vision file of a model of width %" PRId64
+                    ", which here is %" PRId64,
+                    has, wants);
+        good = false;
+    }
     if (good)
         take_over(g, vision);
-    else
-        dh_diag_set(diag, 0, "no vision file of MiniMax-M3");
     dh_gguf_close(vision);
     if (!good)
         return DH_ERR_UNSUPPORTED;

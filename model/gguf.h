@@ -57,8 +57,8 @@ void dh_gguf_close(struct dh_gguf *g);
 /*
  * The vision file of the same model: its tensors and what its metadata says of
  * `clip` become g's. `vision` is g's from then on, also where this fails, with
- * the reason in diag: it is no vision file of MiniMax-M3, or names of both are
- * the same.
+ * the reason in diag: DH_ERR_UNSUPPORTED: it is no vision file of MiniMax-M3,
+ * or one for a text model of another width; or names of both are the same.
  */
 DH_MUST_USE enum dh_status
 dh_gguf_join(struct dh_gguf *g, struct dh_gguf *vision, struct dh_diag *diag);

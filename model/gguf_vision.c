@@ -99,8 +99,9 @@ static size_t list(const char *folder, char *out[CANDIDATES_MAX])
     return n;
 }
 
-// DH_ERR_UNSUPPORTED is not logged: it is another model's.
-static enum dh_status add(struct dh_gguf *g, const char *path)
+// DH_ERR_UNSUPPORTED: it is another model's, which is an error where it was
+// named.
+static enum dh_status add(struct dh_gguf *g, const char *path, bool named)
 {
     struct dh_gguf *vision;
     struct dh_diag diag = { 0 };
@@ -108,9 +109,11 @@ static enum dh_status add(struct dh_gguf *g, const char *path)
     if (st)
         return st == DH_ERR_UNSUPPORTED ? DH_ERR_FORMAT : st;
     st = dh_gguf_join(g, vision, &diag);
-    if (st && st != DH_ERR_UNSUPPORTED)
+    if (st == DH_ERR_UNSUPPORTED && !named)
+        dh_info("%s is passed over: %s", path, diag.text);
+    else if (st)
         dh_error("%s: %s", path, diag.text);
-    if (!st)
+    else
         dh_info("pictures are for %s", path);
     return st;
 }
@@ -122,11 +125,11 @@ static enum dh_status find(struct dh_gguf *g, const char *path)
     size_t n = 0;
     enum dh_status st = DH_ERR_UNSUPPORTED;
     if (dh_path_exists(own))
-        st = add(g, own);
+        st = add(g, own, false);
     if (st == DH_ERR_UNSUPPORTED)
         n = list(folder, all);
     for (size_t i = 0; i < n && st == DH_ERR_UNSUPPORTED; i++)
-        st = add(g, all[i]);
+        st = add(g, all[i], false);
     for (size_t i = 0; i < n; i++)
         dh_free(all[i]);
     dh_free(own);
@@ -141,13 +144,7 @@ enum dh_status dh_gguf_open_model(struct dh_gguf **out, const char *path,
     enum dh_status st = dh_gguf_open(&g, path);
     if (st)
         return st;
-    if (!mmproj) {
-        st = find(g, path);
-    } else {
-        st = add(g, mmproj);
-        if (st == DH_ERR_UNSUPPORTED)
-            dh_error("%s is no vision file of MiniMax-M3", mmproj);
-    }
+    st = mmproj ? add(g, mmproj, true) : find(g, path);
     if (st)
         dh_gguf_close(g);
     else
