@@ -7,20 +7,22 @@
 
 // Depth of one pass over a panel, in floats or in words of two bfloat16: a
 // panel of it stays in the first cache.
-#define DEPTH      256
+#define DEPTH       256
 // Rows of a matrix that are expanded at once for such a product.
-#define DOT_COLS   64
+#define DOT_COLS    64
 // Columns of quantised weights that are expanded at once: with DOT_COLS rows
 // they stay in the second cache. A multiple of every block.
-#define EXPAND     256
+#define EXPAND      256
 // Rows of w whose sums with up to DH_GATHER_ROWS rows of x are kept at once.
-#define SUM_ROWS   128
+#define SUM_ROWS    128
+// Rows of w up to so many words are fetched ahead.
+#define FETCH_WORDS 1024
 // Blocks of whole numbers of one such pass: their codes and scales fit where
 // DEPTH words do.
-#define SUM_BLOCKS 16
+#define SUM_BLOCKS  16
 // Depth of one pass in whole numbers; DH_PIECE_ROWS rows of it fit where floats
 // do.
-#define INTS_DEPTH 768
+#define INTS_DEPTH  768
 
 size_t dh_backend_product_floats(void)
 {
@@ -174,6 +176,17 @@ static void scatter(const struct dh_part *p, const float *sums, int begin,
                                 DH_MIN(DH_PANEL, p->m - i), end - begin);
 }
 
+// Asks for what follows these rows of w, which lie in line: short rows are
+// over before the processor sees that they are streams.
+static void fetch_rows(const struct dh_mat *w, int row, int rows)
+{
+    size_t bytes = (size_t)rows * (size_t)w->cols * 2;
+    const uint8_t *at =
+        (const uint8_t *)w->data + (size_t)row * (size_t)w->cols * 2;
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(at + i, 0, 2);
+}
+
 // The sums of some rows of w with all rows of x; few of these are multiplied by
 // what lies in place, many by what was brought near.
 static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
@@ -191,6 +204,9 @@ static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
             t.m = DH_MIN(DH_PANEL, end - row);
             if (!in_place)
                 some = expand(p, row, t.m, 2 * k0, 2 * t.k, worker);
+            else if (words <= FETCH_WORDS && row + DH_PANEL < end)
+                fetch_rows(p->w, row + DH_PANEL,
+                           DH_MIN(DH_PANEL, end - row - DH_PANEL));
             t.a = some.data;
             t.a += in_place ? (size_t)row * (size_t)words : 0;
             t.c = sums + (row - begin) * DH_PANEL;

@@ -211,7 +211,7 @@ INLINE __m512i scaled(__m512i v, int power)
 {
     __mmask32 number = _mm512_test_epi16_mask(v, _mm512_set1_epi16(0x7fff));
     return _mm512_mask_add_epi16(v, number, v,
-                                 _mm512_set1_epi16((short)(power << 7)));
+                                 _mm512_set1_epi16((short)(power * 128)));
 }
 
 static bool is_far(int power)
