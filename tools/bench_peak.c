@@ -11,7 +11,7 @@
 #define DH_LOG_TAG "bench"
 #include "base/log.h"
 
-#define TRIES      10
+#define TRIES      5
 #define ROUNDS     2000000
 // Far more than most caches hold.
 #define READ_BYTES ((size_t)512 << 20)
