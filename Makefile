@@ -73,8 +73,8 @@ $(B)/%_avx2.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx2 -mfma -mf16
 $(B)/%_avx512.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
 $(B)/model/cpu/pairs_avx512.o $(B)/model/cpu/mxfp8_avx512.o $(B)/model/cpu/blocks_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512bf16)
 $(B)/%_amx.o: ISA := $(if $(filter x86_64,$(shell uname -m)),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mavx512bf16 -mavx512vbmi -mamx-tile -mamx-bf16 -mamx-int8)
-$(B)/model/cpu/ints_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512vnni)
-$(B)/model/cpu/ints_vnni_avx2.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavxvnni)
+$(B)/model/cpu/ints_avx512.o $(B)/model/cpu/ints_k_avx512.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavx512vnni)
+$(B)/model/cpu/ints_vnni_avx2.o $(B)/model/cpu/ints_k_vnni_avx2.o: ISA += $(if $(filter x86_64,$(shell uname -m)),-mavxvnni)
 $(B)/model/cpu/ints_dotprod_neon.o: ISA := $(if $(filter aarch64,$(shell uname -m)),-march=armv8.2-a+dotprod)
 # Checks of every access make unrolled loops large: -O2 takes minutes for them.
 # What is fuzzed are readers, not kernels.

@@ -189,6 +189,19 @@ struct dh_ints {
 /* What is added to the codes of a type; 0: a type that is not multiplied so. */
 int dh_ints_zero(enum dh_dtype t);
 
+/*
+ * The same for Q4_K, Q5_K and Q6_K, with two factors a, b of each 32 codes. A
+ * sum of x holds those of both halves, the second in its upper 16 bits. Q4_K,
+ * Q5_K: y = fma(sum of products, a * scale of x, y), then fma(-sum of x, b *
+ * scale of x, y) with the scale and the minimum. Q6_K, whose codes are 32 too
+ * large: y = fma(sum of products of one half, its factor * scale of x, y), half
+ * by half. Panels have a's and b's of each 32; `zero` of a tile is 32 for Q6_K,
+ * else 0.
+ */
+bool dh_ints_is_k(enum dh_dtype t);
+/* The sums of both halves of each 32 codes, for `narrow`. */
+void dh_ints_k_halves(const int8_t *codes, int32_t *sums, size_t n);
+
 struct dh_kernels {
     const char *name;
     void (*tile)(const struct dh_tile *t);
@@ -228,10 +241,11 @@ struct dh_kernels {
     void (*rope)(float *x, const float *cos, const float *sin, int half);
     const struct dh_pairs *pairs; /* NULL: products are all float32 */
     const struct dh_ints *ints;   /* likewise */
+    const struct dh_ints *ints_k; /* likewise, of K types */
 };
 
 extern const struct dh_kernels dh_kernels_ref;
-extern const struct dh_ints dh_ints_ref;
+extern const struct dh_ints dh_ints_ref, dh_ints_k_ref;
 /* 64-bit ARM only */
 extern const struct dh_kernels dh_kernels_neon, dh_kernels_neonint8;
 extern const struct dh_kernels dh_kernels_neondotprod;
@@ -249,6 +263,8 @@ void dh_ints_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
 void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
                         int row0, int rows, int b0, int blocks);
 void dh_ints_sum_amx(const struct dh_sum_ints *t);
+extern const struct dh_ints dh_ints_k_avx2, dh_ints_k_vnni_avx2;
+extern const struct dh_ints dh_ints_k_avx512;
 void dh_pairs_tile_amx(const struct dh_tile_pairs *t);
 void dh_pairs_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
                          int n);

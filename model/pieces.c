@@ -28,6 +28,7 @@ size_t dh_backend_product_floats(void)
 {
     _Static_assert(DOT_COLS * EXPAND <= DH_PIECE_ROWS * DEPTH, "expanded rows");
     _Static_assert(INTS_DEPTH * 5 / 16 <= DEPTH, "codes, scales and sums");
+    _Static_assert(INTS_DEPTH % 256 == 0, "whole K blocks");
     return DH_MAX((size_t)DH_PIECE_ROWS * DEPTH,
                   (size_t)DH_PANEL * DEPTH + (size_t)SUM_ROWS * DH_GATHER_ROWS);
 }
@@ -381,6 +382,15 @@ static void run_piece_pairs(const struct dh_part *p, int i, int worker)
     }
 }
 
+// What multiplies a matrix of this type in whole numbers, if anything does.
+static const struct dh_ints *ints_for(const struct dh_backend *b,
+                                      const struct dh_mat *w)
+{
+    if (dh_ints_is_k(w->dtype))
+        return b->k->ints_k;
+    return dh_ints_zero(w->dtype) ? b->k->ints : NULL;
+}
+
 // The same in whole numbers. A row takes its codes, then scales and sums.
 static struct dh_ints_x ints_of(uint32_t *memory, int rows, int cols)
 {
@@ -397,10 +407,10 @@ static void narrow_ints(const struct dh_part *p, const struct dh_ints_x *x,
                         int row, int rows, int k0)
 {
     for (int r = 0; r < rows; r++)
-        p->b->k->ints->narrow(x->codes + (size_t)r * x->ldc,
-                              x->scales + (size_t)r * x->lds,
-                              x->sums + (size_t)r * x->lds,
-                              p->x + (size_t)(row + r) * p->ldx + k0, x->ldc);
+        p->way.ints->narrow(x->codes + (size_t)r * x->ldc,
+                            x->scales + (size_t)r * x->lds,
+                            x->sums + (size_t)r * x->lds,
+                            p->x + (size_t)(row + r) * p->ldx + k0, x->ldc);
 }
 
 static void run_dot_ints(const struct dh_part *p, int begin, int end,
@@ -409,7 +419,7 @@ static void run_dot_ints(const struct dh_part *p, int begin, int end,
     struct dh_dot d = dot_of(p, begin, end);
     struct dh_ints_x x = ints_of(p->narrow, p->m, p->w->cols);
     (void)worker;
-    p->b->k->ints->dot(&d, &x);
+    p->way.ints->dot(&d, &x);
 }
 
 // Codes of all panels, then their scales.
@@ -419,14 +429,21 @@ static float *packed_scales(const struct dh_part *p)
     return p->pack + panels * DH_PANEL * (size_t)(p->w->cols / 4);
 }
 
+// Of each 32 codes of a column.
+static size_t factors_of(const struct dh_mat *w)
+{
+    return dh_ints_is_k(w->dtype) ? 2 : 1;
+}
+
 static void run_pack_ints(const struct dh_part *p, int panel, int worker)
 {
     int blocks = p->w->cols / DH_INTS_BLOCK, row = panel * DH_PANEL;
     size_t at = (size_t)row * (size_t)blocks;
     (void)worker;
-    p->b->k->ints->pack(pack_words(p) + at * DH_INTS_BLOCK / 4,
-                        packed_scales(p) + at, p->w, p->col0 + row,
-                        DH_MIN(DH_PANEL, p->cols - row), 0, blocks);
+    p->way.ints->pack(pack_words(p) + at * DH_INTS_BLOCK / 4,
+                      packed_scales(p) + at * factors_of(p->w), p->w,
+                      p->col0 + row, DH_MIN(DH_PANEL, p->cols - row), 0,
+                      blocks);
 }
 
 static void ints_panel(const struct dh_part *p, int panel, struct dh_ints_x x,
@@ -438,19 +455,19 @@ static void ints_panel(const struct dh_part *p, int panel, struct dh_ints_x x,
     struct dh_tile_ints t = {
         .x = x,
         .w = pack_words(p) + from * DH_INTS_BLOCK / 4,
-        .scales = packed_scales(p) + from,
+        .scales = packed_scales(p) + from * factors_of(p->w),
         .bias = p->bias ? p->bias + p->col0 + at : NULL,
         .c = p->y + (size_t)row * p->ldy + p->col0 + at,
         .ldc = p->ldy,
         .m = rows,
         .n = DH_MIN(DH_PANEL, p->cols - at),
         .blocks = blocks,
-        .zero = dh_ints_zero(p->w->dtype),
+        .zero = p->w->dtype == DH_Q6_K ? 32 : dh_ints_zero(p->w->dtype),
         .start = b0        ? DH_TILE_ADD
                  : p->bias ? DH_TILE_BIAS
                            : DH_TILE_ZERO,
     };
-    p->b->k->ints->tile(&t);
+    p->way.ints->tile(&t);
 }
 
 static void run_piece_ints(const struct dh_part *p, int i, int worker)
@@ -515,18 +532,20 @@ struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w,
                           int m)
 {
     size_t cols = (size_t)w->cols;
-    if (b->k->ints && dh_ints_zero(w->dtype) && b->k->ints->gather &&
-        m > DH_DOT_ROWS)
+    const struct dh_ints *ints = ints_for(b, w);
+    if (ints && ints->gather && m > DH_DOT_ROWS)
         return (struct dh_way){ run_dot_int_columns, NULL, NULL,
-                                cols / 4 + cols / DH_INTS_BLOCK };
-    if (b->k->ints && dh_ints_zero(w->dtype))
+                                cols / 4 + cols / DH_INTS_BLOCK, ints };
+    if (ints)
         return (struct dh_way){ run_dot_ints, run_pack_ints, run_piece_ints,
-                                cols / 4 + cols / DH_INTS_BLOCK };
+                                cols / 4 + factors_of(w) * cols / DH_INTS_BLOCK,
+                                ints };
     if (has_pairs(b, w) && b->k->pairs->gather)
-        return (struct dh_way){ run_dot_columns, NULL, NULL, cols / 2 };
+        return (struct dh_way){ run_dot_columns, NULL, NULL, cols / 2, NULL };
     return has_pairs(b, w)
-               ? (struct dh_way){ run_dot, run_pack, run_piece_pairs, cols / 2 }
-               : (struct dh_way){ run_dot, run_pack, run_piece, cols };
+               ? (struct dh_way){ run_dot, run_pack, run_piece_pairs, cols / 2,
+                                  NULL }
+               : (struct dh_way){ run_dot, run_pack, run_piece, cols, NULL };
 }
 
 void dh_part_narrow(const struct dh_part *p, int i)
@@ -552,5 +571,6 @@ bool dh_part_has_same_rows(const struct dh_part *a, const struct dh_part *b)
 {
     return a->x == b->x && a->ldx == b->ldx && a->m == b->m &&
            a->w->cols == b->w->cols && a->way.dot == b->way.dot &&
+           a->way.ints == b->way.ints &&
            has_pairs(a->b, a->w) == has_pairs(b->b, b->w);
 }

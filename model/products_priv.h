@@ -24,7 +24,8 @@ struct dh_way {
     void (*dot)(const struct dh_part *p, int begin, int end, int worker);
     void (*pack)(const struct dh_part *p, int panel, int worker);
     void (*piece)(const struct dh_part *p, int i, int worker);
-    size_t depth; /* floats or words of a packed row of w */
+    size_t depth;               /* floats or words of a packed row of w */
+    const struct dh_ints *ints; /* of whole numbers */
 };
 
 /* A product, or some of its columns. */

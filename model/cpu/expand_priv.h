@@ -350,7 +350,8 @@ static void expand_q6_k(float *restrict out, const uint8_t *b)
     }
 }
 
-static void expand(float *out, const struct dh_mat *w, int row, int k0, int n)
+static inline void expand(float *out, const struct dh_mat *w, int row, int k0,
+                          int n)
 {
     static void (*const of[DH_DTYPE_COUNT])(float *, const uint8_t *) = {
         [DH_Q8_0] = expand_q8_0,     [DH_Q4_0] = expand_q4_0,

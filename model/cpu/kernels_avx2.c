@@ -108,10 +108,12 @@ static inline __attribute__((always_inline)) void transpose(vec v[W])
 const struct dh_kernels dh_kernels_avx2 = { .name = "avx2", ALL_IN_FLOAT32 };
 const struct dh_kernels dh_kernels_avx2int8 = { .name = "avx2int8",
                                                 ALL_IN_FLOAT32,
-                                                .ints = &dh_ints_avx2 };
+                                                .ints = &dh_ints_avx2,
+                                                .ints_k = &dh_ints_k_avx2 };
 const struct dh_kernels dh_kernels_avxvnni = { .name = "avxvnni",
                                                ALL_IN_FLOAT32,
-                                               .ints = &dh_ints_vnni_avx2 };
+                                               .ints = &dh_ints_vnni_avx2,
+                                               .ints_k = &dh_ints_k_vnni_avx2 };
 
 #else
 typedef int dh_kernels_avx2_unused;

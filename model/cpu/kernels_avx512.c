@@ -22,14 +22,18 @@ const struct dh_kernels dh_kernels_avx512 = { .name = "avx512",
                                               ALL_IN_FLOAT32 };
 const struct dh_kernels dh_kernels_avx512vnni = { .name = "avx512vnni",
                                                   ALL_IN_FLOAT32,
-                                                  .ints = &dh_ints_avx512 };
+                                                  .ints = &dh_ints_avx512,
+                                                  .ints_k = &dh_ints_k_avx512 };
 const struct dh_kernels dh_kernels_avx512bf16 = { .name = "avx512bf16",
                                                   ALL_IN_FLOAT32,
                                                   .pairs = &dh_pairs_avx512,
-                                                  .ints = &dh_ints_avx512 };
-const struct dh_kernels dh_kernels_amx = {
-    .name = "amx", ALL_IN_FLOAT32, .pairs = &dh_pairs_amx, .ints = &dh_ints_amx
-};
+                                                  .ints = &dh_ints_avx512,
+                                                  .ints_k = &dh_ints_k_avx512 };
+const struct dh_kernels dh_kernels_amx = { .name = "amx",
+                                           ALL_IN_FLOAT32,
+                                           .pairs = &dh_pairs_amx,
+                                           .ints = &dh_ints_amx,
+                                           .ints_k = &dh_ints_k_avx512 };
 
 #else
 typedef int dh_kernels_avx512_unused;

@@ -109,6 +109,7 @@ static void each_set(void (*fn)(const struct dh_kernels *k))
     };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
+    whole.ints_k = &dh_ints_k_ref;
     fn(&whole);
     for (size_t i = 0; i < DH_COUNTOF(names); i++)
         if (dh_kernels_find(names[i]))
@@ -276,11 +277,16 @@ static void test_blocks_are_as_ggml_reads_them(void)
     each_set(reads_ggml);
 }
 
+static bool is_whole(const struct dh_kernels *k, enum dh_dtype t)
+{
+    return dh_ints_is_k(t) ? k->ints_k != NULL : k->ints && dh_ints_zero(t);
+}
+
 /* What the kernels make of x, as the contract of each way says. */
 static void round_x(const struct dh_kernels *k, const struct dh_mat *w,
                     float *x, int n)
 {
-    if (k->ints && dh_ints_zero(w->dtype)) {
+    if (is_whole(k, w->dtype)) {
         for (int b = 0; b < n; b += 32) {
             int8_t codes[32];
             float scale;
@@ -305,7 +311,7 @@ static void check_product(const struct dh_kernels *k, struct dh_pool *pool,
     float *x = noises((size_t)m * ldx), *bias = noises((size_t)n);
     float *y = noises((size_t)m * ldy), *row = noises((size_t)depth);
     float edge = y[n];
-    bool ints = k->ints && dh_ints_zero(type);
+    bool ints = is_whole(k, type);
     dh_backend_matmul(&b, y, ldy, x, ldx, m, &w, bias);
     for (int i = 0; i < m; i++)
         round_x(k, &w, x + (size_t)i * ldx, depth);
@@ -438,13 +444,15 @@ static void ints_like_the_plain_ones(const struct dh_kernels *k)
 {
     if (!k->ints)
         return;
-    enum { M = 41, N = 37, K = 736 };
+    enum { M = 41, N = 37 };
     static const int some[] = { 1, 2, 3, 4, 5, 8, 9, 17, 33, M };
     struct dh_kernels whole = dh_kernels_ref;
     whole.ints = &dh_ints_ref;
+    whole.ints_k = &dh_ints_k_ref;
     for (size_t t = 0; t < DH_COUNTOF(types); t++) {
-        if (!dh_ints_zero(types[t]))
+        if (!is_whole(k, types[t]))
             continue;
+        const int K = dh_ints_is_k(types[t]) ? 1024 : 736;
         struct dh_mat w = matrix(types[t], N, K);
         float *x = noises(M * K), *bias = noises(N);
         float got[M * N], want[M * N];
