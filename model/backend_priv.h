@@ -155,14 +155,16 @@ struct dh_tile_ints {
 /*
  * Rows of w, DH_PANEL at most, and as many columns that are rows of x: sums[r *
  * DH_PANEL + i] over some blocks, as of a tile. Of w are given signed codes,
- * row by row, and scales[b * DH_PANEL + r]; of x words of four codes, word k of
- * column i at k * m + i, and x_scales[b * m + i]. bias[r] begins a row.
+ * row by row, and scales[b * DH_PANEL + r], of K types two after the other for
+ * each block; of x words of four codes, word k of column i at k * m + i, and
+ * x_scales[b * m + i] and x_sums. bias[r] begins a row.
  */
 struct dh_sum_ints {
+    enum dh_dtype type; /* of w */
     const int8_t *codes;
     const float *scales;
     const uint32_t *x;
-    const float *x_scales, *bias;
+    const float *x_scales, *x_sums, *bias;
     float *sums;
     int rows, m, blocks;
     enum dh_tile_start start;
@@ -179,7 +181,8 @@ struct dh_ints {
                  int row0, int rows, int b0, int blocks);
     void (*dot)(const struct dh_dot *d, const struct dh_ints_x *x);
     /* As of struct dh_pairs, for more rows of x than `dot` takes; then there is
-     * neither `tile` nor `pack`. All words of the columns, then all scales. */
+     * neither `tile` nor `pack`. All words of the columns, then all scales,
+     * then all sums of codes, as floats. */
     void (*gather)(uint32_t *dst, const float *x, size_t ldx, int m, int n);
     void (*spread)(int8_t *codes, float *scales, const struct dh_mat *w,
                    int row0, int rows, int b0, int blocks);
@@ -264,7 +267,7 @@ void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
                         int row0, int rows, int b0, int blocks);
 void dh_ints_sum_amx(const struct dh_sum_ints *t);
 extern const struct dh_ints dh_ints_k_avx2, dh_ints_k_vnni_avx2;
-extern const struct dh_ints dh_ints_k_avx512;
+extern const struct dh_ints dh_ints_k_avx512, dh_ints_k_amx;
 void dh_pairs_tile_amx(const struct dh_tile_pairs *t);
 void dh_pairs_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m,
                          int n);

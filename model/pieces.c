@@ -17,8 +17,8 @@
 #define SUM_ROWS    128
 // Rows of w up to so many words are fetched ahead.
 #define FETCH_WORDS 1024
-// Blocks of whole numbers of one such pass: their codes and scales fit where
-// DEPTH words do.
+// Blocks of whole numbers of one such pass, whole ones of K: their codes and
+// scales fit where DEPTH words do.
 #define SUM_BLOCKS  16
 // Depth of one pass in whole numbers; DH_PIECE_ROWS rows of it fit where floats
 // do.
@@ -487,14 +487,15 @@ static void run_piece_ints(const struct dh_part *p, int i, int worker)
 // As multiply_columns and sum_rows.
 static void sum_columns(const struct dh_part *p, struct dh_sum_ints t, int b0)
 {
-    size_t words = (size_t)p->w->cols / 4;
+    size_t words = (size_t)p->w->cols / 4, all = words * 4 / DH_INTS_BLOCK;
     for (int i = 0; i < p->m; i += DH_PANEL) {
         const uint32_t *x = p->narrow + (size_t)i * p->way.depth;
         t.m = DH_MIN(DH_PANEL, p->m - i);
         size_t m = (size_t)t.m, at = (size_t)b0 * m;
         t.x = x + at * DH_INTS_BLOCK / 4;
         t.x_scales = (const float *)(const void *)(x + words * m) + at;
-        p->b->k->ints->sum(&t);
+        t.x_sums = t.x_scales + all * m;
+        p->way.ints->sum(&t);
         t.sums += SUM_ROWS * DH_PANEL;
     }
 }
@@ -504,8 +505,10 @@ static void sum_ints(const struct dh_part *p, int begin, int end, int worker)
     int all = p->w->cols / DH_INTS_BLOCK;
     float *sums = sums_of(p, worker);
     int8_t *codes = (int8_t *)scratch_words(p->b, worker);
-    float *scales = sums - SUM_BLOCKS * DH_PANEL;
-    struct dh_sum_ints t = { .codes = codes, .scales = scales };
+    float *scales = sums - factors_of(p->w) * SUM_BLOCKS * DH_PANEL;
+    struct dh_sum_ints t = { .type = p->w->dtype,
+                             .codes = codes,
+                             .scales = scales };
     for (int b0 = 0; b0 < all; b0 += t.blocks) {
         t.blocks = DH_MIN(SUM_BLOCKS, all - b0);
         t.start = b0 ? DH_TILE_ADD : p->bias ? DH_TILE_BIAS : DH_TILE_ZERO;
@@ -513,8 +516,7 @@ static void sum_ints(const struct dh_part *p, int begin, int end, int worker)
             t.rows = DH_MIN(DH_PANEL, end - row);
             t.bias = p->bias ? p->bias + row : NULL;
             t.sums = sums + (row - begin) * DH_PANEL;
-            p->b->k->ints->spread(codes, scales, p->w, row, t.rows, b0,
-                                  t.blocks);
+            p->way.ints->spread(codes, scales, p->w, row, t.rows, b0, t.blocks);
             sum_columns(p, t, b0);
         }
     }
@@ -535,7 +537,7 @@ struct dh_way dh_part_way(const struct dh_backend *b, const struct dh_mat *w,
     const struct dh_ints *ints = ints_for(b, w);
     if (ints && ints->gather && m > DH_DOT_ROWS)
         return (struct dh_way){ run_dot_int_columns, NULL, NULL,
-                                cols / 4 + cols / DH_INTS_BLOCK, ints };
+                                cols / 4 + 2 * cols / DH_INTS_BLOCK, ints };
     if (ints)
         return (struct dh_way){ run_dot_ints, run_pack_ints, run_piece_ints,
                                 cols / 4 + factors_of(w) * cols / DH_INTS_BLOCK,
@@ -553,7 +555,7 @@ void dh_part_narrow(const struct dh_part *p, int i)
     int row = i * DH_PANEL;
     if (p->way.dot == run_dot_columns || p->way.dot == run_dot_int_columns) {
         (p->way.dot == run_dot_columns ? p->b->k->pairs->gather
-                                       : p->b->k->ints->gather)(
+                                       : p->way.ints->gather)(
             p->narrow + (size_t)row * p->way.depth, p->x + (size_t)row * p->ldx,
             p->ldx, DH_MIN(DH_PANEL, p->m - row), p->w->cols);
     } else if (p->way.dot == run_dot_ints) {

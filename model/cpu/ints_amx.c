@@ -6,32 +6,40 @@
 
 #    include "model/backend_priv.h"
 #    include "model/cpu/amx_priv.h"
+#    include "model/cpu/ints_k_factors_priv.h"
 #    include "model/quant_priv.h"
 
-#    define WORDS (DH_INTS_BLOCK / 4) // of a block
+#    define WORDS  (DH_INTS_BLOCK / 4) // of a block
+#    define GROUPS 8                   // blocks that K types keep together
 
 // Blocks of one row, which are turned together.
 #    define SOME 16
 
-// Word k of row i at k * m + i, and likewise the scales behind all words.
+// Word k of row i at k * m + i; likewise the scales behind all words, and the
+// sums of codes behind these.
 void dh_ints_gather_amx(uint32_t *dst, const float *x, size_t ldx, int m, int n)
 {
     uint32_t words[DH_PANEL][SOME * WORDS];
-    float scales[DH_PANEL][SOME];
+    float scales[DH_PANEL][SOME], added[DH_PANEL][SOME];
     int32_t sums[SOME];
     int blocks = n / DH_INTS_BLOCK;
     float *to = (float *)(void *)(dst + (size_t)(blocks * WORDS) * (size_t)m);
     for (int b = 0; b < blocks; b += SOME) {
         int some = least(SOME, blocks - b);
-        for (int i = 0; i < m; i++)
+        for (int i = 0; i < m; i++) {
             dh_ints_amx.narrow((int8_t *)words[i], scales[i], sums,
                                x + (size_t)i * ldx + (size_t)b * DH_INTS_BLOCK,
                                (size_t)some * DH_INTS_BLOCK);
+            for (int k = 0; k < some; k++)
+                added[i][k] = (float)sums[k];
+        }
         turn_all((float *)(void *)(dst + (size_t)(b * WORDS) * (size_t)m),
                  (size_t)m, (const float *)(const void *)words[0], SOME * WORDS,
                  m, some * WORDS, NULL);
         turn_all(to + (size_t)b * (size_t)m, (size_t)m, scales[0], SOME, m,
                  some, NULL);
+        turn_all(to + (size_t)(blocks + b) * (size_t)m, (size_t)m, added[0],
+                 SOME, m, some, NULL);
     }
 }
 
@@ -89,6 +97,63 @@ INLINE void spread_type(int8_t *codes, float *scales, const struct dh_mat *w,
     }
 }
 
+// 32 bytes, of which one nibble each is a code, and bits above it.
+INLINE __m256i nibbles_of(const uint8_t *at, int shift)
+{
+    __m256i b = _mm256_loadu_si256((const void *)at);
+    b = _mm256_srl_epi16(b, _mm_cvtsi32_si128(shift));
+    return _mm256_and_si256(b, _mm256_set1_epi8(15));
+}
+
+INLINE __m256i with_bits(__m256i codes, const uint8_t *at, int shift, int mask)
+{
+    __m256i b = _mm256_loadu_si256((const void *)at);
+    b = _mm256_srl_epi16(b, _mm_cvtsi32_si128(shift));
+    b = _mm256_and_si256(b, _mm256_set1_epi8((char)mask));
+    return _mm256_or_si256(codes, _mm256_slli_epi16(b, 4));
+}
+
+// Group g of a block of K.
+INLINE __m256i group_codes(const uint8_t *at, int g, const enum dh_dtype type)
+{
+    if (type == DH_Q6_K)
+        return _mm256_sub_epi8(
+            with_bits(nibbles_of(at + g / 4 * 64 + g % 2 * 32, g % 4 / 2 * 4),
+                      at + 128 + g / 4 * 32, g % 4 * 2, 3),
+            _mm256_set1_epi8(32));
+    __m256i c =
+        nibbles_of(at + (type == DH_Q5_K ? 48 : 16) + g / 2 * 32, g % 2 * 4);
+    return type == DH_Q5_K ? with_bits(c, at + 16, g, 1) : c;
+}
+
+// As spread_type; of each group first one factor of all rows, then the other.
+INLINE void spread_k(int8_t *codes, float *scales, const struct dh_mat *w,
+                     int row0, int rows, int b0, int blocks,
+                     const enum dh_dtype type)
+{
+    size_t row_bytes = dh_dtype_size(type, (size_t)w->cols);
+    size_t bytes = dh_dtype_bytes(type);
+    for (int r = 0; r < rows; r++) {
+        const uint8_t *from = (const uint8_t *)w->data +
+                              (size_t)(row0 + r) * row_bytes +
+                              (size_t)(b0 / GROUPS) * bytes;
+        size_t all = (size_t)(blocks / GROUPS) * bytes;
+        for (size_t i = 0; i < all; i += 64)
+            __builtin_prefetch(from + all + i, 0, 2);
+        for (int b = 0; b < blocks; b++) {
+            float by[2 * GROUPS];
+            int g = b % GROUPS;
+            if (g == 0)
+                factors_of(by, from, type);
+            _mm256_storeu_si256((void *)codes, group_codes(from, g, type));
+            scales[2 * b * DH_PANEL + r] = by[g];
+            scales[(2 * b + 1) * DH_PANEL + r] = by[GROUPS + g];
+            codes += DH_INTS_BLOCK;
+            from += g == GROUPS - 1 ? bytes : 0;
+        }
+    }
+}
+
 void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
                         int row0, int rows, int b0, int blocks)
 {
@@ -96,6 +161,12 @@ void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
         spread_type(codes, scales, w, row0, rows, b0, blocks, DH_Q8_0);
     else if (w->dtype == DH_Q4_0)
         spread_type(codes, scales, w, row0, rows, b0, blocks, DH_Q4_0);
+    else if (w->dtype == DH_Q4_K)
+        spread_k(codes, scales, w, row0, rows, b0, blocks, DH_Q4_K);
+    else if (w->dtype == DH_Q5_K)
+        spread_k(codes, scales, w, row0, rows, b0, blocks, DH_Q5_K);
+    else if (w->dtype == DH_Q6_K)
+        spread_k(codes, scales, w, row0, rows, b0, blocks, DH_Q6_K);
     else
         spread_type(codes, scales, w, row0, rows, b0, blocks, DH_MXFP4);
 }
@@ -109,13 +180,18 @@ void dh_ints_spread_amx(int8_t *codes, float *scales, const struct dh_mat *w,
             _tile_stored(sum, to, SIDE * 4); \
         } while (0)
 
-// The products of block b of 16 rows from a on and the j-th 16 columns.
+// How the whole numbers of a block become part of a sum: with one factor, as
+// they are or less a minimum, or with one for each half.
+enum form { PLAIN, MINIMA, HALVES };
+
+// The products of step i, of `words` words, of 16 rows from a on and the j-th
+// 16 columns.
 INLINE void multiply(const struct dh_sum_ints *t, const int8_t *a, const int j,
-                     int b, int32_t *to)
+                     int i, const int words, int32_t *to)
 {
     size_t lda = (size_t)t->blocks * DH_INTS_BLOCK, ldx = (size_t)t->m * 4;
-    const uint32_t *x = t->x + (size_t)(b * WORDS) * (size_t)t->m + j * SIDE;
-    a += (size_t)b * DH_INTS_BLOCK;
+    const uint32_t *x = t->x + (size_t)(i * words) * (size_t)t->m + j * SIDE;
+    a += (size_t)i * (size_t)words * 4;
     if (j == 0)
         PRODUCT(SUM_00, COLS_0);
     else
@@ -123,9 +199,12 @@ INLINE void multiply(const struct dh_sum_ints *t, const int8_t *a, const int j,
 }
 
 // 16 rows from the row-th on, whose sums stay in registers.
-INLINE void sum_tile(const struct dh_sum_ints *t, int row, const int j)
+INLINE void sum_tile(const struct dh_sum_ints *t, int row, const int j,
+                     const enum form form)
 {
-    int32_t whole[2][SIDE * SIDE]; // of this block and the next
+    const int words = form == HALVES ? WORDS / 2 : WORDS;
+    const int steps = form == HALVES ? 2 * t->blocks : t->blocks;
+    int32_t whole[2][SIDE * SIDE]; // of this step and the next
     vec acc[SIDE];
     const int8_t *a = t->codes + (size_t)(row * t->blocks) * DH_INTS_BLOCK;
     float *sums = t->sums + row * DH_PANEL + j * SIDE;
@@ -137,19 +216,29 @@ INLINE void sum_tile(const struct dh_sum_ints *t, int row, const int j)
                  : t->start == DH_TILE_BIAS && row + r < t->rows
                      ? set1(t->bias[row + r])
                      : set1(0);
-    multiply(t, a, j, 0, whole[0]);
-    for (int b = 0; b < t->blocks; b++) {
-        const int32_t *done = whole[b % 2];
-        const float *by = t->scales + b * DH_PANEL + row;
-        vec x = _mm512_maskz_loadu_ps(
-            there, t->x_scales + (size_t)b * (size_t)t->m + j * SIDE);
-        if (b + 1 < t->blocks)
-            multiply(t, a, j, b + 1, whole[(b + 1) % 2]);
+    multiply(t, a, j, 0, words, whole[0]);
+    for (int i = 0; i < steps; i++) {
+        const int32_t *done = whole[i % 2];
+        const float *by =
+            t->scales + (form == MINIMA ? 2 * i : i) * DH_PANEL + row;
+        size_t at = (size_t)(form == HALVES ? i / 2 : i) * (size_t)t->m +
+                    (size_t)(j * SIDE);
+        vec x = _mm512_maskz_loadu_ps(there, t->x_scales + at);
+        if (i + 1 < steps)
+            multiply(t, a, j, i + 1, words, whole[(i + 1) % 2]);
 #    pragma GCC unroll 16
         for (int r = 0; r < SIDE; r++)
             acc[r] =
                 fma(_mm512_cvtepi32_ps(_mm512_loadu_si512(done + r * SIDE)),
                     mul(set1(by[r]), x), acc[r]);
+        if (form != MINIMA)
+            continue;
+        vec less = _mm512_xor_ps(_mm512_maskz_loadu_ps(there, t->x_sums + at),
+                                 set1(-0.0f));
+        by += DH_PANEL;
+#    pragma GCC unroll 16
+        for (int r = 0; r < SIDE; r++)
+            acc[r] = fma(less, mul(set1(by[r]), x), acc[r]);
     }
 #    pragma GCC unroll 16
     for (int r = 0; r < SIDE; r++)
@@ -157,14 +246,24 @@ INLINE void sum_tile(const struct dh_sum_ints *t, int row, const int j)
 }
 
 // Rows that are not there are summed as well, from what happens to be there.
+INLINE void sum_all(const struct dh_sum_ints *t, const enum form form)
+{
+    shape(SIDE, t->m, form == HALVES ? WORDS / 2 : WORDS);
+    for (int row = 0; row < t->rows; row += SIDE) {
+        sum_tile(t, row, 0, form);
+        if (t->m > SIDE)
+            sum_tile(t, row, 1, form);
+    }
+}
+
 void dh_ints_sum_amx(const struct dh_sum_ints *t)
 {
-    shape(SIDE, t->m, WORDS);
-    for (int row = 0; row < t->rows; row += SIDE) {
-        sum_tile(t, row, 0);
-        if (t->m > SIDE)
-            sum_tile(t, row, 1);
-    }
+    if (!dh_ints_is_k(t->type))
+        sum_all(t, PLAIN);
+    else if (t->type == DH_Q6_K)
+        sum_all(t, HALVES);
+    else
+        sum_all(t, MINIMA);
 }
 
 #else

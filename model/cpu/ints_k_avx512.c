@@ -76,6 +76,15 @@ const struct dh_ints dh_ints_k_avx512 = {
     .dot = dot,
 };
 
+// Products of many rows are those of ints_amx.c.
+const struct dh_ints dh_ints_k_amx = {
+    .narrow = narrow,
+    .dot = dot,
+    .gather = dh_ints_gather_amx,
+    .spread = dh_ints_spread_amx,
+    .sum = dh_ints_sum_amx,
+};
+
 #else
 typedef int dh_ints_k_avx512_unused;
 #endif

@@ -33,7 +33,7 @@ const struct dh_kernels dh_kernels_amx = { .name = "amx",
                                            ALL_IN_FLOAT32,
                                            .pairs = &dh_pairs_amx,
                                            .ints = &dh_ints_amx,
-                                           .ints_k = &dh_ints_k_avx512 };
+                                           .ints_k = &dh_ints_k_amx };
 
 #else
 typedef int dh_kernels_avx512_unused;
