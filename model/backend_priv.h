@@ -247,6 +247,13 @@ struct dh_kernels {
     const struct dh_ints *ints_k; /* likewise, of K types */
 };
 
+/* F16 weights are worth being rounded to BF16: tiles bring more than that
+ * costs. */
+static inline bool dh_pairs_take_halves(const struct dh_kernels *k)
+{
+    return k->pairs && k->pairs->gather;
+}
+
 extern const struct dh_kernels dh_kernels_ref;
 extern const struct dh_ints dh_ints_ref, dh_ints_k_ref;
 /* 64-bit ARM only */

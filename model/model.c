@@ -190,10 +190,11 @@ enum { AS_FLOAT32, AS_BFLOAT16, AS_INT8, WAYS };
 
 static int way_of(const struct dh_kernels *k, enum dh_dtype type)
 {
-    if (k->ints && dh_ints_zero(type))
+    if ((k->ints && dh_ints_zero(type)) || (k->ints_k && dh_ints_is_k(type)))
         return AS_INT8;
-    return k->pairs && type != DH_F32 && type != DH_F16 ? AS_BFLOAT16
-                                                        : AS_FLOAT32;
+    if (type == DH_F32 || (type == DH_F16 && !dh_pairs_take_halves(k)))
+        return AS_FLOAT32;
+    return k->pairs ? AS_BFLOAT16 : AS_FLOAT32;
 }
 
 static void describe(struct dh_model *m)

@@ -1,5 +1,5 @@
-// Blocks of NVFP4 and of llama.cpp's K types to bfloat16, for AVX-512 with
-// BF16: what dh_quant_expand gives, rounded.
+// Halves, blocks of NVFP4 and of llama.cpp's K types to bfloat16, for AVX-512
+// with BF16: what dh_quant_expand gives, rounded.
 #if defined(__x86_64__)
 
 #    include <string.h>
@@ -140,6 +140,17 @@ static void put_nvfp4(uint16_t *out, const uint8_t *codes, const uint8_t *e4m3,
     }
 }
 
+static void put_halves(uint16_t *out, const uint8_t *in, int n)
+{
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 there =
+            (__mmask16)(n - i < 16 ? (1u << (n - i)) - 1 : 0xffff);
+        vec v = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(there, in + 2 * i));
+        _mm256_mask_storeu_epi16(out + i, there,
+                                 (__m256i)_mm512_cvtneps_pbh(v));
+    }
+}
+
 bool dh_pairs_expand_blocks(uint16_t *out, const struct dh_mat *w, int row,
                             int k0, int n)
 {
@@ -156,6 +167,10 @@ bool dh_pairs_expand_blocks(uint16_t *out, const struct dh_mat *w, int row,
                       w->scales + (at + (size_t)i) / DH_QUANT_NV_BLOCK,
                       w->scale, blocks);
         }
+        return true;
+    }
+    if (w->dtype == DH_F16) {
+        put_halves(out, in, n);
         return true;
     }
     if (!one)

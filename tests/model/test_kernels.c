@@ -83,7 +83,9 @@ static void check_matmul(const struct dh_kernels *k, struct dh_pool *pool,
     float *y = noises((size_t)m * ldy, 1);
     float edge = y[n];
     // Products of pairs round what they are given, and only that.
-    bool pairs = k->pairs && type == DH_BF16 && depth % 2 == 0;
+    bool pairs =
+        k->pairs && depth % 2 == 0 &&
+        (type == DH_BF16 || (type == DH_F16 && dh_pairs_take_halves(k)));
     dh_backend_matmul(&b, y, ldy, x, ldx, m, &w, bias);
     for (int i = 0; i < m; i++) {
         for (int j = 0; j < n; j++) {
@@ -96,7 +98,10 @@ static void check_matmul(const struct dh_kernels *k, struct dh_pool *pool,
                                          dh_dtype_bytes(type),
                                  1, &v);
                 float at = x[(size_t)i * ldx + d];
-                at = pairs ? dh_bf16_to_f32(dh_f32_to_bf16(at)) : at;
+                if (pairs) {
+                    at = dh_bf16_to_f32(dh_f32_to_bf16(at));
+                    v = dh_bf16_to_f32(dh_f32_to_bf16(v));
+                }
                 want += (double)at * (double)v;
             }
             CHECK_NEAR((double)y[(size_t)i * ldy + j], want,
@@ -136,11 +141,11 @@ static void test_products(void)
 static void rows_in_company(const struct dh_kernels *k)
 {
     enum { M = 70, N = 75 };
-    static const enum dh_dtype types[] = { DH_F32, DH_BF16 };
+    static const enum dh_dtype types[] = { DH_F32, DH_BF16, DH_F16 };
     static const int depths[] = { 6, 64, 588, 1100 };
     for (size_t t = 0; t < DH_COUNTOF(types) * DH_COUNTOF(depths); t++) {
-        int depth = depths[t / 2];
-        struct dh_mat w = matrix(types[t % 2], N, depth);
+        int depth = depths[t / DH_COUNTOF(types)];
+        struct dh_mat w = matrix(types[t % DH_COUNTOF(types)], N, depth);
         float *x = noises((size_t)M * depth, 1), *bias = noises(N, 1);
         float *all = noises(M * N, 1), *some = noises(M * N, 1);
         struct dh_backend b;
