@@ -114,7 +114,8 @@ static enum dh_status write_one(struct dh_writer *w)
     int32_t id = dh_sample(dh_session_logits_at(w->session, w->right), w->vocab,
                            allowed, w->sampling, w->rng, w->scratch);
     if (id < 0) {
-        dh_error("the model gives no number that could be sampled");
+        dh_error("the model gives no number that could be sampled: "
+                 "weights may be damaged");
         return DH_ERR_FORMAT;
     }
     if (w->grammar && !dh_grammar_accept(w->grammar, id))
