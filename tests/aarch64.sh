@@ -21,11 +21,11 @@ done
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-base='assert fault file log mem pool rng status str thread clock buf'
+base='assert diag fault file log mem pool rng status str thread clock buf'
 set -- tests/runner.c tests/model/test_kernels.c tests/model/test_quant.c \
     tests/model/diff.c model/cpu/*.c model/backend.c model/products.c \
     model/pieces.c model/attend.c model/quant.c model/quant_make.c \
-    model/tensor.c
+    model/tensor.c model/gguf.c
 for f in $base; do
     set -- "$@" base/$f.c
 done

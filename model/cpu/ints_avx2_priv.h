@@ -299,4 +299,7 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
     }
 }
 
+#define TYPE_0 DH_Q8_0
+#define TYPE_1 DH_Q4_0
+#define TYPE_2 DH_MXFP4
 #include "model/cpu/ints_dot_priv.h"

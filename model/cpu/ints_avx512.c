@@ -347,6 +347,9 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
         _mm512_mask_storeu_ps(d->y + (size_t)i * d->ldy + row, there, acc[i]);
 }
 
+#    define TYPE_0 DH_Q8_0
+#    define TYPE_1 DH_Q4_0
+#    define TYPE_2 DH_MXFP4
 #    include "model/cpu/ints_dot_priv.h"
 
 const struct dh_ints dh_ints_avx512 = {

@@ -1,19 +1,19 @@
 /*
  * model/cpu/ints_dot_priv.h - packing by type, and products of few rows by type
  * and number of rows. Included by a file that has defined `pack_type`,
- * `dot_rows`, for W rows of weights, and INLINE: each of their calls here is
- * compiled for its constants.
+ * `dot_rows`, for W rows of weights, INLINE and the three types that there are,
+ * TYPE_0 to TYPE_2: each of their calls here is compiled for its constants.
  */
 
 static void pack(uint32_t *words, float *scales, const struct dh_mat *w,
                  int row0, int rows, int b0, int blocks)
 {
-    if (w->dtype == DH_Q8_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q8_0);
-    else if (w->dtype == DH_Q4_0)
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_Q4_0);
+    if (w->dtype == TYPE_0)
+        pack_type(words, scales, w, row0, rows, b0, blocks, TYPE_0);
+    else if (w->dtype == TYPE_1)
+        pack_type(words, scales, w, row0, rows, b0, blocks, TYPE_1);
     else
-        pack_type(words, scales, w, row0, rows, b0, blocks, DH_MXFP4);
+        pack_type(words, scales, w, row0, rows, b0, blocks, TYPE_2);
 }
 
 INLINE void dot_type(const struct dh_dot *d, const struct dh_ints_x *x,
@@ -31,10 +31,10 @@ INLINE void dot_type(const struct dh_dot *d, const struct dh_ints_x *x,
 
 static void dot(const struct dh_dot *d, const struct dh_ints_x *x)
 {
-    if (d->w->dtype == DH_Q8_0)
-        dot_type(d, x, DH_Q8_0);
-    else if (d->w->dtype == DH_Q4_0)
-        dot_type(d, x, DH_Q4_0);
+    if (d->w->dtype == TYPE_0)
+        dot_type(d, x, TYPE_0);
+    else if (d->w->dtype == TYPE_1)
+        dot_type(d, x, TYPE_1);
     else
-        dot_type(d, x, DH_MXFP4);
+        dot_type(d, x, TYPE_2);
 }

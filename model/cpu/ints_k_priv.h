@@ -171,29 +171,6 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
         put_some(d->y + (size_t)i * d->ldy + row, y[i], rows);
 }
 
-INLINE void dot_type(const struct dh_dot *d, const struct dh_ints_x *x,
-                     const enum dh_dtype type)
-{
-    for (int row = 0; row < d->rows; row += W) {
-        switch (d->m) {
-        case 1: dot_rows(d, x, 1, row, type); break;
-        case 2: dot_rows(d, x, 2, row, type); break;
-        case 3: dot_rows(d, x, 3, row, type); break;
-        default: dot_rows(d, x, 4, row, type); break;
-        }
-    }
-}
-
-static void dot(const struct dh_dot *d, const struct dh_ints_x *x)
-{
-    if (d->w->dtype == DH_Q4_K)
-        dot_type(d, x, DH_Q4_K);
-    else if (d->w->dtype == DH_Q5_K)
-        dot_type(d, x, DH_Q5_K);
-    else
-        dot_type(d, x, DH_Q6_K);
-}
-
 INLINE void pack_type(uint32_t *words, float *factors, const struct dh_mat *w,
                       int row0, int rows, int b0, int blocks,
                       const enum dh_dtype type)
@@ -224,16 +201,10 @@ INLINE void pack_type(uint32_t *words, float *factors, const struct dh_mat *w,
     }
 }
 
-static void pack(uint32_t *words, float *factors, const struct dh_mat *w,
-                 int row0, int rows, int b0, int blocks)
-{
-    if (w->dtype == DH_Q4_K)
-        pack_type(words, factors, w, row0, rows, b0, blocks, DH_Q4_K);
-    else if (w->dtype == DH_Q5_K)
-        pack_type(words, factors, w, row0, rows, b0, blocks, DH_Q5_K);
-    else
-        pack_type(words, factors, w, row0, rows, b0, blocks, DH_Q6_K);
-}
+#define TYPE_0 DH_Q4_K
+#define TYPE_1 DH_Q5_K
+#define TYPE_2 DH_Q6_K
+#include "model/cpu/ints_dot_priv.h"
 
 // m rows and W columns from `col` on.
 INLINE void tile_rows(const struct dh_tile_ints *t, const int m, int row,
