@@ -151,7 +151,7 @@ static void rows_in_company(const struct dh_kernels *k)
         struct dh_backend b;
         CHECK_INT(dh_backend_init(&b, k, NULL, depth, 16), DH_OK);
         dh_backend_matmul(&b, all, N, x, depth, M, &w, bias);
-        for (int m = 1; m < M; m++) {
+        for (int m = 1; m < M; m += m < 35 ? 1 : 6) {
             dh_backend_matmul(&b, some, N, x, depth, m, &w, bias);
             CHECK_MEM(some, all, (size_t)m * N * sizeof(*all));
         }
