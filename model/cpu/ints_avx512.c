@@ -178,37 +178,37 @@ INLINE vec scales_of(const uint16_t raw[W], const enum dh_dtype type)
     return (vec)_mm512_mask_mov_epi32(bits, nan, _mm512_set1_epi32(0x7fc00000));
 }
 
-// Codes of the blocks of one square, word by word, a lane for each row.
-// Blocks from `n` on are not there.
+// What row j has of one square of blocks from b on: their codes as they lie
+// there. Blocks from `n` on are not there.
+INLINE __m512i read_row(const struct rows *r, int j, int b, int n,
+                        const enum dh_dtype type)
+{
+    const uint8_t *at = r->at[j] + (size_t)b * (size_t)r->bytes;
+    if (type == DH_Q8_0) {
+        __m256i a = _mm256_loadu_si256((const void *)(at + 2));
+        __m256i c = n > 1 ? _mm256_loadu_si256((const void *)(at + 36))
+                          : _mm256_setzero_si256();
+        return _mm512_inserti64x4(_mm512_castsi256_si512(a), c, 1);
+    }
+    const int bytes = type == DH_Q4_0 ? 18 : 17;
+    at += bytes - 16;
+    __m128i zero = _mm_setzero_si128();
+    __m128i a = _mm_loadu_si128((const void *)at);
+    __m128i c = n > 1 ? _mm_loadu_si128((const void *)(at + bytes)) : zero;
+    __m128i d = n > 2 ? _mm_loadu_si128((const void *)(at + 2 * bytes)) : zero;
+    __m128i e = n > 3 ? _mm_loadu_si128((const void *)(at + 3 * bytes)) : zero;
+    __m256i lo = _mm256_inserti128_si256(_mm256_castsi128_si256(a), c, 1);
+    __m256i hi = _mm256_inserti128_si256(_mm256_castsi128_si256(d), e, 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
+}
+
+// Word by word, a lane for each row.
 INLINE void read_square(const struct rows *r, int b, int n, vec v[W],
                         const enum dh_dtype type)
 {
 #    pragma GCC unroll 16
-    for (int j = 0; j < W; j++) {
-        const uint8_t *at = r->at[j] + (size_t)b * (size_t)r->bytes;
-        if (type == DH_Q8_0) {
-            __m256i a = _mm256_loadu_si256((const void *)(at + 2));
-            __m256i c = n > 1 ? _mm256_loadu_si256((const void *)(at + 36))
-                              : _mm256_setzero_si256();
-            v[j] = (vec)_mm512_inserti64x4(_mm512_castsi256_si512(a), c, 1);
-        } else {
-            const int bytes = type == DH_Q4_0 ? 18 : 17;
-            at += bytes - 16;
-            __m128i zero = _mm_setzero_si128();
-            __m128i a = _mm_loadu_si128((const void *)at);
-            __m128i c =
-                n > 1 ? _mm_loadu_si128((const void *)(at + bytes)) : zero;
-            __m128i d =
-                n > 2 ? _mm_loadu_si128((const void *)(at + 2 * bytes)) : zero;
-            __m128i e =
-                n > 3 ? _mm_loadu_si128((const void *)(at + 3 * bytes)) : zero;
-            __m256i lo =
-                _mm256_inserti128_si256(_mm256_castsi128_si256(a), c, 1);
-            __m256i hi =
-                _mm256_inserti128_si256(_mm256_castsi128_si256(d), e, 1);
-            v[j] = (vec)_mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
-        }
-    }
+    for (int j = 0; j < W; j++)
+        v[j] = (vec)read_row(r, j, b, n, type);
     transpose(v);
 }
 
@@ -276,11 +276,16 @@ INLINE void pack_type(uint32_t *words, float *scales, const struct dh_mat *w,
                             _mm512_setzero_si512());
 }
 
+INLINE int zero_of(const enum dh_dtype type)
+{
+    return type == DH_Q8_0 ? 128 : type == DH_Q4_0 ? 8 : 12;
+}
+
 // One block of m rows of x against 16 rows of w: acc becomes fma(whole, by).
 INLINE void dot_block(vec acc[4], const struct dh_ints_x *x, int b, const int m,
                       const vec v[W], int i, vec by, const enum dh_dtype type)
 {
-    const int zero = type == DH_Q8_0 ? 128 : type == DH_Q4_0 ? 8 : 12;
+    const int zero = zero_of(type);
 #    pragma GCC unroll 4
     for (int r = 0; r < m; r++) {
         const int8_t *codes =
@@ -302,6 +307,78 @@ INLINE void dot_block(vec acc[4], const struct dh_ints_x *x, int b, const int m,
         acc[r] = fma(_mm512_cvtepi32_ps(_mm512_add_epi32(s0, s1)),
                      mul(by, set1(x->scales[at])), acc[r]);
     }
+}
+
+// The halves of four blocks of x, as the nibbles of w have them.
+INLINE __m512i halves_of(const int8_t *codes)
+{
+    __m128i a = _mm_loadu_si128((const void *)codes);
+    __m128i b = _mm_loadu_si128((const void *)(codes + DH_INTS_BLOCK));
+    __m128i c = _mm_loadu_si128((const void *)(codes + 2 * DH_INTS_BLOCK));
+    __m128i d = _mm_loadu_si128((const void *)(codes + 3 * DH_INTS_BLOCK));
+    __m256i lo = _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+    __m256i hi = _mm256_inserti128_si256(_mm256_castsi128_si256(c), d, 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
+}
+
+// Of 16 vectors the sums of each four lanes, which become those of one vector
+// for each four: first the lanes of the first row's four, then the others'.
+INLINE void add_lanes(__m512i v[W])
+{
+#    pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        v[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]),
+                                _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
+#    pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]),
+                                _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
+}
+
+// The sums of products of a whole square with one row of x, by block, a lane
+// for each row of w. To add up what was multiplied moves half as much as to
+// turn what is to be multiplied, but only once for all rows of x.
+INLINE void sum_square(const struct rows *r, const int8_t *x, int b,
+                       __m512i out[4], const enum dh_dtype type)
+{
+    const __m512i none = _mm512_setzero_si512(), low = _mm512_set1_epi8(15);
+    __m512i v[W], p[4];
+    x += (size_t)b * DH_INTS_BLOCK;
+    __m512i x0 = type == DH_Q8_0 ? _mm512_loadu_si512(x) : halves_of(x);
+    __m512i x1 = type == DH_Q8_0 ? none : halves_of(x + 16);
+#    pragma GCC unroll 16
+    for (int j = 0; j < W; j++) {
+        __m512i w = read_row(r, j, b, 4, type);
+        if (type == DH_Q8_0) {
+            w = _mm512_xor_si512(w, _mm512_set1_epi8((char)0x80));
+            v[j] = _mm512_dpbusd_epi32(none, w, x0);
+            continue;
+        }
+        __m512i w0 = _mm512_and_si512(w, low);
+        __m512i w1 = _mm512_and_si512(_mm512_srli_epi16(w, 4), low);
+        if (type == DH_MXFP4) {
+            w0 = e2m1_codes(w0);
+            w1 = e2m1_codes(w1);
+        }
+        v[j] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(none, w0, x0), w1, x1);
+    }
+    add_lanes(v);
+#    pragma GCC unroll 2
+    for (int i = 0; i < 4; i += 2) {
+        p[i] = _mm512_shuffle_i32x4(v[i], v[i + 1], 0x88);
+        p[i + 1] = _mm512_shuffle_i32x4(v[i], v[i + 1], 0xdd);
+    }
+    if (type == DH_Q8_0) {
+        p[0] = _mm512_add_epi32(p[0], p[1]);
+        p[2] = _mm512_add_epi32(p[2], p[3]);
+        out[0] = _mm512_shuffle_i32x4(p[0], p[2], 0x88);
+        out[1] = _mm512_shuffle_i32x4(p[0], p[2], 0xdd);
+        return;
+    }
+    out[0] = _mm512_shuffle_i32x4(p[0], p[2], 0x88);
+    out[1] = _mm512_shuffle_i32x4(p[1], p[3], 0x88);
+    out[2] = _mm512_shuffle_i32x4(p[0], p[2], 0xdd);
+    out[3] = _mm512_shuffle_i32x4(p[1], p[3], 0xdd);
 }
 
 INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
@@ -334,6 +411,22 @@ INLINE void dot_rows(const struct dh_dot *d, const struct dh_ints_x *x,
             int n = some - b < square ? some - b : square;
             if (next)
                 fetch(next + (size_t)(b0 + b) * (size_t)r.bytes * W, W + 2);
+            if (m == 1 && n == square) {
+                __m512i whole[4];
+                sum_square(&r, x->codes, b0 + b, whole, type);
+#    pragma GCC unroll 4
+                for (int i = 0; i < square; i++) {
+                    int at = b0 + b + i;
+                    __m512i less =
+                        _mm512_set1_epi32(zero_of(type) * x->sums[at]);
+                    acc[0] = fma(
+                        _mm512_cvtepi32_ps(_mm512_sub_epi32(whole[i], less)),
+                        mul(scales_of(by[now].of[b + i], type),
+                            set1(x->scales[at])),
+                        acc[0]);
+                }
+                continue;
+            }
             read_square(&r, b0 + b, n, v, type);
 #    pragma GCC unroll 4
             for (int i = 0; i < square; i++)
