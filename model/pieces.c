@@ -70,12 +70,6 @@ static bool has_pairs(const struct dh_backend *b, const struct dh_mat *w)
             (w->dtype == DH_F16 && dh_pairs_take_halves(b->k)));
 }
 
-// Of another type than what is multiplied.
-static bool is_other(const struct dh_mat *w, bool pairs)
-{
-    return is_quantised(w) || (pairs && w->dtype == DH_F16);
-}
-
 // Rows and columns of a matrix in the scratch of this worker, as the kernels
 // take them.
 static struct dh_mat expand(const struct dh_part *p, int row0, int rows, int k0,
@@ -113,7 +107,7 @@ static struct dh_mat expand(const struct dh_part *p, int row0, int rows, int k0,
 // Pairs read MXFP8 as it is.
 static bool is_expanded(const struct dh_mat *w, bool pairs)
 {
-    return is_other(w, pairs) && !(pairs && w->dtype == DH_F8_E4M3);
+    return is_quantised(w) && !(pairs && w->dtype == DH_F8_E4M3);
 }
 
 // A few columns at a time, so that what is expanded stays near.
@@ -200,7 +194,7 @@ static void fetch_rows(const struct dh_mat *w, int row, int rows)
 static void sum_rows(const struct dh_part *p, int begin, int end, int worker)
 {
     int words = p->w->cols / 2;
-    bool in_place = p->m <= DH_PANEL && !is_other(p->w, true);
+    bool in_place = p->m <= DH_PANEL && p->w->dtype == DH_BF16;
     float *sums = sums_of(p, worker);
     struct dh_tile_pairs t = { .ldc = DH_PANEL };
     for (int k0 = 0; k0 < words; k0 += t.k) {
@@ -236,12 +230,12 @@ static void run_pack(const struct dh_part *p, int panel, int worker)
 {
     const struct dh_kernels *k = p->b->k;
     bool pairs = has_pairs(p->b, p->w);
-    int cols = p->w->cols, step = is_other(p->w, pairs) ? EXPAND : cols;
+    int cols = p->w->cols, step = is_quantised(p->w) ? EXPAND : cols;
     int at = panel * DH_PANEL, rows = DH_MIN(DH_PANEL, p->cols - at);
     for (int k0 = 0; k0 < cols; k0 += step) {
         struct dh_mat some = *p->w;
         int n = DH_MIN(step, cols - k0), row0 = p->col0 + at;
-        if (is_other(p->w, pairs)) {
+        if (is_quantised(p->w)) {
             some = expand(p, row0, rows, k0, n, worker);
             row0 = 0;
         }
