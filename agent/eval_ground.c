@@ -372,7 +372,7 @@ static void run(void *arg)
             break;
         }
     }
-    k->all_s = (double)(dh_now_ns() - start) / 1e9;
+    k->all_s = dh_seconds_since(start);
     dh_frame_unref(k->frame);
 }
 

@@ -10,6 +10,12 @@
 
 /* CLOCK_MONOTONIC, or the fake clock of a test. */
 int64_t dh_now_ns(void);
+/* Of an earlier dh_now_ns. */
+static inline double dh_seconds_since(int64_t ns)
+{
+    return (double)(dh_now_ns() - ns) / 1e9;
+}
+
 /* CLOCK_REALTIME. */
 int64_t dh_realtime_ns(void);
 /* For pacing only (key strokes, frames of a video), never to wait for a state.

@@ -237,7 +237,7 @@ static enum dh_status encode(struct dh_session *s, const struct dh_patches *p,
         dh_big_free(rows);
         return st;
     }
-    s->stats.vision_s += (double)(dh_now_ns() - start) / 1e9;
+    s->stats.vision_s += dh_seconds_since(start);
     s->stats.image_tokens += (uint64_t)tokens;
     *out = rows;
     return DH_OK;
@@ -527,7 +527,7 @@ static void keep(struct dh_session *s, const int32_t *ids,
         dh_kvcache_trim(&s->work.cache, s->len);
         return;
     }
-    double seconds = (double)(dh_now_ns() - start) / 1e9;
+    double seconds = dh_seconds_since(start);
     *(n == 1 ? &s->stats.decode_s : &s->stats.prefill_s) += seconds;
     *(n == 1 ? &s->stats.decode_tokens : &s->stats.prefill_tokens) += n;
     for (size_t i = 0; i < n; i++) {

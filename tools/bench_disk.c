@@ -57,7 +57,7 @@ static double measure(struct disk *d)
         good &= !dh_thread_start(&readers[i], "dh-read", read_pieces, d);
     for (int i = 0; i < READERS; i++)
         dh_thread_join(&readers[i]);
-    double s = (double)(dh_now_ns() - start) / 1e9;
+    double s = dh_seconds_since(start);
     size_t read = atomic_load(&d->pieces);
     return good && read == d->n ? (double)(read * PIECE) / s : 0;
 }

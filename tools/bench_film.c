@@ -140,7 +140,7 @@ static enum dh_status try_one(struct dh_bench *b, const struct trial *t,
     int64_t start = dh_now_ns();
     if (!st)
         st = steps(b, t, seconds, out);
-    out->seconds = (double)(dh_now_ns() - start) / 1e9;
+    out->seconds = dh_seconds_since(start);
     out->cpu = (cpu_seconds() - cpu) / out->seconds;
     enum dh_status ended = dh_film_destroy(film, &out->film);
     if (!out->n)

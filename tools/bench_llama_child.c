@@ -150,11 +150,6 @@ static bool set_context(struct room *r, int tokens, int threads)
     return true;
 }
 
-static double seconds_since(int64_t start)
-{
-    return (double)(dh_now_ns() - start) / 1e9;
-}
-
 static bool feed(struct llama *l, void *context, int32_t *ids, int n)
 {
     for (int i = 0; i < n; i += BATCH) {
@@ -179,12 +174,12 @@ static bool answer(struct llama *l, void *context, int vocab,
     l->memory_clear(l->memory_of(context), true);
     int64_t start = dh_now_ns();
     ok = ok && feed(l, context, ids, o->context);
-    t->prefill_s = seconds_since(start);
+    t->prefill_s = dh_seconds_since(start);
     for (t->n_decode = 0; ok && t->n_decode < o->decode; t->n_decode++) {
         start = dh_now_ns();
         int32_t id = dh_bench_best_id(l->logits(context, -1), vocab);
         ok = feed(l, context, &id, 1);
-        t->decode_s[t->n_decode] = seconds_since(start);
+        t->decode_s[t->n_decode] = dh_seconds_since(start);
     }
     dh_free(ids);
     return ok;
@@ -229,7 +224,7 @@ enum dh_status dh_bench_llama_child(const struct dh_bench_llama *o)
         return DH_ERR_UNSUPPORTED;
     int64_t start = dh_now_ns();
     void *model = l.model_load(o->model, l.model_defaults());
-    t.load_s = seconds_since(start);
+    t.load_s = dh_seconds_since(start);
     void *context = model ? l.context_new(model, settings) : NULL;
     if (!context) {
         dh_error("llama.cpp does not load %s", o->model);

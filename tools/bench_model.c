@@ -105,11 +105,6 @@ struct bench {
     double picture_s[MAX_ROUNDS];
 };
 
-static double seconds_since(int64_t start)
-{
-    return (double)(dh_now_ns() - start) / 1e9;
-}
-
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -138,7 +133,7 @@ static enum dh_status open_model(struct bench *b)
                                    &b->load_s);
     int64_t start = dh_now_ns();
     st = dh_model_create(&b->model, b->o->model, &o);
-    b->load_s = seconds_since(start);
+    b->load_s = dh_seconds_since(start);
     return st;
 }
 
@@ -215,13 +210,13 @@ static enum dh_status measure(struct bench *b, struct row *row,
     int64_t start = dh_now_ns();
     enum dh_status st = dh_session_feed(s, ids, (size_t)row->context, NULL, 0);
     if (!st)
-        row->ours.prefill_s[row->ours.n_prefill++] = seconds_since(start);
+        row->ours.prefill_s[row->ours.n_prefill++] = dh_seconds_since(start);
     row->ours.read_bytes -= bytes_read(b);
     for (int i = 0; i < b->o->decode && !st; i++) {
         int32_t id = dh_bench_best_id(dh_session_logits(s), vocab);
         start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
-        row->ours.decode_s[row->ours.n_decode++] = seconds_since(start);
+        row->ours.decode_s[row->ours.n_decode++] = dh_seconds_since(start);
     }
     row->ours.read_bytes += bytes_read(b);
     return st;

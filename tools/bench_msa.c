@@ -61,7 +61,7 @@ static enum dh_status one_turn(struct bench *b, struct row *row, int kind,
         double before = attention_s(s);
         int64_t start = dh_now_ns();
         st = dh_session_feed_text(s, &id, 1);
-        row->s[kind][round * DECODE + i] = (double)(dh_now_ns() - start) / 1e9;
+        row->s[kind][round * DECODE + i] = dh_seconds_since(start);
         row->attention[kind][round * DECODE + i] = attention_s(s) - before;
     }
     return st;

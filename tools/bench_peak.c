@@ -55,11 +55,6 @@ static void run_read(void *arg, size_t begin, size_t end, int worker)
             w->read(w->from + begin * SLICE, SLICE);
 }
 
-static double seconds_since(int64_t start)
-{
-    return (double)(dh_now_ns() - start) / 1e9;
-}
-
 static double peak_of(struct dh_pool *pool, double (*flops)(int64_t rounds))
 {
     struct work w = { .flops = flops };
@@ -68,7 +63,7 @@ static double peak_of(struct dh_pool *pool, double (*flops)(int64_t rounds))
     for (int t = 0; t < TRIES; t++) {
         int64_t start = dh_now_ns();
         dh_pool_run(pool, (size_t)threads, 1, run_flops, &w);
-        double took = seconds_since(start), all = 0;
+        double took = dh_seconds_since(start), all = 0;
         for (int i = 0; i < threads; i++)
             all += w.done[i];
         best = DH_MAX(best, all / took);
@@ -109,7 +104,7 @@ static double read_rate(struct dh_pool *pool, struct work *w, size_t bytes)
     for (size_t t = 0; t < tries; t++) {
         int64_t start = dh_now_ns();
         dh_pool_run(pool, slices, 1, run_read, w);
-        best = DH_MAX(best, (double)(slices * SLICE) / seconds_since(start));
+        best = DH_MAX(best, (double)(slices * SLICE) / dh_seconds_since(start));
     }
     return best;
 }

@@ -47,7 +47,7 @@ static enum dh_status decode(struct dh_bench_sessions *b, int n, double *pass_s)
     for (int step = 0; step < b->decode; step++) {
         int64_t start = dh_now_ns();
         dh_session_feed_together(turns, n);
-        pass_s[step] = (double)(dh_now_ns() - start) / 1e9;
+        pass_s[step] = dh_seconds_since(start);
         for (int i = 0; i < n; i++) {
             if (turns[i].status)
                 return turns[i].status;

@@ -375,7 +375,7 @@ static enum dh_status open_all(struct dh_model **out, struct dh_model **dense,
     int64_t start = dh_now_ns();
     if (!st)
         st = dh_model_create(out, dir, o);
-    *load_s = (double)(dh_now_ns() - start) / 1e9;
+    *load_s = dh_seconds_since(start);
     if (!st && dense)
         st = write_config(&full, dir);
     if (!st && dense)

@@ -424,7 +424,7 @@ static enum dh_status ask_all(struct ground *g,
     int64_t start = dh_now_ns();
     st = dh_eval_ground_run(&run);
     dh_eval_log_close(run.log);
-    tell_cost(&run, (double)(dh_now_ns() - start) / 1e9);
+    tell_cost(&run, dh_seconds_since(start));
     if (run.lost)
         fprintf(stderr,
                 "deskhand eval: %d items were not asked; go on with --resume "

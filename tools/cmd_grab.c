@@ -81,7 +81,7 @@ static enum dh_status grab_film(struct dh_source *source, const char *path,
         dh_sleep_for(DH_MIN(50 * DH_MS, until - dh_now_ns()));
     st = dh_film_destroy(film, &stats);
     if (!st)
-        print_stats(&stats, (double)(dh_now_ns() - begun) / 1e9, json);
+        print_stats(&stats, dh_seconds_since(begun), json);
     return st;
 }
 

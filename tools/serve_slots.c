@@ -175,7 +175,7 @@ static void give_out(struct dh_slots *all)
         s->job = job;
         s->used = ++all->clock;
         all->stats.busy++;
-        all->stats.waited_s += (double)(dh_now_ns() - job->queued_ns) / 1e9;
+        all->stats.waited_s += dh_seconds_since(job->queued_ns);
         dh_cancel_clear(&s->cancel);
         job->cancel = &s->cancel;
         dh_cond_broadcast(&all->work);

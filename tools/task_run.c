@@ -229,7 +229,7 @@ static void print_result(struct dh_tasks *t, const struct dh_tasks_job *j,
                      : "fail",
             r->method, r->item.id);
     fprintf(to, " %5.1f s, %s up in %.2f s", //
-            (double)(dh_now_ns() - j->begin_ns) / 1e9, t->up, up_ms / 1e3);
+            dh_seconds_since(j->begin_ns), t->up, up_ms / 1e3);
     if (j->mode == DH_TRIAL_AGENT)
         fprintf(to, ", %d steps, %s", r->steps, r->end ? r->end : "?");
     if (r->note) {
