@@ -628,7 +628,8 @@ enum dh_status dh_bench_model(const struct dh_bench_model_options *o,
         st = dh_bench_picture_init(&b->picture, b->model, b->pool, o->picture);
     if (!st)
         st = dh_bench_peak_measure(b->pool, token_bytes(b), &b->peak);
-    forget_peak_memory();
+    if (!st)
+        forget_peak_memory();
     if (!st)
         measure_disk(b);
     if (!st)

@@ -13,6 +13,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+#include "model/cpu/turn_avx2_priv.h"
+
 #define W    8
 #define ROWS 4 // of a tile, whose sums stay in registers
 
@@ -178,29 +180,6 @@ INLINE __m256i codes_of(const uint8_t *at, const enum dh_dtype type)
     const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
     return _mm256_shuffle_epi8(table, c);
-}
-
-// Eight words of eight rows: a vector for each word.
-INLINE void turn(__m256i v[W])
-{
-    __m256i t[W], u[W];
-#pragma GCC unroll 4
-    for (int i = 0; i < W; i += 2) {
-        t[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
-        t[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < W; i += 4) {
-        u[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-        u[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-        u[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-        u[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
-        v[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
-    }
 }
 
 INLINE void pack_type(uint32_t *words, float *scales, const struct dh_mat *w,

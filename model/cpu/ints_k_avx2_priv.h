@@ -30,28 +30,15 @@ typedef __m256 real;
     _mm256_and_si256(_mm256_srlv_epi32(v, _mm256_set1_epi32(shift)), \
                      _mm256_set1_epi8(mask))
 
+#include "model/cpu/turn_avx2_priv.h"
+
 // Eight words of each row from byte `from` on: a vector for each word.
 INLINE void read_words(whole v[8], const uint8_t *const at[W], size_t from)
 {
-    __m256i t[W], u[W];
-#pragma GCC unroll 4
-    for (int i = 0; i < W; i += 2) {
-        __m256i a = load_whole(at[i] + from), b = load_whole(at[i + 1] + from);
-        t[i] = _mm256_unpacklo_epi32(a, b);
-        t[i + 1] = _mm256_unpackhi_epi32(a, b);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < W; i += 4) {
-        u[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-        u[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-        u[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-        u[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
-        v[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
-    }
+#pragma GCC unroll 8
+    for (int i = 0; i < W; i++)
+        v[i] = load_whole(at[i] + from);
+    turn(v);
 }
 
 #include "model/cpu/ints_k_priv.h"
